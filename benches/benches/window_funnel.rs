@@ -1,0 +1,226 @@
+//! window_funnel: adding rows, passing states on and giving results, apart and in rows per second.
+//!
+//! 1 M rows of a five-step funnel over 100,000 people, seeded. `in order` has each person's rows
+//! together and in time order, `shuffled` has rows of all people in any order. `adapter` is what
+//! DataFusion does without our accumulator for all groups: one accumulator for each group.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
+use datafusion::physical_expr::expressions::{col, lit};
+use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr};
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use wayfare_udfs::all_aggregate_functions;
+
+const ROWS: usize = 1_000_000;
+const PEOPLE: usize = 100_000;
+const BATCH_ROWS: usize = 8_192;
+const STEPS: usize = 5;
+const HOUR_US: i64 = 3_600_000_000;
+
+const MODES: [&str; 4] = [
+    "default",
+    "strict_order",
+    "strict_increase",
+    "strict_deduplication",
+];
+
+fn main() {
+    divan::main();
+}
+
+/// One batch of argument columns and the group of each row.
+struct Batch {
+    columns: Vec<ArrayRef>,
+    groups: Vec<usize>,
+}
+
+/// Numbers that look random and are the same each time (splitmix64).
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed % limit as u64) as usize
+    }
+}
+
+fn batches(mode: &str, in_order: bool, nulls: bool) -> Vec<Batch> {
+    let mut seeded = Seeded(7);
+    // Group, minute, event: every second event belongs to no step.
+    let mut rows: Vec<(usize, i64, usize)> = (0..ROWS)
+        .map(|row| {
+            let group = row / (ROWS / PEOPLE);
+            let minute = (row % (ROWS / PEOPLE)) * 20 + seeded.below(20);
+            (group, minute as i64, seeded.below(2 * STEPS))
+        })
+        .collect();
+    if !in_order {
+        for row in (1..rows.len()).rev() {
+            rows.swap(row, seeded.below(row + 1));
+        }
+    }
+    let mut make_batch = |rows: &[(usize, i64, usize)]| {
+        let window = hour().to_array_of_size(rows.len()).expect("a constant");
+        let mode = ScalarValue::from(mode).to_array_of_size(rows.len());
+        let times = rows.iter().map(|(_, minute, _)| {
+            let is_null = nulls && seeded.below(20) == 0;
+            (!is_null).then_some(minute * 60_000_000)
+        });
+        let ts = TimestampMicrosecondArray::from_iter(times).with_timezone("UTC");
+        let mut columns: Vec<ArrayRef> = vec![window, mode.expect("a constant"), Arc::new(ts)];
+        for step in 0..STEPS {
+            let met = rows.iter().map(|(_, _, event)| {
+                let is_null = nulls && *event == 2 * STEPS - 1;
+                (!is_null).then_some(*event == step)
+            });
+            columns.push(Arc::new(BooleanArray::from_iter(met)));
+        }
+        Batch {
+            columns,
+            groups: rows.iter().map(|(group, _, _)| *group).collect(),
+        }
+    };
+    rows.chunks(BATCH_ROWS).map(&mut make_batch).collect()
+}
+
+fn hour() -> ScalarValue {
+    ScalarValue::new_interval_mdn(0, 0, HOUR_US * 1_000)
+}
+
+fn function(mode: &str) -> AggregateFunctionExpr {
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let mut fields = vec![Field::new("ts", utc, true)];
+    for step in 0..STEPS {
+        fields.push(Field::new(format!("c{step}"), DataType::Boolean, true));
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let mut arguments: Vec<Arc<dyn PhysicalExpr>> = vec![lit(hour()), lit(mode)];
+    for field in schema.fields() {
+        arguments.push(col(field.name(), &schema).expect("a column of the schema"));
+    }
+    AggregateExprBuilder::new(Arc::clone(&all_aggregate_functions()[0]), arguments)
+        .schema(schema)
+        .alias("depth")
+        .build()
+        .expect("valid arguments")
+}
+
+fn groups_accumulator(mode: &str) -> Box<dyn GroupsAccumulator> {
+    function(mode)
+        .create_groups_accumulator()
+        .expect("valid arguments")
+}
+
+fn adapter(mode: &str) -> Box<dyn GroupsAccumulator> {
+    let function = function(mode);
+    Box::new(GroupsAccumulatorAdapter::new(move || {
+        function.create_accumulator()
+    }))
+}
+
+fn add(accumulator: &mut dyn GroupsAccumulator, batches: &[Batch]) {
+    for batch in batches {
+        accumulator
+            .update_batch(&batch.columns, &batch.groups, None, PEOPLE)
+            .expect("valid columns");
+    }
+}
+
+#[divan::bench(args = [(true, false), (false, false), (false, true)], sample_count = 10)]
+fn update(bencher: Bencher, (in_order, nulls): (bool, bool)) {
+    let batches = batches("default", in_order, nulls);
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .with_inputs(|| groups_accumulator("default"))
+        .bench_local_values(|mut accumulator| {
+            add(accumulator.as_mut(), &batches);
+            accumulator
+        });
+}
+
+#[divan::bench(args = [(true, false), (false, false), (false, true)], sample_count = 10)]
+fn update_adapter(bencher: Bencher, (in_order, nulls): (bool, bool)) {
+    let batches = batches("default", in_order, nulls);
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .with_inputs(|| adapter("default"))
+        .bench_local_values(|mut accumulator| {
+            add(accumulator.as_mut(), &batches);
+            accumulator
+        });
+}
+
+#[divan::bench(args = MODES, consts = [true, false], sample_count = 10)]
+fn evaluate<const IN_ORDER: bool>(bencher: Bencher, mode: &str) {
+    let batches = batches(mode, IN_ORDER, false);
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .with_inputs(|| {
+            let mut accumulator = groups_accumulator(mode);
+            add(accumulator.as_mut(), &batches);
+            accumulator
+        })
+        .bench_local_values(|mut accumulator| {
+            black_box(accumulator.evaluate(EmitTo::All).expect("a result"));
+        });
+}
+
+#[divan::bench(sample_count = 10)]
+fn evaluate_adapter(bencher: Bencher) {
+    let batches = batches("default", false, false);
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .with_inputs(|| {
+            let mut accumulator = adapter("default");
+            add(accumulator.as_mut(), &batches);
+            accumulator
+        })
+        .bench_local_values(|mut accumulator| {
+            black_box(accumulator.evaluate(EmitTo::All).expect("a result"));
+        });
+}
+
+#[divan::bench(sample_count = 10)]
+fn state_and_merge(bencher: Bencher) {
+    let batches = batches("default", false, false);
+    let groups: Vec<usize> = (0..PEOPLE).collect();
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .with_inputs(|| {
+            let mut accumulator = groups_accumulator("default");
+            add(accumulator.as_mut(), &batches);
+            (accumulator, groups_accumulator("default"))
+        })
+        .bench_local_values(|(mut partial, mut merged)| {
+            let state = partial.state(EmitTo::All).expect("a state");
+            merged
+                .merge_batch(&state, &groups, PEOPLE)
+                .expect("a state of the same call");
+            merged
+        });
+}
+
+#[divan::bench(sample_count = 10)]
+fn rows_to_states(bencher: Bencher) {
+    let batches = batches("default", false, false);
+    let accumulator = groups_accumulator("default");
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        for batch in &batches {
+            black_box(
+                accumulator
+                    .convert_to_state(&batch.columns, None)
+                    .expect("valid columns"),
+            );
+        }
+    });
+}

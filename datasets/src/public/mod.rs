@@ -1,0 +1,3 @@
+//! Public data sets that are bundled with the crate, each with its licence.
+
+pub mod simple_shop;

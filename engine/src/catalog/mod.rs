@@ -1,0 +1,6 @@
+//! What statements can name: the store's tables, session-local tables and views, ready-made journey views.
+
+pub mod hidden;
+pub mod journey;
+pub mod provider;
+pub mod store_schema;

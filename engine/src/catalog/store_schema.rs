@@ -1,0 +1,242 @@
+//! The schemas whose tables come from the store: `public` and `journey`.
+//!
+//! Both share one [`StatementScope`]: the snapshots of the statement being planned. A name is resolved once per
+//! statement, so that all its parts read the same version. Views, ready-made or of the session, are planned
+//! anew each time, on that same scope.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use async_trait::async_trait;
+use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::execution::SessionState;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+
+use crate::catalog::journey;
+use crate::config::VersionPin;
+use crate::error::StoreError;
+use crate::scan::provider::SnapshotTable;
+use crate::store::Store;
+use crate::store::snapshot::TableSnapshot;
+use crate::store::table::TableKind;
+
+/// The session's state, which views are planned with. Set once, after the state has been built.
+type StateHandle = Weak<datafusion::execution::context::SessionContext>;
+
+/// Snapshots and names as the statement being planned sees them.
+#[derive(Debug)]
+pub struct StatementScope {
+    store: Arc<Store>,
+    pin: Option<VersionPin>,
+    names: Mutex<Vec<String>>,
+    snapshots: tokio::sync::Mutex<HashMap<String, Option<Arc<TableSnapshot>>>>,
+    show_physical: AtomicBool,
+    state: OnceLock<StateHandle>,
+}
+
+impl StatementScope {
+    /// The scope of a session on `store`.
+    pub fn new(store: Arc<Store>, pin: Option<VersionPin>) -> Self {
+        Self {
+            store,
+            pin,
+            names: Mutex::default(),
+            snapshots: tokio::sync::Mutex::default(),
+            show_physical: AtomicBool::new(false),
+            state: OnceLock::new(),
+        }
+    }
+
+    /// Tells the scope what to plan views with.
+    pub fn set_context(&self, context: StateHandle) {
+        // A second call would be for the same session.
+        let _ = self.state.set(context);
+    }
+
+    /// Forgets the last statement: the next resolution of a name sees the newest version.
+    pub async fn begin(&self) -> Result<(), StoreError> {
+        self.snapshots.lock().await.clear();
+        self.show_physical.store(false, Ordering::Relaxed);
+        let names = self.store.table_names().await?;
+        *lock(&self.names) = names;
+        Ok(())
+    }
+
+    /// From here on the statement may name physical columns.
+    pub fn show_physical(&self, show: bool) {
+        self.show_physical.store(show, Ordering::Relaxed);
+    }
+
+    /// The touchpoint tables that the statement has named so far.
+    pub async fn touchpoint_tables(&self) -> Vec<String> {
+        self.snapshots
+            .lock()
+            .await
+            .iter()
+            .filter(|(_, s)| s.as_ref().is_some_and(|s| s.kind() == TableKind::Touchpoints))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    async fn snapshot(&self, name: &str) -> Result<Option<Arc<TableSnapshot>>, StoreError> {
+        let mut snapshots = self.snapshots.lock().await;
+        if let Some(known) = snapshots.get(name) {
+            return Ok(known.clone());
+        }
+        let newest = self.store.newest(name).await?;
+        let snapshot = match (newest, self.pin) {
+            // A pin is about the history of touchpoints; reference tables are read as they are.
+            (Some(newest), Some(pin)) if newest.kind() == TableKind::Touchpoints => {
+                Some(Arc::new(newest.table().snapshot_at(pin).await?))
+            }
+            (newest, _) => newest,
+        };
+        snapshots.insert(name.to_owned(), snapshot.clone());
+        Ok(snapshot)
+    }
+
+    async fn plan_view(&self, sql: &str) -> Result<Arc<dyn TableProvider>> {
+        let Some(context) = self.state.get().and_then(Weak::upgrade) else {
+            return exec_err!("the session that this view belongs to has ended");
+        };
+        let state: SessionState = context.state();
+        // Boxed: a view may name a view.
+        let plan = Box::pin(state.create_logical_plan(sql)).await?;
+        Ok(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
+    }
+}
+
+/// Schema `public`: the store's tables, and what the session created itself.
+#[derive(Debug)]
+pub struct PublicSchema {
+    scope: Arc<StatementScope>,
+    local: Mutex<BTreeMap<String, Local>>,
+}
+
+/// A table or view of this session alone.
+#[derive(Debug, Clone)]
+enum Local {
+    Table(Arc<dyn TableProvider>),
+    /// The query behind a view: its plan holds old snapshots, its text does not.
+    View(String),
+}
+
+impl PublicSchema {
+    /// The schema over `scope`.
+    pub fn new(scope: Arc<StatementScope>) -> Self {
+        Self {
+            scope,
+            local: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for PublicSchema {
+    fn table_names(&self) -> Vec<String> {
+        let mut names = lock(&self.scope.names).clone();
+        names.extend(lock(&self.local).keys().cloned());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let local = lock(&self.local).get(name).cloned();
+        match local {
+            Some(Local::Table(table)) => return Ok(Some(table)),
+            Some(Local::View(sql)) => return self.scope.plan_view(&sql).await.map(Some),
+            None => {}
+        }
+        let show_physical = self.scope.show_physical.load(Ordering::Relaxed);
+        let snapshot = self.scope.snapshot(name).await?;
+        Ok(snapshot.map(|s| -> Arc<dyn TableProvider> { Arc::new(SnapshotTable::new(s, show_physical)) }))
+    }
+
+    fn register_table(&self, name: String, table: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
+        if lock(&self.scope.names).contains(&name) {
+            return plan_err!("table '{name}' exists in the store: choose another name");
+        }
+        let local = match table.downcast_ref::<ViewTable>() {
+            Some(view) => Local::View(view_query(view)?),
+            None if table.is::<MemTable>() => Local::Table(table),
+            None => return plan_err!("only tables in memory and views can be created in a session"),
+        };
+        lock(&self.local).insert(name, local);
+        Ok(None)
+    }
+
+    fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if lock(&self.scope.names).iter().any(|n| n == name) {
+            return plan_err!("table '{name}' belongs to the store and cannot be dropped by a statement");
+        }
+        Ok(lock(&self.local).remove(name).map(|local| match local {
+            Local::Table(table) => table,
+            Local::View(_) => Arc::new(datafusion::datasource::empty::EmptyTable::new(Arc::new(
+                arrow::datatypes::Schema::empty(),
+            ))),
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        lock(&self.local).contains_key(name) || lock(&self.scope.names).iter().any(|n| n == name)
+    }
+}
+
+/// The query of a `CREATE VIEW` statement, whose text DataFusion keeps.
+fn view_query(view: &ViewTable) -> Result<String> {
+    let text = view
+        .definition()
+        .ok_or_else(|| DataFusionError::Plan("a view needs the text of its query".to_owned()))?;
+    let mut statements = DFParser::parse_sql_with_dialect(
+        text,
+        &datafusion::sql::sqlparser::dialect::PostgreSqlDialect {},
+    )?;
+    match statements.pop_front() {
+        Some(Statement::Statement(statement)) => match *statement {
+            SqlStatement::CreateView(create) if create.columns.is_empty() => Ok(create.query.to_string()),
+            SqlStatement::CreateView(_) => plan_err!("name the columns of a view in its query, with AS"),
+            _ => Ok(text.clone()),
+        },
+        _ => plan_err!("a view needs the text of its query"),
+    }
+}
+
+/// Schema `journey`: ready-made views.
+#[derive(Debug)]
+pub struct JourneySchema {
+    scope: Arc<StatementScope>,
+}
+
+impl JourneySchema {
+    /// The schema over `scope`.
+    pub fn new(scope: Arc<StatementScope>) -> Self {
+        Self { scope }
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for JourneySchema {
+    fn table_names(&self) -> Vec<String> {
+        journey::VIEWS.iter().map(|v| v.name.to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        match journey::view(name) {
+            Some(view) => self.scope.plan_view(view.sql).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        journey::view(name).is_some()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

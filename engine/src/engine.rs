@@ -1,0 +1,144 @@
+//! The embedded engine: one store, shared memory pool and caches, any number of sessions.
+
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+
+use crate::config::{EngineConfig, SessionOptions};
+use crate::error::{Error, Result, StoreError};
+use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
+use crate::session::Session;
+use crate::storage::ObjectStores;
+use crate::store::Store;
+use crate::store::history::{self, CommitSummary};
+use crate::store::table::TableKind;
+
+/// How many of the largest memory consumers an out-of-memory error names.
+const TOP_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(4);
+
+/// A store that is open for loads and queries. Cheap to share through an [`Arc`].
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    stores: ObjectStores,
+    store: Arc<Store>,
+    runtime: Arc<RuntimeEnv>,
+}
+
+/// A table of the store, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSummary {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: TableKind,
+    /// Its newest version.
+    pub version: u64,
+    /// Rows, if every file says how many it has.
+    pub rows: Option<u64>,
+    /// Data files.
+    pub files: u64,
+    /// Bytes of data files.
+    pub bytes: u64,
+    /// First and last UTC day, as days since the epoch.
+    pub days: Option<(i32, i32)>,
+}
+
+impl Engine {
+    /// Opens the store that `config` names.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAStore`] if there is none.
+    pub async fn open(config: EngineConfig) -> Result<Self> {
+        let stores = ObjectStores::default();
+        let location = stores.directory(&config.store_url)?;
+        let store = Store::open(location).await?;
+        Self::with_store(config, stores, store)
+    }
+
+    /// Opens the store that `config` names, or creates it.
+    pub async fn open_or_create(config: EngineConfig) -> Result<Self> {
+        let stores = ObjectStores::default();
+        let location = stores.directory(&config.store_url)?;
+        let store = Store::open_or_create(location).await?;
+        Self::with_store(config, stores, store)
+    }
+
+    fn with_store(config: EngineConfig, stores: ObjectStores, store: Store) -> Result<Self> {
+        let mut disk = DiskManagerBuilder::default();
+        if let Some(dir) = &config.temp_dir {
+            disk = disk.with_mode(DiskManagerMode::Directories(vec![dir.clone()]));
+        }
+        let pool = TrackConsumersPool::new(FairSpillPool::new(config.memory_limit_bytes), TOP_CONSUMERS);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(disk)
+            .build_arc()?;
+        let location = store.location();
+        runtime.register_object_store(&location.root_url(), Arc::clone(&location.store));
+        Ok(Self {
+            config,
+            stores,
+            store: Arc::new(store),
+            runtime,
+        })
+    }
+
+    /// Starts a session.
+    pub fn session(&self, options: &SessionOptions) -> Result<Session> {
+        Session::new(Arc::clone(&self.store), Arc::clone(&self.runtime), &self.config, options)
+    }
+
+    /// Loads files into a touchpoint table: one commit, everything or nothing.
+    pub async fn load(&self, request: &LoadRequest, progress: Arc<dyn LoadProgress>) -> Result<LoadReport> {
+        load::load(&self.store, &self.stores, &self.config, request, progress).await
+    }
+
+    /// Loads files into a reference table: any columns, appended, one commit.
+    pub async fn load_reference(&self, request: &LoadRequest) -> Result<LoadReport> {
+        load::reference::load_reference(&self.store, &self.stores, request).await
+    }
+
+    /// The tables of the store, by name.
+    pub async fn tables(&self) -> Result<Vec<TableSummary>> {
+        let mut tables = Vec::new();
+        for name in self.store.table_names().await? {
+            let Some(snapshot) = self.store.newest(&name).await? else { continue };
+            let days = snapshot.files().iter().filter_map(|f| f.day);
+            tables.push(TableSummary {
+                name,
+                kind: snapshot.kind(),
+                version: snapshot.version(),
+                rows: snapshot.row_count(),
+                files: snapshot.files().len() as u64,
+                bytes: snapshot.files().iter().map(|f| f.size).sum(),
+                days: days.clone().min().zip(days.max()),
+            });
+        }
+        Ok(tables)
+    }
+
+    /// The commits of a table that its log still holds, newest first.
+    pub async fn history(&self, table: &str) -> Result<Vec<CommitSummary>> {
+        let handle = self.store.table(table)?;
+        if !handle.exists().await? {
+            return Err(Error::Store(StoreError::NoTable {
+                table: table.to_owned(),
+                url: self.store.location().display(),
+            }));
+        }
+        Ok(history::history(&handle).await?)
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The configuration it was opened with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+}

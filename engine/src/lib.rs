@@ -1,0 +1,33 @@
+//! Wayfare's embedded engine: SQL over customer touchpoints.
+//!
+//! ```no_run
+//! # async fn run() -> wayfare_engine::Result<()> {
+//! use wayfare_engine::{Engine, EngineConfig, SessionOptions};
+//! let engine = Engine::open(EngineConfig::default()).await?;
+//! let session = engine.session(&SessionOptions::default())?;
+//! let stream = session.query("SELECT count(*) FROM touchpoints").await?;
+//! # drop(stream);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The life of a load is told in [`load`], the life of a statement in [`session`], the layout on disk in
+//! [`store`]. This crate knows no wire protocol.
+
+pub mod catalog;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod load;
+mod object_file;
+pub mod scan;
+pub mod schema;
+pub mod session;
+pub mod storage;
+pub mod store;
+
+pub use config::{EngineConfig, SessionOptions, VersionPin};
+pub use engine::{Engine, TableSummary};
+pub use error::{Error, Result, StoreError};
+pub use session::Session;
+pub use store::history::CommitSummary;

@@ -1,0 +1,327 @@
+//! Which rows of a load are duplicates: an index over 128-bit event keys that spills.
+//!
+//! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
+//! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket beyond the budget goes to a temporary
+//! file. Resolving sorts one bucket at a time: O(n log n) time, memory of one bucket plus a bit per row.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use crate::load::row_identity::EventKey;
+
+const BUCKETS: usize = 256;
+const RECORD_BYTES: usize = 32;
+/// Occurrence of a row whose id is still to be made.
+const UNNUMBERED: u32 = u32::MAX;
+
+/// Where a row came from: input file and row within it, in input order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowNumber(u64);
+
+impl RowNumber {
+    const FILE_SHIFT: u32 = 40;
+    const MADE_BIT: u64 = 1 << 63;
+
+    /// Row `row` of input file `file`; `made` if its event id is made from the row.
+    ///
+    /// Holds 2^23 files of 2^40 rows; more wrap and are refused by the caller.
+    pub fn new(file: usize, row: u64, made: bool) -> Self {
+        let made = if made { Self::MADE_BIT } else { 0 };
+        Self(made | ((file as u64) << Self::FILE_SHIFT) | row)
+    }
+
+    /// From the number that a batch carries.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The number that a batch carries.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Whether the event id is made from the row.
+    pub fn is_made(self) -> bool {
+        self.0 & Self::MADE_BIT != 0
+    }
+
+    fn file(self) -> usize {
+        ((self.0 & !Self::MADE_BIT) >> Self::FILE_SHIFT) as usize
+    }
+
+    fn row(self) -> u64 {
+        self.0 & ((1 << Self::FILE_SHIFT) - 1)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Record {
+    hash: u128,
+    day: i32,
+    /// 0 for a row of the table, else 1 + position in the input.
+    order: u64,
+    occurrence: u32,
+}
+
+/// Collects the event keys of a load and of the table's days it touches.
+#[derive(Debug)]
+pub struct DuplicateIndex {
+    buckets: Vec<Bucket>,
+    buffered: usize,
+    budget: usize,
+    temp_dir: PathBuf,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    records: Vec<Record>,
+    spilled: Option<File>,
+}
+
+impl DuplicateIndex {
+    /// An index that keeps at most `budget_bytes` in memory and the rest in `temp_dir`.
+    pub fn new(budget_bytes: usize, temp_dir: PathBuf) -> Self {
+        Self {
+            buckets: std::iter::repeat_with(Bucket::default).take(BUCKETS).collect(),
+            buffered: 0,
+            budget: (budget_bytes / RECORD_BYTES).max(BUCKETS),
+            temp_dir,
+        }
+    }
+
+    /// Adds a row of the load. `key.occurrence` is ignored for a made id: it is numbered by [`Self::resolve`].
+    pub fn add_input(&mut self, day: i32, key: EventKey, row: RowNumber) -> std::io::Result<()> {
+        let occurrence = if row.is_made() { UNNUMBERED } else { key.occurrence };
+        let order = (row.bits() & !RowNumber::MADE_BIT) + 1;
+        self.push(Record {
+            hash: key.hash,
+            day,
+            order,
+            occurrence,
+        })
+    }
+
+    /// Adds a row that the table already has.
+    pub fn add_existing(&mut self, day: i32, key: EventKey) -> std::io::Result<()> {
+        self.push(Record {
+            hash: key.hash,
+            day,
+            order: 0,
+            occurrence: key.occurrence,
+        })
+    }
+
+    fn push(&mut self, record: Record) -> std::io::Result<()> {
+        let bucket = (record.hash >> 120) as usize;
+        self.buckets[bucket].records.push(record);
+        self.buffered += 1;
+        if self.buffered >= self.budget {
+            for bucket in &mut self.buckets {
+                bucket.spill(&self.temp_dir)?;
+            }
+            self.buffered = 0;
+        }
+        Ok(())
+    }
+
+    /// Decides which rows of the load are dropped.
+    pub fn resolve(self) -> std::io::Result<Dropped> {
+        let mut dropped = Dropped::default();
+        for bucket in self.buckets {
+            let mut records = bucket.into_records()?;
+            records.sort_unstable();
+            for group in records.chunk_by(|a, b| a.hash == b.hash && a.day == b.day) {
+                resolve_group(group, &mut dropped);
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+/// `group`: the records of one key and day, those of the table first, then in input order.
+fn resolve_group(group: &[Record], dropped: &mut Dropped) {
+    if group.len() == 1 {
+        return;
+    }
+    let mut taken = std::collections::HashSet::new();
+    let mut next_made = 0;
+    for record in group {
+        let occurrence = if record.occurrence == UNNUMBERED {
+            next_made += 1;
+            next_made - 1
+        } else {
+            record.occurrence
+        };
+        let is_new = taken.insert(occurrence);
+        if !is_new && record.order > 0 {
+            dropped.insert(RowNumber(record.order - 1));
+        }
+    }
+}
+
+impl Bucket {
+    fn spill(&mut self, temp_dir: &std::path::Path) -> std::io::Result<()> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.spilled {
+            Some(file) => file,
+            empty => empty.insert(tempfile::tempfile_in(temp_dir)?),
+        };
+        let mut bytes = Vec::with_capacity(self.records.len() * RECORD_BYTES);
+        for record in self.records.drain(..) {
+            bytes.extend_from_slice(&record.hash.to_le_bytes());
+            bytes.extend_from_slice(&record.order.to_le_bytes());
+            bytes.extend_from_slice(&record.day.to_le_bytes());
+            bytes.extend_from_slice(&record.occurrence.to_le_bytes());
+        }
+        file.write_all(&bytes)
+    }
+
+    fn into_records(mut self) -> std::io::Result<Vec<Record>> {
+        let Some(mut file) = self.spilled.take() else { return Ok(self.records) };
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.read_to_end(&mut bytes)?;
+        let mut records = self.records;
+        records.reserve(bytes.len() / RECORD_BYTES);
+        let (chunks, _) = bytes.as_chunks::<RECORD_BYTES>();
+        for chunk in chunks {
+            records.push(Record::from_bytes(chunk));
+        }
+        Ok(records)
+    }
+}
+
+impl Record {
+    fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Self {
+        let (mut hash, mut order, mut day, mut occurrence) = ([0; 16], [0; 8], [0; 4], [0; 4]);
+        hash.copy_from_slice(&bytes[..16]);
+        order.copy_from_slice(&bytes[16..24]);
+        day.copy_from_slice(&bytes[24..28]);
+        occurrence.copy_from_slice(&bytes[28..]);
+        Self {
+            hash: u128::from_le_bytes(hash),
+            order: u64::from_le_bytes(order),
+            day: i32::from_le_bytes(day),
+            occurrence: u32::from_le_bytes(occurrence),
+        }
+    }
+}
+
+/// A set of rows: one bit per input row up to the last dropped one.
+#[derive(Debug, Default)]
+pub struct Dropped {
+    /// Per input file, one bit per row.
+    files: Vec<Vec<u64>>,
+    count: u64,
+}
+
+impl Dropped {
+    /// How many rows are dropped.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether `row` is dropped.
+    pub fn contains(&self, row: RowNumber) -> bool {
+        let word = self
+            .files
+            .get(row.file())
+            .and_then(|words| words.get((row.row() / 64) as usize));
+        word.is_some_and(|word| word & (1 << (row.row() % 64)) != 0)
+    }
+
+    fn insert(&mut self, row: RowNumber) {
+        let file = row.file();
+        if self.files.len() <= file {
+            self.files.resize_with(file + 1, Vec::new);
+        }
+        let word = (row.row() / 64) as usize;
+        let words = &mut self.files[file];
+        if words.len() <= word {
+            words.resize(word + 1, 0);
+        }
+        words[word] |= 1 << (row.row() % 64);
+        self.count += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(hash: u128, occurrence: u32) -> EventKey {
+        EventKey { hash, occurrence }
+    }
+
+    fn index(budget: usize) -> DuplicateIndex {
+        DuplicateIndex::new(budget, std::env::temp_dir())
+    }
+
+    #[test]
+    fn the_first_row_of_a_day_stays() {
+        let mut index = index(0);
+        for (file, row, day) in [(1, 0, 5), (0, 9, 5), (0, 3, 6)] {
+            index.add_input(day, key(1, 0), RowNumber::new(file, row, false)).expect("add");
+        }
+        let dropped = index.resolve().expect("resolve");
+        assert_eq!(dropped.count(), 1);
+        assert!(dropped.contains(RowNumber::new(1, 0, false)));
+        assert!(!dropped.contains(RowNumber::new(0, 9, false)));
+    }
+
+    #[test]
+    fn identical_rows_of_one_load_stay_and_come_back_as_duplicates() {
+        let mut first = index(0);
+        for row in 0..3 {
+            first.add_input(5, key(1, 0), RowNumber::new(0, row, true)).expect("add");
+        }
+        assert_eq!(first.resolve().expect("resolve").count(), 0);
+
+        let mut again = index(0);
+        for occurrence in 0..3 {
+            again.add_existing(5, key(1, occurrence)).expect("add");
+        }
+        for row in 0..4 {
+            again.add_input(5, key(1, 0), RowNumber::new(0, row, true)).expect("add");
+        }
+        let dropped = again.resolve().expect("resolve");
+        assert_eq!(dropped.count(), 3, "the fourth is new");
+        assert!(!dropped.contains(RowNumber::new(0, 3, true)));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_set_whatever_the_budget(
+            rows in prop::collection::vec((0u8..6, 0i32..3, any::<bool>()), 0..900),
+            budget in prop_oneof![Just(0usize), Just(1 << 20)],
+        ) {
+            let mut index = index(budget);
+            let mut seen = HashSet::new();
+            let mut expected = Vec::new();
+            for (hash, day, existing) in rows.iter().filter(|r| r.2) {
+                seen.insert((*hash, *day));
+                index.add_existing(*day, key(u128::from(*hash) << 122, 0)).expect("add");
+                prop_assert!(*existing);
+            }
+            for (i, (hash, day, _)) in rows.iter().enumerate().filter(|(_, r)| !r.2) {
+                let row = RowNumber::new(0, i as u64, false);
+                index.add_input(*day, key(u128::from(*hash) << 122, 0), row).expect("add");
+                if !seen.insert((*hash, *day)) {
+                    expected.push(i as u64);
+                }
+            }
+            let dropped = index.resolve().expect("resolve");
+            prop_assert_eq!(dropped.count(), expected.len() as u64);
+            for i in expected {
+                prop_assert!(dropped.contains(RowNumber::new(0, i, false)));
+            }
+        }
+    }
+}

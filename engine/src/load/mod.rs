@@ -1,0 +1,293 @@
+//! Bulk load: any number of files, one commit, everything or nothing.
+//!
+//! The life of a load: find the files ([`read::source`]), identify their content ([`read::identity`]) and leave
+//! out what the log knows already, read and check rows ([`read`]), sort and de-duplicate them and write data
+//! files ([`pipeline`]), commit once ([`crate::store::commit`]). If another writer changed the same days
+//! meanwhile, the attempt is thrown away and made again.
+
+mod duplicates;
+pub mod error;
+mod existing;
+mod pipeline;
+pub mod read;
+pub mod reference;
+mod rejects;
+pub mod request;
+mod row_identity;
+mod rows;
+mod sort;
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::datatypes::{Field, SchemaRef};
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::SessionConfig;
+
+use crate::config::EngineConfig;
+use crate::error::{Error, Result, StoreError};
+use crate::load::pipeline::Job;
+use crate::load::read::SourceFile;
+use crate::load::rejects::RejectSink;
+use crate::storage::ObjectStores;
+use crate::store::commit::{self, Append, Outcome};
+use crate::store::snapshot::TableSnapshot;
+use crate::store::table::{self, Table, TableKind};
+use crate::store::{Store, history, layout, writer};
+pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoProgress, OnError};
+
+/// How often a load starts again because other writers changed the same days.
+const MAX_RESTARTS: usize = 20;
+/// Prefix of the application ids of loads in the log.
+const TRANSACTION_PREFIX: &str = "wayfare:load:";
+/// Shares of the memory limit: sorters, and the duplicate index. The rest is for batches on their way, open
+/// row groups and the decoder of the input.
+const SORT_SHARE: f64 = 0.5;
+const INDEX_SHARE: f64 = 0.125;
+/// Rows per batch while sorting: fewer runs to merge than with the query default.
+const SORT_BATCH_ROWS: usize = 8192;
+
+/// Loads what `request` names into the store.
+///
+/// # Errors
+/// Any error leaves the table as it was.
+pub async fn load(
+    store: &Store,
+    stores: &ObjectStores,
+    config: &EngineConfig,
+    request: &LoadRequest,
+    progress: Arc<dyn LoadProgress>,
+) -> Result<LoadReport> {
+    let started = Instant::now();
+    progress.stage(LoadStage::Identify, None);
+    let files = read::discover(&request.inputs, &request.read, stores).await?;
+    let mut identities = Vec::with_capacity(files.len());
+    for file in &files {
+        identities.push(read::content_identity(file).await?);
+    }
+    let table = store
+        .table_or_create(&request.table, &table::touchpoint_definition())
+        .await?;
+    for _ in 0..MAX_RESTARTS {
+        let snapshot = store
+            .newest(&request.table)
+            .await?
+            .ok_or_else(|| missing(store, &request.table))?;
+        let attempt = Attempt {
+            table: &table,
+            snapshot,
+            config,
+            request,
+        };
+        let mut report = LoadReport {
+            files: files.len() as u64,
+            ..LoadReport::default()
+        };
+        let done = attempt
+            .run(&files, &identities, &mut report, Arc::clone(&progress))
+            .await?;
+        if done {
+            report.elapsed = started.elapsed();
+            return Ok(report);
+        }
+        tracing::info!(table = %request.table, "another writer changed the same days; starting again");
+    }
+    Err(StoreError::Contention {
+        table: request.table.clone(),
+        attempts: MAX_RESTARTS,
+    }
+    .into())
+}
+
+/// Checks what can be checked before a store is touched: options, and that every input names files.
+pub async fn check(request: &LoadRequest, config: &EngineConfig) -> Result<()> {
+    if !table::is_valid_name(&request.table) {
+        return Err(Error::InvalidArgument(format!(
+            "{:?} cannot name a table: use lower-case letters, digits and underscores, at most 63",
+            request.table
+        )));
+    }
+    read::check_options(&request.read)?;
+    let stores = ObjectStores::default();
+    stores.directory(&config.store_url)?;
+    read::discover(&request.inputs, &request.read, &stores).await?;
+    Ok(())
+}
+
+struct Attempt<'a> {
+    table: &'a Table,
+    snapshot: Arc<TableSnapshot>,
+    config: &'a EngineConfig,
+    request: &'a LoadRequest,
+}
+
+impl Attempt<'_> {
+    /// Reads, writes and commits; `false` if the commit came too late and all must be planned again.
+    async fn run(
+        &self,
+        files: &[SourceFile],
+        identities: &[String],
+        report: &mut LoadReport,
+        progress: Arc<dyn LoadProgress>,
+    ) -> Result<bool> {
+        if self.snapshot.kind() != TableKind::Touchpoints {
+            return Err(StoreError::TableKind {
+                table: self.request.table.clone(),
+                found: self.snapshot.kind().as_str().to_owned(),
+                advice: "load it with --reference".to_owned(),
+            }
+            .into());
+        }
+        let (files, transaction_ids) =
+            select_new_files(&self.snapshot, files, identities, self.request.force, report).await?;
+        if files.is_empty() {
+            return Ok(true);
+        }
+        report.bytes_read = files.iter().map(|f| f.size).sum();
+        let sources: Vec<String> = files.iter().map(|f| f.display.clone()).collect();
+        let (extra, new_schema) = self.columns(&files).await?;
+        let rejects = match &self.request.on_error {
+            OnError::Abort => None,
+            OnError::Skip { rejects } => Some(RejectSink::create(rejects.as_deref())?),
+        };
+        let temp_dir = self.config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let job = Job {
+            table: self.table.clone(),
+            snapshot: Arc::clone(&self.snapshot),
+            files,
+            read: Arc::new(self.request.read.clone()),
+            file_schema: writer::file_schema(&extra),
+            extra,
+            dedup: self.request.dedup == Dedup::EventId,
+            parallelism: self.config.target_partitions.max(1),
+            index_budget_bytes: share(self.config.memory_limit_bytes, INDEX_SHARE),
+            temp_dir: temp_dir.clone(),
+            row_group_rows: self.config.row_group_rows,
+            target_file_bytes: self.config.target_file_bytes,
+        };
+        let context = sort_context(self.config.memory_limit_bytes, &temp_dir)?;
+        let (written, rejects) =
+            pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
+
+        progress.stage(LoadStage::Commit, None);
+        if !written.adds.is_empty() {
+            let days = days_of(&written.adds);
+            let append = Append {
+                adds: written.adds.clone(),
+                transaction_ids,
+                info: vec![
+                    (history::INFO_OPERATION.to_owned(), "load".into()),
+                    (history::INFO_SOURCES.to_owned(), sources.into()),
+                ],
+                new_schema,
+            };
+            let touched: HashSet<i32> = days.iter().copied().collect();
+            let committed = commit::append(self.table, Arc::clone(&self.snapshot), &append, Some(&touched)).await;
+            match committed {
+                Ok(Outcome::Committed(version)) => report.version = Some(version),
+                Ok(Outcome::Stale) => {
+                    commit::discard(self.table, &written.adds).await;
+                    return Ok(false);
+                }
+                // The files stay: whether the commit is in the log is not known for sure. If it is not, they
+                // are invisible.
+                Err(error) => return Err(error.into()),
+            }
+            report.days = days;
+        }
+        report.rows_read = written.rows_read;
+        report.rows_loaded = written.rows_loaded;
+        report.rows_duplicate = written.rows_duplicate;
+        report.rows_rejected = written.rows_rejected;
+        report.files_written = written.adds.len() as u64;
+        report.bytes_written = written.adds.iter().map(|a| a.size.unsigned_abs()).sum();
+        if let Some(rejects) = rejects {
+            rejects.finish()?;
+        }
+        Ok(true)
+    }
+
+    /// The extra columns that the files are read into, and the table's new schema if some are new.
+    async fn columns(&self, files: &[SourceFile]) -> Result<(Vec<Field>, Option<SchemaRef>)> {
+        let mut extra = self.snapshot.extra_fields();
+        let known = extra.len();
+        let (sources, options) = (files.to_vec(), self.request.read.clone());
+        let found = tokio::task::spawn_blocking(move || read::extra_fields(&sources, &options))
+            .await
+            .map_err(|e| Error::Query(DataFusionError::External(Box::new(e))))??;
+        for field in found {
+            if !extra.iter().any(|f| f.name() == field.name()) {
+                extra.push(field);
+            }
+        }
+        let new_schema = (extra.len() > known).then(|| table::touchpoint_table_schema(&extra));
+        Ok((extra, new_schema))
+    }
+}
+
+/// The files whose content the log does not know, with the ids to commit for them; the others go into `report`.
+async fn select_new_files(
+    snapshot: &TableSnapshot,
+    files: &[SourceFile],
+    identities: &[String],
+    force: bool,
+    report: &mut LoadReport,
+) -> Result<(Vec<SourceFile>, Vec<String>)> {
+    let mut new = Vec::new();
+    let mut ids = Vec::new();
+    let mut seen = HashSet::new();
+    for (file, identity) in files.iter().zip(identities) {
+        let id = format!("{TRANSACTION_PREFIX}{identity}");
+        if force {
+            new.push(file.clone());
+            // An id of its own: the content's id may stand in the log already.
+            ids.push(format!("{id}:{}", uuid::Uuid::new_v4()));
+        } else if seen.insert(id.clone()) && !snapshot.has_transaction(&id).await? {
+            new.push(file.clone());
+            ids.push(id);
+        } else {
+            report.files_already_loaded.push(file.display.clone());
+        }
+    }
+    Ok((new, ids))
+}
+
+fn share(limit: usize, part: f64) -> usize {
+    (limit as f64 * part) as usize
+}
+
+fn missing(store: &Store, table: &str) -> Error {
+    Error::Store(StoreError::NoTable {
+        table: table.to_owned(),
+        url: store.location().display(),
+    })
+}
+
+/// UTC days of new files.
+fn days_of(adds: &[deltalake_core::kernel::Add]) -> BTreeSet<i32> {
+    adds.iter()
+        .filter_map(|add| add.partition_values.get(crate::schema::DAY)?.as_deref())
+        .filter_map(layout::parse_day)
+        .collect()
+}
+
+/// A task context of the load's own: its memory does not compete with queries for the same pool.
+fn sort_context(memory_limit_bytes: usize, temp_dir: &Path) -> Result<Arc<TaskContext>> {
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(share(memory_limit_bytes, SORT_SHARE))))
+        .with_disk_manager_builder(disk)
+        .build_arc()?;
+    let config = SessionConfig::new().with_batch_size(SORT_BATCH_ROWS);
+    Ok(Arc::new(
+        TaskContext::default()
+            .with_session_config(config)
+            .with_runtime(runtime),
+    ))
+}

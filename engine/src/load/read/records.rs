@@ -1,0 +1,133 @@
+//! A window on a byte stream in which whole records are found without copying them.
+
+use std::io::{self, Read};
+
+/// Bytes asked of the stream at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A growing window: bytes are added at the end and consumed at the start. It never holds more than one record
+/// and two chunks.
+pub(super) struct RecordBuffer {
+    reader: Box<dyn Read + Send>,
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    at_end: bool,
+    consumed: u64,
+}
+
+impl std::fmt::Debug for RecordBuffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordBuffer").field("consumed", &self.consumed).finish_non_exhaustive()
+    }
+}
+
+impl RecordBuffer {
+    pub(super) fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self { reader, bytes: Vec::new(), start: 0, end: 0, at_end: false, consumed: 0 }
+    }
+
+    /// The bytes that are there and not consumed.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Whether the stream has ended: nothing will follow [`Self::pending`].
+    pub(super) fn at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// Bytes consumed so far, after decompression.
+    pub(super) fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start += count;
+        self.consumed += count as u64;
+    }
+
+    /// Reads more. Doubles the window while one record fills it, so that a record is scanned O(1) times per byte.
+    ///
+    /// # Errors
+    /// What the stream says; the pending bytes stay.
+    pub(super) fn fill(&mut self) -> io::Result<()> {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let wanted = self.end + CHUNK_BYTES.max(self.end);
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
+        }
+        while self.end < wanted {
+            match self.reader.read(&mut self.bytes[self.end..wanted]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of the first `needle`. Looks at 32 bytes at a time, which the compiler turns into vector code.
+pub(super) fn find_byte(bytes: &[u8], needle: u8) -> Option<usize> {
+    let chunks = bytes.chunks_exact(32);
+    let tail = chunks.remainder();
+    for (index, chunk) in chunks.enumerate() {
+        let hit = chunk.iter().fold(false, |hit, byte| hit | (*byte == needle));
+        if hit {
+            let within = chunk.iter().position(|byte| *byte == needle)?;
+            return Some(index * 32 + within);
+        }
+    }
+    let within = tail.iter().position(|byte| *byte == needle)?;
+    Some(bytes.len() - tail.len() + within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte per call, as a slow network would.
+    struct Trickle(Vec<u8>);
+
+    impl Read for Trickle {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() || out.is_empty() {
+                return Ok(0);
+            }
+            out[0] = self.0.remove(0);
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn the_window_moves_over_the_stream() {
+        let mut buffer = RecordBuffer::new(Box::new(Trickle(b"hello world".to_vec())));
+        assert_eq!(buffer.pending(), b"");
+        buffer.fill().expect("read");
+        buffer.consume(6);
+        assert_eq!(buffer.pending(), b"world");
+        assert_eq!(buffer.consumed(), 6);
+        buffer.fill().expect("read");
+        assert!(buffer.at_end());
+        assert_eq!(buffer.pending(), b"world");
+    }
+
+    #[test]
+    fn bytes_are_found_at_every_place() {
+        for length in 0..100 {
+            for at in 0..length {
+                let mut bytes = vec![b'x'; length];
+                bytes[at] = b'\n';
+                assert_eq!(find_byte(&bytes, b'\n'), Some(at));
+            }
+            assert_eq!(find_byte(&vec![b'x'; length], b'\n'), None);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The bytes of a file as a blocking stream: local or from an object store, decompressed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Buf, Bytes};
+use futures::StreamExt;
+use object_store::{GetOptions, ObjectStore};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::source::{Compression, Origin, SourceFile};
+use crate::load::error::LoadError;
+
+/// Read-ahead of local files.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Chunks of an object that may wait for the reader.
+const CHUNKS_AHEAD: usize = 8;
+/// Memory that an xz stream may ask for.
+const XZ_MEMORY_BYTES: u64 = 256 << 20;
+/// log2 of the largest zstd window accepted: the format's own recommendation for decoders is lower, `zstd -19`
+/// and `--long` use up to this.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// A file being read.
+pub(super) struct ByteStream {
+    /// Decompressed bytes.
+    pub(super) reader: Box<dyn Read + Send>,
+    /// Bytes of the file (compressed, if it is) read so far.
+    pub(super) progress: Arc<AtomicU64>,
+}
+
+/// Opens the decompressed bytes of `file`. Blocks; for objects it must run on a blocking thread of a tokio
+/// runtime.
+///
+/// # Errors
+/// [`LoadError::Read`] if the file cannot be opened.
+pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
+    let progress = Arc::new(AtomicU64::new(0));
+    let raw = RawReader { inner: open_raw(file)?, expected: file.size, progress: Arc::clone(&progress) };
+    let buffered = BufReader::with_capacity(BUFFER_BYTES, raw);
+    let opened: io::Result<Box<dyn Read + Send>> = match file.compression {
+        Compression::None => Ok(Box::new(buffered)),
+        Compression::Gzip => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(buffered))),
+        Compression::Zstd => zstd::stream::read::Decoder::with_buffer(buffered).and_then(|mut decoder| {
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            Ok(Box::new(decoder) as Box<dyn Read + Send>)
+        }),
+        Compression::Bzip2 => Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(buffered))),
+        Compression::Xz => {
+            liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES, liblzma::stream::CONCATENATED)
+                .map(|stream| {
+                    Box::new(liblzma::bufread::XzDecoder::new_stream(buffered, stream))
+                        as Box<dyn Read + Send>
+                })
+                .map_err(io::Error::other)
+        }
+    };
+    let reader = opened.map_err(|error| LoadError::read(&file.display, "at its start", error))?;
+    Ok(ByteStream { reader, progress })
+}
+
+/// Opens the bytes of `file` as they are stored.
+pub(super) fn open_raw(file: &SourceFile) -> Result<Box<dyn Read + Send>, LoadError> {
+    let at_start = |error: io::Error| LoadError::read(&file.display, "at its start", error);
+    match &file.origin {
+        Origin::Local(path) => Ok(Box::new(File::open(path).map_err(at_start)?)),
+        Origin::Object { store, location } => {
+            let handle = Handle::try_current().map_err(|error| at_start(io::Error::other(error)))?;
+            let options = GetOptions {
+                // An object replaced since it was listed is an error, not a mixture.
+                if_match: file.e_tag.clone(),
+                ..GetOptions::default()
+            };
+            Ok(Box::new(ObjectReader::start(&handle, Arc::clone(store), location.clone(), options)))
+        }
+    }
+}
+
+/// What a read error means for the user. `place` says how far reading came.
+pub(super) fn stream_error(file: &SourceFile, place: &str, error: io::Error) -> LoadError {
+    let is_raw = error.get_ref().is_some_and(|inner| inner.is::<RawError>());
+    if is_raw {
+        return match error.into_inner().map(|inner| inner.downcast::<RawError>()) {
+            Some(Ok(raw)) => match *raw {
+                RawError::Read(source) => LoadError::read(&file.display, place, source),
+                RawError::Changed(reason) => LoadError::Changed { path: file.display.clone(), reason },
+            },
+            _ => LoadError::read(&file.display, place, io::Error::other("unknown error")),
+        };
+    }
+    let name = file.compression.name();
+    let reason = if error.kind() == io::ErrorKind::UnexpectedEof {
+        format!("the {name} data ends too early; copy or download the file again")
+    } else {
+        format!("this is not valid {name} data ({error}); copy the file again, or correct its extension")
+    };
+    LoadError::damaged(&file.display, place, reason)
+}
+
+/// Errors of the stored bytes, told apart from those of the decompressors above them.
+#[derive(Debug, thiserror::Error)]
+enum RawError {
+    #[error(transparent)]
+    Read(io::Error),
+    #[error("{0}")]
+    Changed(String),
+}
+
+/// Counts bytes and checks that the file has the size with which it was found.
+struct RawReader {
+    inner: Box<dyn Read + Send>,
+    expected: u64,
+    progress: Arc<AtomicU64>,
+}
+
+impl Read for RawReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = match self.inner.read(out) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => return Err(io::Error::other(RawError::Read(error))),
+        };
+        let total = self.progress.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+        let ended_short = count == 0 && !out.is_empty() && total < self.expected;
+        if ended_short || total > self.expected {
+            let reason = format!("{} bytes were found, {total} bytes read", self.expected);
+            return Err(io::Error::other(RawError::Changed(reason)));
+        }
+        Ok(count)
+    }
+}
+
+/// Chunks of an object, fetched by a task of the runtime a few chunks ahead of a blocking reader.
+struct ObjectReader {
+    chunks: mpsc::Receiver<object_store::Result<Bytes>>,
+    current: Bytes,
+}
+
+impl ObjectReader {
+    fn start(
+        handle: &Handle,
+        store: Arc<dyn ObjectStore>,
+        location: object_store::path::Path,
+        options: GetOptions,
+    ) -> Self {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        // Ends when the receiver is dropped: the next send fails.
+        handle.spawn(async move {
+            let mut stream = match store.get_opts(&location, options).await {
+                Ok(result) => result.into_stream(),
+                Err(error) => {
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            };
+            while let Some(chunk) = stream.next().await {
+                let failed = chunk.is_err();
+                if sender.send(chunk).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Self { chunks, current: Bytes::new() }
+    }
+}
+
+impl Read for ObjectReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(Ok(chunk)) => self.current = chunk,
+                Some(Err(error)) => return Err(io::Error::other(error)),
+                None => return Ok(0),
+            }
+        }
+        let count = out.len().min(self.current.len());
+        self.current.copy_to_slice(&mut out[..count]);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+
+    use super::super::options::InputFormat;
+    use super::*;
+
+    fn compress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+        match compression {
+            Compression::None => bytes.to_vec(),
+            Compression::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(bytes).expect("gzip");
+                encoder.finish().expect("gzip")
+            }
+            Compression::Zstd => zstd::encode_all(bytes, 1).expect("zstd"),
+            Compression::Bzip2 => {
+                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                encoder.write_all(bytes).expect("bzip2");
+                encoder.finish().expect("bzip2")
+            }
+            Compression::Xz => {
+                let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+                encoder.write_all(bytes).expect("xz");
+                encoder.finish().expect("xz")
+            }
+        }
+    }
+
+    fn source(dir: &tempfile::TempDir, compression: Compression, bytes: &[u8]) -> SourceFile {
+        let path = dir.path().join("x");
+        std::fs::write(&path, bytes).expect("write");
+        SourceFile::local("x".to_owned(), path, bytes.len() as u64, InputFormat::Csv, compression)
+    }
+
+    fn read_all(file: &SourceFile) -> Result<Vec<u8>, LoadError> {
+        let mut out = Vec::new();
+        match open_stream(file)?.reader.read_to_end(&mut out) {
+            Ok(_) => Ok(out),
+            Err(error) => Err(stream_error(file, "after line 3", error)),
+        }
+    }
+
+    const ALL: [Compression; 5] =
+        [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Bzip2, Compression::Xz];
+
+    #[test]
+    fn every_compression_is_read_and_so_are_joined_streams() {
+        let dir = tempfile::tempdir().expect("dir");
+        for compression in ALL {
+            let mut bytes = compress(compression, b"hello ");
+            bytes.extend(compress(compression, b"world"));
+            let file = source(&dir, compression, &bytes);
+            assert_eq!(read_all(&file).expect("bytes"), b"hello world", "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn cut_and_overwritten_data_is_told() {
+        let dir = tempfile::tempdir().expect("dir");
+        let text: Vec<u8> =
+            (0..200_000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for compression in ALL.into_iter().skip(1) {
+            let whole = compress(compression, &text);
+            for cut in [whole.len() - 1, whole.len() / 2, 7] {
+                let error = read_all(&source(&dir, compression, &whole[..cut])).expect_err("cut").to_string();
+                assert!(error.contains("ends too early"), "{compression:?} {cut}: {error}");
+                assert!(error.contains("\"x\" is damaged after line 3"), "{error}");
+            }
+            let error =
+                read_all(&source(&dir, compression, b"user_id,ts,event\n")).expect_err("text").to_string();
+            assert!(error.contains(&format!("not valid {} data", compression.name())), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_or_shrinks_is_told() {
+        let dir = tempfile::tempdir().expect("dir");
+        for size in [3, 7] {
+            let mut file = source(&dir, Compression::None, b"12345");
+            file.size = size;
+            let error = read_all(&file).expect_err("changed").to_string();
+            assert!(error.contains("changed while it was loaded"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_a_read_error() {
+        let file = SourceFile::local(
+            "gone.csv".to_owned(),
+            "/no/such/file".into(),
+            1,
+            InputFormat::Csv,
+            Compression::None,
+        );
+        let error = read_all(&file).expect_err("missing").to_string();
+        assert!(error.contains("gone.csv") && error.contains("No such file"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn objects_are_streamed() {
+        let store = Arc::new(InMemory::new());
+        let location = object_store::path::Path::from("a/b.csv");
+        let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        store.put(&location, bytes.clone().into()).await.expect("put");
+        let size = bytes.len() as u64;
+        let mut file = SourceFile::local(
+            "memory:///a/b.csv".to_owned(),
+            "".into(),
+            size,
+            InputFormat::Csv,
+            Compression::None,
+        );
+        file.origin = Origin::Object { store, location };
+        let (read, again) = tokio::task::spawn_blocking(move || {
+            let read = read_all(&file);
+            file.e_tag = Some("another".to_owned());
+            (read, read_all(&file))
+        })
+        .await
+        .expect("joined");
+        assert_eq!(read.expect("bytes"), bytes);
+        assert!(again.is_err(), "a replaced object is not read");
+    }
+}

@@ -1,0 +1,192 @@
+//! From parsed batches to working batches: person hash, day, event id, row number.
+//!
+//! A *working batch* has the columns of a data file, then [`WORK_DAY`] and [`WORK_ROW`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder, UInt32Array,
+    UInt64Array,
+};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use datafusion::error::{DataFusionError, Result};
+
+use crate::load::duplicates::RowNumber;
+use crate::load::row_identity::{EventKey, RowHasher, made_event_id};
+use crate::schema;
+use crate::store::layout;
+
+/// Working column: UTC day, days since the epoch.
+pub const WORK_DAY: &str = "#day";
+/// Working column: [`RowNumber`] bits.
+pub const WORK_ROW: &str = "#row";
+
+/// The schema of working batches over these data-file columns.
+pub fn work_schema(file_schema: &Schema) -> SchemaRef {
+    let mut fields: Vec<Field> = file_schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    fields.push(Field::new(WORK_DAY, DataType::Int32, false));
+    fields.push(Field::new(WORK_ROW, DataType::UInt64, false));
+    Arc::new(Schema::new(fields))
+}
+
+/// Event key, day and number of one row, for the duplicate index.
+#[derive(Debug, Clone, Copy)]
+pub struct RowKey {
+    /// UTC day.
+    pub day: i32,
+    /// Identity.
+    pub key: EventKey,
+    /// Place in the input.
+    pub row: RowNumber,
+}
+
+/// Adds the computed columns to the batches of one input file.
+#[derive(Debug)]
+pub struct RowPreparer {
+    work_schema: SchemaRef,
+    hasher: RowHasher,
+    file: usize,
+    next_row: u64,
+    scratch: Vec<u8>,
+}
+
+impl RowPreparer {
+    /// For input file number `file`, whose batches have the columns of `batch_schema`.
+    pub fn new(file: usize, batch_schema: &Schema, work_schema: SchemaRef) -> Self {
+        Self {
+            work_schema,
+            hasher: RowHasher::new(batch_schema),
+            file,
+            next_row: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The working batch of `batch`, and the keys of its rows in the same order. O(bytes).
+    pub fn prepare(&mut self, batch: &RecordBatch) -> Result<(RecordBatch, Vec<RowKey>)> {
+        let rows = batch.num_rows();
+        let times = required(batch, schema::TS)?.as_primitive::<TimestampMicrosecondType>();
+        let users = required(batch, schema::USER_ID)?.as_string::<i32>();
+        let given_ids = required(batch, schema::EVENT_ID)?.as_string::<i32>();
+
+        let mut keys = Vec::with_capacity(rows);
+        let mut ids = StringBuilder::with_capacity(rows, rows * 33);
+        for row in 0..rows {
+            let made = given_ids.is_null(row);
+            let number = RowNumber::new(self.file, self.next_row, made);
+            self.next_row += 1;
+            let key = if made {
+                let hash = self.hasher.hash(batch, row, &mut self.scratch)?;
+                ids.append_value(made_event_id(hash, 0));
+                EventKey { hash, occurrence: 0 }
+            } else {
+                let id = given_ids.value(row);
+                ids.append_value(id);
+                EventKey::of(id)
+            };
+            keys.push(RowKey {
+                day: layout::day_of(times.value(row)),
+                key,
+                row: number,
+            });
+        }
+
+        let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+        let id_index = batch.schema_ref().index_of(schema::EVENT_ID)?;
+        columns[id_index] = Arc::new(ids.finish());
+        columns.push(Arc::new(Int64Array::from_iter_values(
+            (0..rows).map(|row| schema::user_key(users.value(row))),
+        )));
+        columns.push(Arc::new(Int32Array::from_iter_values(keys.iter().map(|k| k.day))));
+        columns.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|k| k.row.bits()))));
+        let work = RecordBatch::try_new(Arc::clone(&self.work_schema), columns)?;
+        Ok((work, keys))
+    }
+}
+
+/// Splits a working batch over `parts` by day, so that each day is in one part. Empty parts are left out.
+pub fn split_by_day(batch: &RecordBatch, keys: &[RowKey], parts: usize) -> Result<Vec<(usize, RecordBatch)>> {
+    if parts == 1 {
+        return Ok(vec![(0, batch.clone())]);
+    }
+    let mut rows_of: Vec<Vec<u32>> = vec![Vec::new(); parts];
+    for (row, key) in keys.iter().enumerate() {
+        // Batches are far below 2^32 rows.
+        rows_of[part_of(key.day, parts)].push(row as u32);
+    }
+    rows_of
+        .into_iter()
+        .enumerate()
+        .filter(|(_, rows)| !rows.is_empty())
+        .map(|(part, rows)| {
+            if rows.len() == batch.num_rows() {
+                return Ok((part, batch.clone()));
+            }
+            Ok((part, take_record_batch(batch, &UInt32Array::from(rows))?))
+        })
+        .collect()
+}
+
+fn part_of(day: i32, parts: usize) -> usize {
+    day.rem_euclid(parts as i32) as usize
+}
+
+/// Adds the rows of `keys` to counts per day.
+pub fn count_days(keys: &[RowKey], counts: &mut BTreeMap<i32, u64>) {
+    for run in keys.chunk_by(|a, b| a.day == b.day) {
+        *counts.entry(run[0].day).or_default() += run.len() as u64;
+    }
+}
+
+/// Gives made ids of identical rows their occurrence numbers, in sorted order.
+///
+/// Identical rows are neighbours after the sort, and in input order among themselves. Dropped rows count: the
+/// numbers must be those that the duplicate index used.
+#[derive(Debug, Default)]
+pub struct OccurrenceNumbers {
+    last: Option<(i32, EventKey)>,
+    seen: u32,
+}
+
+impl OccurrenceNumbers {
+    /// Returns the `event_id` column of a sorted working batch with the numbers put in.
+    pub fn number(&mut self, batch: &RecordBatch) -> Result<ArrayRef> {
+        let ids = required(batch, schema::EVENT_ID)?;
+        let text = ids.as_string::<i32>();
+        let days = required(batch, WORK_DAY)?.as_primitive::<arrow::datatypes::Int32Type>();
+        let rows = required(batch, WORK_ROW)?.as_primitive::<arrow::datatypes::UInt64Type>();
+        let mut renamed: Option<Vec<Option<String>>> = None;
+        for row in 0..batch.num_rows() {
+            if !RowNumber::from_bits(rows.value(row)).is_made() {
+                continue;
+            }
+            let this = (days.value(row), EventKey::of(text.value(row)));
+            if self.last == Some(this) {
+                self.seen += 1;
+                let id = made_event_id(this.1.hash, self.seen);
+                renamed.get_or_insert_with(|| vec![None; batch.num_rows()])[row] = Some(id);
+            } else {
+                self.last = Some(this);
+                self.seen = 0;
+            }
+        }
+        Ok(match renamed {
+            None => Arc::clone(ids),
+            Some(renamed) => Arc::new(StringArray::from_iter_values(
+                renamed
+                    .iter()
+                    .enumerate()
+                    .map(|(row, new)| new.as_deref().unwrap_or_else(|| text.value(row))),
+            )),
+        })
+    }
+}
+
+/// The column `name` of a batch that must have it.
+pub fn required<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| DataFusionError::Internal(format!("a load batch without {name}")))
+}

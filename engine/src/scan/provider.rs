@@ -1,0 +1,302 @@
+//! A table at one version as DataFusion sees it.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, Result, ScalarValue, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetAccessPlan};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+
+use crate::scan::exec::{ScanSummary, TableScanExec};
+use crate::scan::prune;
+use crate::schema;
+use crate::store::layout::{self, RowGroup};
+use crate::store::snapshot::{DataFile, TableSnapshot};
+
+/// One version of a table.
+#[derive(Debug)]
+pub struct SnapshotTable {
+    snapshot: Arc<TableSnapshot>,
+    /// All columns with their SQL types: stored in files, then the partition column.
+    full_schema: SchemaRef,
+    /// What statements see: a prefix of `full_schema`.
+    visible_schema: SchemaRef,
+}
+
+/// A file to read and the row groups to read of it.
+struct ChosenFile<'a> {
+    file: &'a DataFile,
+    /// Which row groups to read; `None` for all.
+    access: Option<Vec<bool>>,
+}
+
+impl SnapshotTable {
+    /// The table of `snapshot`; physical columns can be named only if `show_physical`.
+    pub fn new(snapshot: Arc<TableSnapshot>, show_physical: bool) -> Self {
+        let fields: Vec<Field> = snapshot
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| Field::new(f.name(), schema::sql_type(f.data_type()), f.is_nullable()))
+            .collect();
+        let visible: Vec<Field> = fields
+            .iter()
+            .filter(|f| show_physical || !schema::is_physical(f.name()))
+            .cloned()
+            .collect();
+        Self {
+            snapshot,
+            full_schema: Arc::new(Schema::new(fields)),
+            visible_schema: Arc::new(Schema::new(visible)),
+        }
+    }
+
+    /// The version that is read.
+    pub fn snapshot(&self) -> &Arc<TableSnapshot> {
+        &self.snapshot
+    }
+
+    /// Columns inside the files.
+    fn file_fields(&self) -> Vec<Field> {
+        self.full_schema
+            .fields()
+            .iter()
+            .filter(|f| f.name() != schema::DAY)
+            .map(|f| f.as_ref().clone())
+            .collect()
+    }
+
+    /// The filter on `user_key` that follows from `filters`.
+    ///
+    /// Rows of other writers have no user_key: with such a file in the version the filter would drop them.
+    fn key_filter(&self, filters: &[Expr]) -> Option<Expr> {
+        let keyed = self.snapshot.all_files_ours() && self.full_schema.index_of(schema::USER_KEY).is_ok();
+        if keyed { prune::user_key_filter(filters) } else { None }
+    }
+
+    /// `filters` as one expression over the full schema.
+    fn physical(
+        &self,
+        state: &dyn Session,
+        filters: impl IntoIterator<Item = Expr>,
+    ) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let Some(all) = conjunction(filters) else { return Ok(None) };
+        let columns = DFSchema::try_from(Arc::clone(&self.full_schema))?;
+        state.create_physical_expr(all, &columns).map(Some)
+    }
+
+    fn choose(&self, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Result<Vec<ChosenFile<'_>>> {
+        let Some(predicate) = predicate else {
+            return Ok(self
+                .snapshot
+                .files()
+                .iter()
+                .map(|file| ChosenFile { file, access: None })
+                .collect());
+        };
+        let mut chosen = Vec::new();
+        for file in prune::prune_files(self.snapshot.files(), predicate, &self.full_schema)? {
+            let access = match &file.row_groups {
+                Some(groups) if !groups.is_empty() => {
+                    Some(prune::prune_row_groups(groups, predicate, &self.full_schema)?)
+                }
+                _ => None,
+            };
+            if access.as_ref().is_none_or(|a| a.contains(&true)) {
+                chosen.push(ChosenFile { file, access });
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn partitioned_file(&self, chosen: &ChosenFile<'_>) -> PartitionedFile {
+        let file = chosen.file;
+        let mut partitioned = PartitionedFile::new_from_meta(file.object_meta());
+        if self.has_day() {
+            partitioned = partitioned.with_partition_values(vec![ScalarValue::Date32(file.day)]);
+        }
+        if let Some(access) = chosen.access.as_ref().filter(|a| a.contains(&false)) {
+            let mut plan = ParquetAccessPlan::new_none(access.len());
+            for (index, _) in access.iter().enumerate().filter(|(_, read)| **read) {
+                plan.scan(index);
+            }
+            partitioned = partitioned.with_extension(plan);
+        } else {
+            partitioned = partitioned.with_statistics(Arc::new(self.file_statistics(file)));
+        }
+        partitioned
+    }
+
+    fn has_day(&self) -> bool {
+        self.full_schema.index_of(schema::DAY).is_ok()
+    }
+
+    /// Exact for files of ours; what other writers say is only good for estimates.
+    fn file_statistics(&self, file: &DataFile) -> Statistics {
+        let exact = file.row_groups.is_some();
+        let rows = file.statistics.num_records.map(|rows| rows as usize);
+        let columns = self
+            .file_fields()
+            .iter()
+            .map(|field| {
+                let value = |v: Option<ScalarValue>| v.map_or(Precision::Absent, |v| precision(v, exact));
+                let nulls = file.statistics.null_count.get(field.name()).map(|n| *n as usize);
+                ColumnStatistics {
+                    null_count: nulls.map_or(Precision::Absent, |n| precision(n, exact)),
+                    min_value: value(file.statistics.min(field.name(), field.data_type())),
+                    max_value: value(file.statistics.max(field.name(), field.data_type())),
+                    ..ColumnStatistics::new_unknown()
+                }
+            })
+            .collect();
+        Statistics {
+            num_rows: rows.map_or(Precision::Absent, |n| precision(n, exact)),
+            total_byte_size: Precision::Inexact(file.size as usize),
+            column_statistics: columns,
+        }
+    }
+
+    /// Statistics of several files together; unknown if one of them is.
+    fn merged<'a>(&self, files: impl Iterator<Item = &'a PartitionedFile>) -> Result<Statistics> {
+        match files.map(|f| f.statistics.as_deref()).collect::<Option<Vec<_>>>() {
+            Some(all) => Statistics::try_merge_iter(all, &self.full_schema),
+            None => Ok(Statistics::new_unknown(&self.full_schema)),
+        }
+    }
+
+    fn summary(&self, chosen: &[ChosenFile<'_>]) -> ScanSummary {
+        let days = |mut days: Box<dyn Iterator<Item = i32> + '_>| {
+            let first = days.next()?;
+            Some((layout::day_text(first), layout::day_text(days.last().unwrap_or(first))))
+        };
+        let groups = |c: &ChosenFile<'_>| {
+            let all = c.file.row_groups.as_ref().map(Vec::<RowGroup>::len)?;
+            let read = c.access.as_ref().map_or(all, |a| a.iter().filter(|read| **read).count());
+            Some((read, all))
+        };
+        ScanSummary {
+            table: self.snapshot.table().name().to_owned(),
+            version: self.snapshot.version(),
+            files: (chosen.len(), self.snapshot.files().len()),
+            row_groups: chosen
+                .iter()
+                .map(groups)
+                .try_fold((0, 0), |sum, g| g.map(|g| (sum.0 + g.0, sum.1 + g.1))),
+            days: days(Box::new(chosen.iter().filter_map(|c| c.file.day))),
+        }
+    }
+}
+
+fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(value: T, exact: bool) -> Precision<T> {
+    if exact {
+        Precision::Exact(value)
+    } else {
+        Precision::Inexact(value)
+    }
+}
+
+/// Deals files over at most `partitions` groups of similar size, keeping their order inside a group.
+fn group_files(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
+    let groups = partitions.clamp(1, files.len().max(1));
+    let mut dealt: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); groups];
+    for file in files {
+        let smallest = dealt
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (bytes, _))| *bytes)
+            .map_or(0, |(index, _)| index);
+        dealt[smallest].0 += file.object_meta.size;
+        dealt[smallest].1.push(file);
+    }
+    dealt.into_iter().map(|(_, files)| FileGroup::new(files)).collect()
+}
+
+#[async_trait]
+impl TableProvider for SnapshotTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.visible_schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // Used for pruning here; the optimizer moves the filters themselves into the source later.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let key_filter = self.key_filter(filters);
+        let predicate = self.physical(state, filters.iter().cloned().chain(key_filter.clone()))?;
+        let chosen = self.choose(predicate.as_ref())?;
+        let all_visible: Vec<usize>;
+        let projection = match projection {
+            Some(projection) => projection,
+            None => {
+                all_visible = (0..self.visible_schema.fields().len()).collect();
+                &all_visible
+            }
+        };
+        if chosen.is_empty() {
+            let schema = Arc::new(self.visible_schema.project(projection)?);
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+
+        let location = self.snapshot.table().location();
+        let partition_fields = match self.full_schema.field_with_name(schema::DAY) {
+            Ok(day) => vec![Arc::new(day.clone())],
+            Err(_) => Vec::new(),
+        };
+        let table_schema = TableSchema::builder(Arc::new(Schema::new(self.file_fields())))
+            .with_table_partition_cols(partition_fields)
+            .build();
+        let options = state.default_table_options().parquet;
+        let readers = CachedParquetFileReaderFactory::new(
+            Arc::clone(&location.store),
+            state.runtime_env().cache_manager.get_file_metadata_cache(),
+        );
+        let mut source = ParquetSource::new(table_schema)
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(readers));
+        // The optimizer hands down `filters` itself later; only what it cannot know is set here.
+        if let Some(key_filter) = self.physical(state, key_filter)? {
+            source = source.with_predicate(key_filter);
+        }
+        let files = chosen.iter().map(|c| self.partitioned_file(c)).collect();
+        let groups = group_files(files, state.config().target_partitions())
+            .into_iter()
+            .map(|group| Ok(group.clone().with_statistics(Arc::new(self.merged(group.iter())?))))
+            .collect::<Result<Vec<_>>>()?;
+        let statistics = self.merged(groups.iter().flat_map(FileGroup::iter))?;
+        let config = FileScanConfigBuilder::new(
+            ObjectStoreUrl::parse(location.root_url().as_str())?,
+            Arc::new(source),
+        )
+        .with_file_groups(groups)
+        .with_statistics(statistics)
+        .with_projection_indices(Some(projection.clone()))?
+        .with_limit(limit)
+        .build();
+        let inner = DataSourceExec::from_data_source(config);
+        Ok(Arc::new(TableScanExec::new(inner, self.summary(&chosen))))
+    }
+}

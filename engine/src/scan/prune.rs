@@ -1,0 +1,223 @@
+//! Leaving out files and row groups by what the log says about them.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, UInt64Array};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, col, lit};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+
+use crate::schema;
+use crate::store::layout::RowGroup;
+use crate::store::snapshot::DataFile;
+
+/// A filter on `user_key` that follows from filters on `user_id`, or `None`.
+///
+/// `user_id = 'x'` and `user_id IN ('x', 'y')` give the hashes; other filters give nothing.
+pub fn user_key_filter(filters: &[Expr]) -> Option<Expr> {
+    filters
+        .iter()
+        .filter_map(users_of)
+        .map(|users| {
+            let keys = users.iter().map(|u| lit(schema::user_key(u))).collect();
+            col(schema::USER_KEY).in_list(keys, false)
+        })
+        .reduce(Expr::and)
+}
+
+/// The users that `filter` restricts to.
+fn users_of(filter: &Expr) -> Option<Vec<String>> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+            Operator::Eq => match (left.as_ref(), right.as_ref()) {
+                (column, value) if is_user_id(column) => Some(vec![text_of(value)?]),
+                (value, column) if is_user_id(column) => Some(vec![text_of(value)?]),
+                _ => None,
+            },
+            Operator::And => users_of(left).or_else(|| users_of(right)),
+            Operator::Or => {
+                let mut users = users_of(left)?;
+                users.extend(users_of(right)?);
+                Some(users)
+            }
+            _ => None,
+        },
+        Expr::InList(list) if !list.negated && is_user_id(&list.expr) => list.list.iter().map(text_of).collect(),
+        _ => None,
+    }
+}
+
+fn is_user_id(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(Column { name, .. }) if name == schema::USER_ID)
+}
+
+fn text_of(expr: &Expr) -> Option<String> {
+    let Expr::Literal(value, _) = expr else { return None };
+    value.try_as_str().flatten().map(str::to_owned)
+}
+
+/// The files that may hold rows for `predicate`, in the order given.
+pub fn prune_files<'a>(
+    files: &'a [DataFile],
+    predicate: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+) -> Result<Vec<&'a DataFile>> {
+    let pruning = pruning_predicate(predicate, schema)?;
+    if pruning.always_true() {
+        return Ok(files.iter().collect());
+    }
+    let keep = pruning.prune(&FileRanges { files, schema })?;
+    Ok(files
+        .iter()
+        .zip(keep)
+        .filter_map(|(file, keep)| keep.then_some(file))
+        .collect())
+}
+
+/// Which of `row_groups` may hold rows for `predicate`, by their ranges of `user_key`.
+pub fn prune_row_groups(
+    row_groups: &[RowGroup],
+    predicate: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+) -> Result<Vec<bool>> {
+    let pruning = pruning_predicate(predicate, schema)?;
+    pruning.prune(&RowGroupRanges { row_groups })
+}
+
+fn pruning_predicate(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<PruningPredicate> {
+    PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .try_build(Arc::clone(predicate))
+}
+
+struct FileRanges<'a> {
+    files: &'a [DataFile],
+    schema: &'a SchemaRef,
+}
+
+impl FileRanges<'_> {
+    fn values(&self, column: &Column, value: impl Fn(&DataFile, &DataType) -> Option<ScalarValue>) -> Option<ArrayRef> {
+        let data_type = self.schema.field_with_name(&column.name).ok()?.data_type();
+        let null = ScalarValue::try_from(data_type).ok()?;
+        let values = self
+            .files
+            .iter()
+            .map(|file| value(file, data_type).unwrap_or_else(|| null.clone()));
+        ScalarValue::iter_to_array(values).ok()
+    }
+}
+
+/// The smallest (or largest) value of a column in a file; the day of a file is both.
+fn bound(file: &DataFile, column: &str, data_type: &DataType, largest: bool) -> Option<ScalarValue> {
+    if column == schema::DAY {
+        return file.day.map(|day| ScalarValue::Date32(Some(day)));
+    }
+    if largest {
+        file.statistics.max(column, data_type)
+    } else {
+        file.statistics.min(column, data_type)
+    }
+}
+
+impl PruningStatistics for FileRanges<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.values(column, |file, data_type| bound(file, &column.name, data_type, false))
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.values(column, |file, data_type| bound(file, &column.name, data_type, true))
+    }
+
+    fn num_containers(&self) -> usize {
+        self.files.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let counts: UInt64Array = self
+            .files
+            .iter()
+            .map(|file| file.statistics.null_count.get(&column.name).copied())
+            .collect();
+        Some(Arc::new(counts))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let counts: UInt64Array = self.files.iter().map(|file| file.statistics.num_records).collect();
+        Some(Arc::new(counts))
+    }
+
+    fn contained(&self, _: &Column, _: &std::collections::HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+struct RowGroupRanges<'a> {
+    row_groups: &'a [RowGroup],
+}
+
+impl RowGroupRanges<'_> {
+    fn keys(&self, column: &Column, key: impl Fn(&RowGroup) -> i64) -> Option<ArrayRef> {
+        (column.name == schema::USER_KEY)
+            .then(|| Arc::new(Int64Array::from_iter_values(self.row_groups.iter().map(key))) as ArrayRef)
+    }
+}
+
+impl PruningStatistics for RowGroupRanges<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.keys(column, |group| group.min_key)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.keys(column, |group| group.max_key)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.row_groups.len()
+    }
+
+    fn null_counts(&self, _: &Column) -> Option<ArrayRef> {
+        None
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        Some(Arc::new(UInt64Array::from_iter_values(self.row_groups.iter().map(|g| g.rows))))
+    }
+
+    fn contained(&self, _: &Column, _: &std::collections::HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_on_a_person_become_filters_on_the_key() {
+        let key = |u: &str| lit(schema::user_key(u));
+        assert_eq!(
+            user_key_filter(&[col("user_id").eq(lit("u1"))]),
+            Some(col("user_key").in_list(vec![key("u1")], false))
+        );
+        assert_eq!(
+            user_key_filter(&[lit("u1").eq(col("user_id")).or(col("user_id").in_list(vec![lit("u2")], false))]),
+            Some(col("user_key").in_list(vec![key("u1"), key("u2")], false))
+        );
+    }
+
+    #[test]
+    fn other_filters_say_nothing_about_the_key() {
+        for filter in [
+            col("user_id").not_eq(lit("u1")),
+            col("user_id").in_list(vec![lit("u1")], true),
+            col("event").eq(lit("u1")),
+            col("user_id").eq(lit("u1")).or(col("event").eq(lit("x"))),
+            col("user_id").eq(col("anonymous_id")),
+        ] {
+            assert_eq!(user_key_filter(std::slice::from_ref(&filter)), None, "{filter}");
+        }
+    }
+}

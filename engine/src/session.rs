@@ -1,0 +1,187 @@
+//! One client's view of the engine: its own options and temporary tables, shared data and caches.
+//!
+//! The life of a statement: [`Session::parse`] to a syntax tree, [`Session::plan`] to a logical plan on one fresh
+//! snapshot of the tables it names, [`Session::execute`] to a stream of batches. Dropping the stream stops it.
+
+use std::sync::Arc;
+
+use datafusion::common::{DataFusionError, plan_err};
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+
+use crate::catalog::hidden;
+use crate::catalog::journey::JOURNEY_SCHEMA;
+use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
+use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
+use crate::config::{EngineConfig, SessionOptions};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// Statements longer than this are refused before they are parsed.
+pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+
+/// A session. Statements of one session are planned one after the other; they may run side by side.
+pub struct Session {
+    context: Arc<SessionContext>,
+    scope: Arc<StatementScope>,
+    planning: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session on `store`.
+    pub(crate) fn new(
+        store: Arc<Store>,
+        runtime: Arc<RuntimeEnv>,
+        config: &EngineConfig,
+        options: &SessionOptions,
+    ) -> Result<Self> {
+        let scope = Arc::new(StatementScope::new(store, options.pin));
+        let catalog = Arc::new(SessionCatalog::default());
+        let state = SessionStateBuilder::new()
+            .with_config(session_config(config, options))
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .build();
+        let mut context = SessionContext::new_with_state(state);
+        wayfare_udfs::register_all(&mut context)?;
+        datafusion_functions_json::register_all(&mut context)?;
+        register_schema(&catalog, PUBLIC_SCHEMA, Arc::new(PublicSchema::new(Arc::clone(&scope))))?;
+        register_schema(&catalog, JOURNEY_SCHEMA, Arc::new(JourneySchema::new(Arc::clone(&scope))))?;
+        context.register_catalog(CATALOG, catalog);
+        let context = Arc::new(context);
+        scope.set_context(Arc::downgrade(&context));
+        Ok(Self {
+            context,
+            scope,
+            planning: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Parses `sql` into its statements; empty text gives none.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        if sql.len() > MAX_STATEMENT_BYTES {
+            return Err(Error::InvalidArgument(format!(
+                "the statement has {} bytes, at most {MAX_STATEMENT_BYTES} are accepted",
+                sql.len()
+            )));
+        }
+        let limit = self.context.copied_config().options().sql_parser.recursion_limit;
+        let mut parser = DFParserBuilder::new(sql)
+            .with_dialect(&PostgreSqlDialect {})
+            .with_recursion_limit(limit.get())
+            .build()?;
+        Ok(parser.parse_statements()?.into_iter().collect())
+    }
+
+    /// Plans `statement` on a fresh snapshot of the tables it names. Parameters stay placeholders.
+    pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
+        let _one_at_a_time = self.planning.lock().await;
+        self.scope.begin().await?;
+        let state = self.context.state();
+        let error = match state.statement_to_plan(statement.clone()).await {
+            Ok(plan) => return checked(plan),
+            Err(error) => error,
+        };
+        if !hidden::misses_physical_column(&error) {
+            return Err(error.into());
+        }
+        // The statement names a physical column: plan it again with them in sight.
+        let mut statement = statement;
+        hidden::exclude_from_wildcards(&mut statement, &self.scope.touchpoint_tables().await);
+        self.scope.show_physical(true);
+        let plan = state.statement_to_plan(statement).await;
+        self.scope.show_physical(false);
+        checked(plan?)
+    }
+
+    /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
+    pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        let frame = self.context.execute_logical_plan(plan).await?;
+        Ok(frame.execute_stream().await?)
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// Also if `sql` holds no statement or more than one.
+    pub async fn query(&self, sql: &str) -> Result<SendableRecordBatchStream> {
+        let mut statements = self.parse(sql)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            return Err(Error::InvalidArgument("expected exactly one statement".to_owned()));
+        };
+        let plan = self.plan(statement).await?;
+        self.execute(plan).await
+    }
+
+    /// DataFusion's context, for registering functions, schemas and options. Statements go through
+    /// [`Self::plan`], not through this.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// The current state, for planning expressions and reading options.
+    pub fn state(&self) -> SessionState {
+        self.context.state()
+    }
+}
+
+fn register_schema(
+    catalog: &SessionCatalog,
+    name: &str,
+    schema: Arc<dyn datafusion::catalog::SchemaProvider>,
+) -> Result<()> {
+    datafusion::catalog::CatalogProvider::register_schema(catalog, name, schema)?;
+    Ok(())
+}
+
+fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionConfig {
+    let mut session = SessionConfig::new()
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC_SCHEMA)
+        .with_target_partitions(config.target_partitions.max(1));
+    if let Some(batch_size) = options.batch_size {
+        session = session.with_batch_size(batch_size.max(1));
+    }
+    let settings = session.options_mut();
+    settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
+    settings.execution.parquet.pushdown_filters = true;
+    settings.execution.parquet.reorder_filters = true;
+    settings.execution.time_zone = Some(options.time_zone.clone().unwrap_or_else(|| crate::schema::UTC.to_owned()));
+    session
+}
+
+/// Refuses what a statement must not do: reach files, or change the store.
+fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let refused = match &plan {
+        LogicalPlan::Copy(_) => Some("COPY TO a file: use `wayfare query --output FILE`"),
+        LogicalPlan::Ddl(DdlStatement::CreateExternalTable(_)) => {
+            Some("CREATE EXTERNAL TABLE: use `wayfare load` to bring files in")
+        }
+        LogicalPlan::Ddl(
+            DdlStatement::CreateFunction(_)
+            | DdlStatement::DropFunction(_)
+            | DdlStatement::CreateCatalog(_)
+            | DdlStatement::CreateCatalogSchema(_)
+            | DdlStatement::DropCatalogSchema(_)
+            | DdlStatement::CreateIndex(_),
+        ) => Some("this kind of CREATE or DROP"),
+        LogicalPlan::Dml(_) => Some("changing tables by statements: use `wayfare load`"),
+        _ => None,
+    };
+    match refused {
+        Some(what) => plan_err!("not supported: {what}").map_err(|e: DataFusionError| e.into()),
+        None => Ok(plan),
+    }
+}

@@ -1,0 +1,207 @@
+//! The store: a directory of Delta tables.
+//!
+//! ```text
+//! STORE/wayfare.json                   marker with the format number
+//! STORE/TABLE/_delta_log/...           Delta protocol, one file per commit
+//! STORE/TABLE/day=2026-11-21/k2-1-UUID.parquet    touchpoint tables: day, prefix bits, prefix
+//! STORE/TABLE/part-UUID.parquet        reference tables
+//! ```
+
+pub mod commit;
+pub mod history;
+pub mod layout;
+pub mod snapshot;
+pub mod stats;
+pub mod table;
+pub mod writer;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::TryStreamExt;
+use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use crate::error::StoreError;
+use crate::storage::StorageLocation;
+use snapshot::TableSnapshot;
+use table::Table;
+
+/// Name of the marker file at the root of a store.
+const MARKER: &str = "wayfare.json";
+/// The format that this version writes and reads.
+const FORMAT: u64 = 1;
+/// The touchpoint table that every store has.
+pub const TOUCHPOINTS: &str = "touchpoints";
+
+/// An opened store.
+#[derive(Debug)]
+pub struct Store {
+    location: StorageLocation,
+    /// Newest snapshot seen per table: the next statement reads only the commits after it.
+    newest: Mutex<HashMap<String, Arc<TableSnapshot>>>,
+}
+
+impl Store {
+    /// Opens the store at `location`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAStore`] if there is none, [`StoreError::Format`] if it is too new.
+    pub async fn open(location: StorageLocation) -> Result<Self, StoreError> {
+        let marker = location.path.clone().join(MARKER);
+        let bytes = match location.store.get(&marker).await {
+            Ok(found) => found
+                .bytes()
+                .await
+                .map_err(|e| StoreError::io("read", marker.to_string(), e))?,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(StoreError::NotAStore {
+                    url: location.display(),
+                });
+            }
+            Err(e) => return Err(StoreError::io("open the store at", location.display(), e)),
+        };
+        let format = serde_json::from_slice::<serde_json::Value>(&bytes)
+            .ok()
+            .and_then(|v| v.get("format").and_then(serde_json::Value::as_u64))
+            .ok_or_else(|| StoreError::NotAStore {
+                url: location.display(),
+            })?;
+        if format > FORMAT {
+            return Err(StoreError::Format {
+                url: location.display(),
+                found: format,
+                supported: FORMAT,
+            });
+        }
+        Ok(Self {
+            location,
+            newest: Mutex::default(),
+        })
+    }
+
+    /// Opens the store at `location`, or creates it with an empty `touchpoints` table.
+    ///
+    /// # Errors
+    /// [`StoreError::Occupied`] if the place holds something else already.
+    pub async fn open_or_create(location: StorageLocation) -> Result<Self, StoreError> {
+        let store = match Self::open(location.clone()).await {
+            Ok(store) => store,
+            Err(StoreError::NotAStore { .. }) => Self::create(location).await?,
+            Err(e) => return Err(e),
+        };
+        // A creation that was interrupted between marker and table is completed here.
+        store.table_or_create(TOUCHPOINTS, &table::touchpoint_definition()).await?;
+        Ok(store)
+    }
+
+    async fn create(location: StorageLocation) -> Result<Self, StoreError> {
+        let occupied = location
+            .store
+            .list(Some(&location.path))
+            .try_next()
+            .await
+            .map_err(|e| StoreError::io("create a store at", location.display(), e))?
+            .is_some();
+        if occupied {
+            return Err(StoreError::Occupied {
+                url: location.display(),
+            });
+        }
+        let marker = location.path.clone().join(MARKER);
+        let body = format!("{{\"format\":{FORMAT}}}\n");
+        let options = PutOptions::from(PutMode::Create);
+        match location
+            .store
+            .put_opts(&marker, PutPayload::from(body.into_bytes()), options)
+            .await
+        {
+            // Conditional put is what makes a commit atomic: a store without it must not be written.
+            Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
+                return Err(StoreError::Location {
+                    url: location.display(),
+                    reason: "this object store has no conditional put, which commits need; it can only be an input"
+                        .to_owned(),
+                });
+            }
+            Err(object_store::Error::AlreadyExists { .. }) | Ok(_) => {}
+            Err(e) => return Err(StoreError::io("create a store at", location.display(), e)),
+        }
+        Self::open(location).await
+    }
+
+    /// Where the store is.
+    pub fn location(&self) -> &StorageLocation {
+        &self.location
+    }
+
+    /// Names of the tables, sorted.
+    pub async fn table_names(&self) -> Result<Vec<String>, StoreError> {
+        let listing = self
+            .location
+            .store
+            .list_with_delimiter(Some(&self.location.path))
+            .await
+            .map_err(|e| StoreError::io("list", self.location.display(), e))?;
+        let mut names = Vec::new();
+        for prefix in listing.common_prefixes {
+            let Some(name) = prefix.filename() else { continue };
+            if table::is_valid_name(name) && self.table(name)?.exists().await? {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// A handle on the table called `name`, which may or may not exist.
+    pub fn table(&self, name: &str) -> Result<Table, StoreError> {
+        Table::new(&self.location, name)
+    }
+
+    /// The table called `name`, created from `definition` if it does not exist.
+    pub async fn table_or_create(
+        &self,
+        name: &str,
+        definition: &table::TableDefinition,
+    ) -> Result<Table, StoreError> {
+        let table = self.table(name)?;
+        if !table.exists().await? {
+            table.create(definition).await?;
+        }
+        Ok(table)
+    }
+
+    /// The newest snapshot of `name`, or `None` if there is no such table.
+    ///
+    /// Costs one listing of the commits after the snapshot seen last.
+    pub async fn newest(&self, name: &str) -> Result<Option<Arc<TableSnapshot>>, StoreError> {
+        if !table::is_valid_name(name) {
+            return Ok(None);
+        }
+        let known = self.known(name);
+        let table = self.table(name)?;
+        let snapshot = match known {
+            Some(known) => known.newer(&table).await?,
+            None if table.exists().await? => Some(Arc::new(table.snapshot().await?)),
+            None => return Ok(None),
+        };
+        match snapshot {
+            Some(newer) => {
+                self.newest
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(name.to_owned(), Arc::clone(&newer));
+                Ok(Some(newer))
+            }
+            None => Ok(self.known(name)),
+        }
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<TableSnapshot>> {
+        self.newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .map(Arc::clone)
+    }
+}

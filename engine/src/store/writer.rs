@@ -1,0 +1,378 @@
+//! Sorted rows to data files.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use bytes::Bytes;
+use deltalake_core::kernel::Add;
+use futures::future::BoxFuture;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::async_writer::AsyncFileWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use tokio::io::AsyncWriteExt;
+use xxhash_rust::xxh64::Xxh64;
+
+use crate::error::StoreError;
+use crate::schema;
+use crate::store::commit;
+use crate::store::layout::{self, KeyPrefix, RowGroup};
+use crate::store::stats::StatisticsCollector;
+use crate::store::table::{STATISTICS_COLUMNS, Table};
+
+/// Rows per data page: a point lookup decodes at least one page per column.
+const PAGE_ROWS: usize = 20_000;
+/// A dictionary may grow to this size before a column chunk falls back to plain values, which decode several
+/// times slower.
+const DICTIONARY_BYTES: usize = 64 << 20;
+/// Text that repeats: dictionary, no general codec.
+const DICTIONARY_COLUMNS: [&str; 12] = [
+    schema::USER_ID,
+    schema::USER_KEY,
+    "anonymous_id",
+    schema::EVENT,
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+    "device",
+    "country",
+    "currency",
+    "score",
+];
+/// Free text and money: dictionary where it pays, zstd on top.
+const ZSTD_LEVEL: i32 = 1;
+
+/// The sort order of a data file; NULLs last, ascending.
+pub const SORT_COLUMNS: [&str; 4] = [
+    schema::USER_KEY,
+    schema::USER_ID,
+    schema::TS,
+    schema::EVENT_ID,
+];
+
+/// The columns of a data file with these extra columns: the load columns, then `user_key`.
+pub fn file_schema(extra: &[Field]) -> SchemaRef {
+    let load = schema::load_schema_with(extra);
+    let mut fields: Vec<Field> = load.fields().iter().map(|f| f.as_ref().clone()).collect();
+    fields.push(Field::new(
+        schema::USER_KEY,
+        arrow::datatypes::DataType::Int64,
+        false,
+    ));
+    Arc::new(Schema::new(fields))
+}
+
+/// Writes rows that arrive in `(day, user_key, user_id, ts, event_id)` order, one file after the other.
+///
+/// Holds one open row group in memory. Files are invisible until their [`Add`] actions are committed.
+pub struct LayoutWriter {
+    table: Table,
+    file_schema: SchemaRef,
+    properties: WriterProperties,
+    row_group_rows: usize,
+    open: Option<OpenFile>,
+    adds: Vec<Add>,
+}
+
+impl std::fmt::Debug for LayoutWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LayoutWriter")
+            .field("table", &self.table.name())
+            .field("files", &self.adds.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct OpenFile {
+    day: i32,
+    prefix: KeyPrefix,
+    path: String,
+    writer: AsyncArrowWriter<HashingWriter>,
+    sink: Arc<Mutex<Sink>>,
+    statistics: StatisticsCollector,
+    row_groups: Vec<RowGroup>,
+}
+
+impl LayoutWriter {
+    /// A writer of files with the columns of `file_schema` and at most `row_group_rows` rows per row group.
+    pub fn new(table: Table, file_schema: SchemaRef, row_group_rows: usize) -> Self {
+        let row_group_rows = row_group_rows.max(1);
+        let properties = properties(&file_schema, row_group_rows);
+        Self {
+            table,
+            file_schema,
+            properties,
+            row_group_rows,
+            open: None,
+            adds: Vec::new(),
+        }
+    }
+
+    /// Writes rows of one `day`, which is split by `prefix_bits`.
+    pub async fn write(&mut self, day: i32, prefix_bits: u8, batch: &RecordBatch) -> Result<(), StoreError> {
+        let keys = batch
+            .column_by_name(schema::USER_KEY)
+            .map(|c| c.as_primitive::<Int64Type>().clone())
+            .ok_or_else(|| self.error("a batch without user_key"))?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let prefix = KeyPrefix::of(keys.value(start), prefix_bits);
+            let rest = &keys.values()[start..];
+            let same_prefix = rest.partition_point(|k| KeyPrefix::of(*k, prefix_bits) == prefix);
+            self.open_for(day, prefix).await?;
+            self.write_run(&batch.slice(start, same_prefix), &rest[..same_prefix]).await?;
+            start += same_prefix;
+        }
+        Ok(())
+    }
+
+    /// Closes the last file and gives all files written.
+    pub async fn finish(mut self) -> Result<Vec<Add>, StoreError> {
+        self.close().await?;
+        Ok(std::mem::take(&mut self.adds))
+    }
+
+    /// Deletes what was written so far.
+    pub async fn abort(mut self) {
+        // The open file was never completed: object stores show nothing of it.
+        self.open = None;
+        commit::discard(&self.table, &self.adds).await;
+    }
+
+    async fn open_for(&mut self, day: i32, prefix: KeyPrefix) -> Result<(), StoreError> {
+        if self.open.as_ref().is_some_and(|f| f.day == day && f.prefix == prefix) {
+            return Ok(());
+        }
+        self.close().await?;
+        let path = prefix.file_path(day);
+        let (writer, sink) =
+            start_file(&self.table, &path, Arc::clone(&self.file_schema), self.properties.clone())?;
+        self.open = Some(OpenFile {
+            day,
+            prefix,
+            path,
+            writer,
+            sink,
+            statistics: StatisticsCollector::default(),
+            row_groups: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Writes rows that all belong to the open file, noting which row group each falls into.
+    async fn write_run(&mut self, batch: &RecordBatch, keys: &[i64]) -> Result<(), StoreError> {
+        let row_group_rows = self.row_group_rows as u64;
+        let Some(file) = self.open.as_mut() else {
+            return Err(self.error("no file is open"));
+        };
+        for key in keys {
+            match file.row_groups.last_mut() {
+                Some(group) if group.rows < row_group_rows => {
+                    group.rows += 1;
+                    group.max_key = *key;
+                }
+                _ => file.row_groups.push(RowGroup {
+                    rows: 1,
+                    min_key: *key,
+                    max_key: *key,
+                }),
+            }
+        }
+        file.statistics
+            .add(batch, &STATISTICS_COLUMNS)
+            .map_err(|e| StoreError::io("write", file.path.clone(), e))?;
+        file.writer
+            .write(batch)
+            .await
+            .map_err(|e| StoreError::io("write", file.path.clone(), e))
+    }
+
+    async fn close(&mut self) -> Result<(), StoreError> {
+        let Some(mut file) = self.open.take() else { return Ok(()) };
+        let metadata = file
+            .writer
+            .finish()
+            .await
+            .map_err(|e| StoreError::io("write", file.path.clone(), e))?;
+        let row_groups: Vec<u64> = metadata
+            .row_groups()
+            .iter()
+            .map(|g| g.num_rows().unsigned_abs())
+            .collect();
+        let noted: Vec<u64> = file.row_groups.iter().map(|g| g.rows).collect();
+        if row_groups != noted {
+            return Err(self.error("row groups differ from their description"));
+        }
+        let (checksum, size) = written(&file.sink);
+        self.adds.push(commit::add_action(
+            file.path,
+            Some(file.day),
+            size,
+            &file.statistics.finish(),
+            Some(layout::tags(checksum, &file.row_groups)),
+        ));
+        Ok(())
+    }
+
+    fn error(&self, what: &str) -> StoreError {
+        StoreError::io("write", format!("table {}", self.table.name()), what.to_owned())
+    }
+}
+
+/// Writes one file of a reference table, rows in the order in which they come.
+pub struct ReferenceWriter {
+    path: String,
+    writer: AsyncArrowWriter<HashingWriter>,
+    sink: Arc<Mutex<Sink>>,
+    statistics: StatisticsCollector,
+}
+
+impl std::fmt::Debug for ReferenceWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReferenceWriter").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl ReferenceWriter {
+    /// Starts a file of `table` with these columns.
+    #[expect(clippy::needless_pass_by_value, reason = "a writer belongs to its table")]
+    pub fn new(table: Table, file_schema: SchemaRef) -> Result<Self, StoreError> {
+        let path = format!("part-{}.parquet", uuid::Uuid::new_v4());
+        let properties = WriterProperties::builder()
+            .set_created_by(created_by())
+            .set_compression(zstd())
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .build();
+        let (writer, sink) = start_file(&table, &path, file_schema, properties)?;
+        Ok(Self { path, writer, sink, statistics: StatisticsCollector::default() })
+    }
+
+    /// Appends rows.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        // Only the number of rows: any column of a reference table may hold personal data.
+        self.statistics.add(batch, &[]).map_err(|e| StoreError::io("write", self.path.clone(), e))?;
+        self.writer.write(batch).await.map_err(|e| StoreError::io("write", self.path.clone(), e))
+    }
+
+    /// Completes the file.
+    pub async fn finish(mut self) -> Result<Add, StoreError> {
+        self.writer.finish().await.map_err(|e| StoreError::io("write", self.path.clone(), e))?;
+        let (_, size) = written(&self.sink);
+        Ok(commit::add_action(self.path, None, size, &self.statistics.finish(), None))
+    }
+
+    /// Gives up: an object that was never completed does not exist.
+    pub fn abort(self) {}
+}
+
+fn created_by() -> String {
+    format!("wayfare {}", env!("CARGO_PKG_VERSION"))
+}
+
+fn zstd() -> Compression {
+    ZstdLevel::try_new(ZSTD_LEVEL).map_or(Compression::UNCOMPRESSED, Compression::ZSTD)
+}
+
+/// Opens a new object for a data file.
+fn start_file(
+    table: &Table,
+    path: &str,
+    file_schema: SchemaRef,
+    properties: WriterProperties,
+) -> Result<(AsyncArrowWriter<HashingWriter>, Arc<Mutex<Sink>>), StoreError> {
+    let full: Path = table.location().path.parts().chain(Path::from(path).parts()).collect();
+    let sink = Arc::new(Mutex::new(Sink { hash: Xxh64::new(0), bytes: 0 }));
+    let hashing = HashingWriter {
+        inner: BufWriter::new(Arc::clone(&table.location().store), full),
+        sink: Arc::clone(&sink),
+    };
+    let writer = AsyncArrowWriter::try_new(hashing, file_schema, Some(properties))
+        .map_err(|e| StoreError::io("write", path, e))?;
+    Ok((writer, sink))
+}
+
+/// Checksum and size of what went through `sink`.
+fn written(sink: &Mutex<Sink>) -> (u64, u64) {
+    let sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+    (sink.hash.digest(), sink.bytes)
+}
+
+fn properties(file_schema: &Schema, row_group_rows: usize) -> WriterProperties {
+    let sorting = SORT_COLUMNS
+        .iter()
+        .filter_map(|name| file_schema.index_of(name).ok())
+        .map(|index| SortingColumn {
+            column_idx: index as i32,
+            descending: false,
+            nulls_first: false,
+        })
+        .collect();
+    let mut builder = WriterProperties::builder()
+        .set_created_by(created_by())
+        .set_max_row_group_row_count(Some(row_group_rows))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(Some(sorting))
+        .set_compression(zstd());
+    for name in [schema::TS, "received_at"] {
+        let column = ColumnPath::from(name);
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED)
+            .set_column_compression(column, Compression::UNCOMPRESSED);
+    }
+    for name in DICTIONARY_COLUMNS {
+        let column = ColumnPath::from(name);
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), true)
+            .set_column_dictionary_page_size_limit(column.clone(), DICTIONARY_BYTES)
+            .set_column_compression(column, Compression::UNCOMPRESSED);
+    }
+    // Unique per row: a dictionary would only be built to be thrown away.
+    builder
+        .set_column_dictionary_enabled(ColumnPath::from(schema::EVENT_ID), false)
+        .build()
+}
+
+struct Sink {
+    hash: Xxh64,
+    bytes: u64,
+}
+
+/// Passes bytes on to the object store and hashes them on the way.
+struct HashingWriter {
+    inner: BufWriter,
+    sink: Arc<Mutex<Sink>>,
+}
+
+impl AsyncFileWriter for HashingWriter {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, parquet::errors::Result<()>> {
+        {
+            let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+            sink.hash.update(&bytes);
+            sink.bytes += bytes.len() as u64;
+        }
+        Box::pin(async move {
+            self.inner
+                .put(bytes)
+                .await
+                .map_err(|e| ParquetError::External(Box::new(e)))
+        })
+    }
+
+    fn complete(&mut self) -> BoxFuture<'_, parquet::errors::Result<()>> {
+        Box::pin(async move {
+            self.inner
+                .shutdown()
+                .await
+                .map_err(|e| ParquetError::External(Box::new(e)))
+        })
+    }
+}

@@ -1,0 +1,353 @@
+//! The command line: commands, options, defaults.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use wayfare_engine::VersionPin;
+use wayfare_engine::load::read::{EpochUnit, ExtraColumns, InputFormat};
+
+/// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
+#[derive(Debug, Parser)]
+#[command(name = "wayfare", version, max_term_width = 100)]
+pub struct Cli {
+    /// Where the store is: a directory, or a file://, s3://, gs:// or az:// URL
+    #[arg(long, global = true, env = "WAYFARE_STORE", value_name = "URL", default_value = "./wayfare-data")]
+    pub store: String,
+
+    /// Memory that queries and loads may take before they spill to disk, such as 512MiB or 4GiB
+    #[arg(long, global = true, env = "WAYFARE_MEMORY_LIMIT", value_name = "SIZE", default_value = "4GiB", value_parser = parse_bytes)]
+    pub memory_limit: usize,
+
+    /// Where to spill [default: the system's temporary directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
+
+    /// Partitions that a query or load works on at once [default: the number of cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load bundled real data, answer five journey questions, then serve Postgres
+    Demo(DemoArgs),
+    /// Load touchpoints from files: one commit, everything or nothing
+    Load(Box<LoadArgs>),
+    /// Run SQL and print the result
+    Query(QueryArgs),
+    /// Serve the PostgreSQL protocol
+    Serve(ServeArgs),
+    /// Write realistic generated touchpoints
+    Generate(GenerateArgs),
+    /// List the tables of the store
+    Tables,
+    /// List the commits of a table, newest first
+    History(HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End after the answers
+    #[arg(long)]
+    pub no_serve: bool,
+    /// Port to serve on
+    #[arg(long, default_value_t = wayfare_server::DEFAULT_PORT)]
+    pub port: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on; every client is trusted, so keep it to this machine
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port to listen on
+    #[arg(long, default_value_t = wayfare_server::DEFAULT_PORT)]
+    pub port: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Files, directories, glob patterns or URLs of CSV, NDJSON or Parquet, plain or gz, zst, bz2, xz
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<String>,
+    /// Table to load into; it is created if it does not exist
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+    /// Load into a reference table: any columns, with their own names and types, not partitioned
+    #[arg(long)]
+    pub reference: bool,
+    /// Format of the input [default: by extension]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Column of the table = column of the file, such as user_id=customer,ts=time
+    #[arg(long, value_name = "COLUMN=SOURCE,...")]
+    pub map: Vec<String>,
+    /// Constants, such as channel=web
+    #[arg(long = "set", value_name = "COLUMN=VALUE,...")]
+    pub set: Vec<String>,
+    /// What becomes of columns that are not mapped
+    #[arg(long, value_enum, default_value = "properties")]
+    pub extra: Extra,
+    /// Unit of numeric timestamps [default: by magnitude]
+    #[arg(long, value_enum)]
+    pub ts_unit: Option<Unit>,
+    /// Zone of timestamps without an offset
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub timezone: String,
+    /// What a bad row does
+    #[arg(long, value_enum, default_value = "abort")]
+    pub on_error: OnErrorArg,
+    /// Where rejected rows go, as CSV, with --on-error skip
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Which rows count as loaded already
+    #[arg(long, value_enum, default_value = "event_id")]
+    pub dedup: DedupArg,
+    /// Load files even if their content was loaded before
+    #[arg(long)]
+    pub force: bool,
+    /// Wanted size of the data files of a large day
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_bytes)]
+    pub target_file_size: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The statement; several are separated by semicolons [default: read from --file or standard input]
+    pub sql: Option<String>,
+    /// Read the statements from a file
+    #[arg(short, long, conflicts_with = "sql")]
+    pub file: Option<PathBuf>,
+    /// How results are written
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: OutputFormat,
+    /// Write the result to a file; it appears when it is complete
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Read touchpoint tables as of this version
+    #[arg(long, value_name = "N", conflicts_with = "as_of")]
+    pub table_version: Option<u64>,
+    /// Read touchpoint tables as of this instant, such as 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+impl QueryArgs {
+    /// The past state to read, if any.
+    pub fn pin(&self) -> Option<VersionPin> {
+        self.table_version.map(VersionPin::Version).or(self.as_of.map(VersionPin::AsOf))
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Number of touchpoints
+    #[arg(long)]
+    pub events: u64,
+    /// Number of people [default: a thirtieth of the touchpoints]
+    #[arg(long)]
+    pub users: Option<u64>,
+    /// Number of days
+    #[arg(long, default_value_t = 30)]
+    pub days: u32,
+    /// The same seed gives the same rows
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Directory to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Format of the files
+    #[arg(long, value_enum, default_value = "parquet")]
+    pub format: Format,
+    /// Compression of CSV and NDJSON files
+    #[arg(long, value_enum)]
+    pub compression: Option<Compression>,
+    /// Number of files
+    #[arg(long, default_value_t = 1)]
+    pub parts: u32,
+    /// First day, as YYYY-MM-DD
+    #[arg(long, default_value = "2026-01-01", value_parser = parse_day)]
+    pub start: i32,
+    /// Fraction of rows that come a second time
+    #[arg(long, default_value_t = 0.0)]
+    pub duplicates: f64,
+    /// Fraction of rows that are received days late
+    #[arg(long, default_value_t = 0.0)]
+    pub late: f64,
+    /// Fraction of rows that come minutes out of order
+    #[arg(long, default_value_t = 0.0)]
+    pub out_of_order: f64,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The table
+    #[arg(default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    Csv,
+    Ndjson,
+    Parquet,
+}
+
+impl From<Format> for InputFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Ndjson => Self::Ndjson,
+            Format::Parquet => Self::Parquet,
+        }
+    }
+}
+
+impl From<Format> for wayfare_datasets::OutputFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Ndjson => Self::Ndjson,
+            Format::Parquet => Self::Parquet,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl From<Compression> for wayfare_datasets::Compression {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::Gzip => Self::Gzip,
+            Compression::Zstd => Self::Zstd,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Table,
+    Csv,
+    Json,
+    Ndjson,
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Extra {
+    /// They go into the JSON object `properties`
+    Properties,
+    /// They become columns of the table
+    Columns,
+    /// They end the load
+    Error,
+}
+
+impl From<Extra> for ExtraColumns {
+    fn from(extra: Extra) -> Self {
+        match extra {
+            Extra::Properties => Self::Properties,
+            Extra::Columns => Self::Columns,
+            Extra::Error => Self::Error,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Unit {
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+impl From<Unit> for EpochUnit {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::S => Self::Seconds,
+            Unit::Ms => Self::Millis,
+            Unit::Us => Self::Micros,
+            Unit::Ns => Self::Nanos,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnErrorArg {
+    /// The first one ends the load; nothing is loaded
+    Abort,
+    /// Bad rows are left out and counted
+    Skip,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum DedupArg {
+    /// Rows whose event_id is in the same day already are skipped
+    EventId,
+    /// Every row is loaded
+    None,
+}
+
+/// Parses a size such as `512MiB`, `2GB` or plain bytes.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("b", 1),
+    ];
+    let lower = text.trim().to_ascii_lowercase();
+    let (number, factor) = UNITS
+        .iter()
+        .find_map(|(unit, factor)| lower.strip_suffix(unit).map(|number| (number, *factor)))
+        .unwrap_or((lower.as_str(), 1));
+    let bytes = number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    match bytes.and_then(|b| usize::try_from(b).ok()) {
+        Some(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err("expected a size such as 512MiB or 4GiB".to_owned()),
+    }
+}
+
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|t| t.with_timezone(&Utc))
+        .map_err(|e| format!("expected a time such as 2026-11-21T10:00:00Z ({e})"))
+}
+
+fn parse_day(text: &str) -> Result<i32, String> {
+    wayfare_engine::store::layout::parse_day(text).ok_or_else(|| "expected a day such as 2026-01-01".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_bytes("1GiB"), Ok(1 << 30));
+        assert_eq!(parse_bytes(" 2 mb"), Ok(2_000_000));
+        assert_eq!(parse_bytes("17"), Ok(17));
+        for bad in ["", "0", "x", "-1GiB", "99999999999TiB"] {
+            assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+}

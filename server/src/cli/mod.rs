@@ -1,0 +1,45 @@
+//! The commands: from arguments to calls of the libraries, and from answers to text.
+
+pub mod args;
+mod demo;
+mod error;
+mod generate;
+mod load;
+mod output;
+mod progress;
+mod query;
+mod serve;
+mod tables;
+
+use wayfare_engine::{Engine, EngineConfig};
+
+use args::{Cli, Command};
+pub use error::CliError;
+
+/// Runs the command that `cli` names.
+///
+/// # Errors
+/// Whatever keeps it from being done, as one sentence.
+pub async fn run(cli: Cli) -> Result<(), CliError> {
+    let config = engine_config(&cli);
+    match cli.command {
+        Command::Demo(args) => demo::run(config, &args).await,
+        Command::Load(args) => load::run(config, &args).await,
+        Command::Query(args) => query::run(config, &args).await,
+        Command::Serve(args) => serve::run(config, &args).await,
+        Command::Generate(args) => generate::run(args).await,
+        Command::Tables => tables::tables(&Engine::open(config).await?).await,
+        Command::History(args) => tables::history(&Engine::open(config).await?, &args.table).await,
+    }
+}
+
+fn engine_config(cli: &Cli) -> EngineConfig {
+    let default = EngineConfig::default();
+    EngineConfig {
+        store_url: cli.store.clone(),
+        memory_limit_bytes: cli.memory_limit,
+        temp_dir: cli.temp_dir.clone(),
+        target_partitions: cli.threads.map_or(default.target_partitions, usize::from),
+        ..default
+    }
+}

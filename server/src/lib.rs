@@ -1,0 +1,168 @@
+//! Wayfare over the PostgreSQL protocol.
+//!
+//! [`serve`] listens, accepts and serves until it is told to stop. Each connection has its own engine session. Sockets
+//! are polled on the runtime that calls [`serve`]; statements are planned and executed on a second one ([`cpu`]).
+//! The life of a statement is told in [`wire`]. This crate holds no SQL semantics: those are the engine's.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use wayfare_engine::{Engine, EngineConfig};
+//! use wayfare_server::{ServeOptions, serve};
+//!
+//! let engine = Arc::new(Engine::open(EngineConfig::default()).await?);
+//! let stop = async { let _ = tokio::signal::ctrl_c().await; };
+//! serve(engine, ServeOptions::default(), stop).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod catalog;
+pub mod cpu;
+pub mod error;
+pub mod limits;
+mod wire;
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use wayfare_engine::Engine;
+
+use crate::catalog::CatalogTemplate;
+use crate::cpu::CpuRuntime;
+use crate::wire::{Shared, serve_connection};
+
+/// Port of the server unless another is asked for: PostgreSQL's plus one, so that both can run.
+pub const DEFAULT_PORT: u16 = 5433;
+/// Pause after a failed accept, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a server runs.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where to listen. Every client is trusted, so anything but a loopback address lets the network in.
+    pub listen: SocketAddr,
+    /// Threads for planning and running statements.
+    pub cpu_threads: usize,
+    /// Logged-in connections at the same time; more are refused with 53300.
+    pub max_connections: usize,
+    /// How long running statements may go on after a shutdown began.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
+            cpu_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            max_connections: 1_000,
+            shutdown_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a server could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {}: stop what uses the port or choose another one", .source)]
+    Listen { address: SocketAddr, source: io::Error },
+    /// The threads for statements cannot be started.
+    #[error("cannot start the threads that run statements")]
+    Threads(#[source] io::Error),
+    /// The system catalog in the binary is damaged.
+    #[error("cannot read the built-in system catalog")]
+    Catalog(#[source] datafusion::error::DataFusionError),
+}
+
+/// A server that listens, but does not accept yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    shutdown_grace: Duration,
+}
+
+/// Serves `engine` until `shutdown` completes.
+///
+/// # Errors
+/// Those of [`Server::bind`].
+pub async fn serve(
+    engine: Arc<Engine>,
+    options: ServeOptions,
+    shutdown: impl Future,
+) -> Result<(), ServeError> {
+    Server::bind(engine, options).await?.run(shutdown).await;
+    Ok(())
+}
+
+impl Server {
+    /// Listens on the address of `options`. With port 0 the system chooses one: see [`Self::local_addr`].
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> Result<Self, ServeError> {
+        let listen_error = |source| ServeError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let cpu = CpuRuntime::new(options.cpu_threads).map_err(ServeError::Threads)?;
+        let catalog = CatalogTemplate::new().map_err(ServeError::Catalog)?;
+        let shared = Shared::new(engine, Arc::new(cpu), catalog, options.max_connections);
+        Ok(Self { listener, address, shared: Arc::new(shared), shutdown_grace: options.shutdown_grace })
+    }
+
+    /// Where the server listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts and serves connections until `shutdown` completes.
+    ///
+    /// Then no more connections are accepted, idle ones are closed with 57P01, and running statements may go on for
+    /// the grace period before they are ended with 57P01 too.
+    pub async fn run(self, shutdown: impl Future) {
+        let Self { listener, address, shared, shutdown_grace } = self;
+        tracing::info!(%address, "listening");
+        tokio::pin!(shutdown);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut shutdown => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, peer)) => {
+                        let shared = Arc::clone(&shared);
+                        connections.spawn(async move {
+                            if let Err(error) = serve_connection(socket, shared).await {
+                                tracing::debug!(%peer, %error, "connection lost");
+                            }
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        tracing::info!(connections = connections.len(), "shutting down");
+        shared.draining.cancel();
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(shutdown_grace, drained).await.is_err() {
+            shared.stopped.cancel();
+            // Statements end at once now; what is left waits for a client that does not read.
+            let ended = async { while connections.join_next().await.is_some() {} };
+            if tokio::time::timeout(Duration::from_secs(1), ended).await.is_err() {
+                connections.shutdown().await;
+            }
+        }
+    }
+}

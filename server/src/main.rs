@@ -1,0 +1,50 @@
+//! The `wayfare` binary: arguments to commands. Exit codes: 0 done, 1 the request failed, 2 wrong usage.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use cli::CliError;
+use cli::args::Cli;
+
+/// Planning recurses: a statement with hundreds of operators overflows the usual 2 MiB.
+const STACK_BYTES: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("cannot start threads: {error}")),
+    };
+    let outcome = runtime.block_on(async {
+        let _file_size = survive_file_size_limit();
+        // Spawned, so that it runs on a worker with the large stack.
+        tokio::spawn(cli::run(cli)).await
+    });
+    match outcome {
+        // Whoever closed the output has seen enough.
+        Ok(Ok(()) | Err(CliError::OutputClosed)) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&error.to_string()),
+        Err(error) => failed(&format!("internal error, please report it: {error}")),
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}
+
+/// Writes beyond a limit on file sizes fail with an error, instead of ending the process by SIGXFSZ.
+fn survive_file_size_limit() -> Option<tokio::signal::unix::Signal> {
+    const SIGXFSZ: i32 = 25;
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)).ok()
+}

@@ -1,0 +1,544 @@
+//! Result rows on the wire.
+//!
+//! arrow-pg encodes the values. What it lacks is here: NULL intervals, timestamps in the session's time zone and
+//! without a fraction of zeros, PostgreSQL's text of floating-point numbers, decimals of more than 28 digits, the JSON
+//! union of `->`, and types that PostgreSQL does not have, which are cast to the nearest one that it has.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::array::timezone::Tz;
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, RecordBatch,
+    TimestampMicrosecondArray, UnionArray,
+};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow_pg::datatypes::field_into_pg_type;
+use arrow_pg::encoder::encode_value;
+use bytes::{BufMut, BytesMut};
+use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
+use datafusion::error::DataFusionError;
+use pgwire::api::Type;
+use pgwire::api::portal::Format;
+use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo};
+use pgwire::error::PgWireResult;
+use pgwire::messages::data::DataRow;
+use pgwire::types::format::FormatOptions;
+
+use super::{float, numeric};
+use crate::error::{error, from_datafusion, sqlstate, user_error};
+use crate::limits::MAX_RESULT_COLUMNS;
+
+/// Microseconds from the Unix epoch to 2000-01-01, the epoch of PostgreSQL's binary timestamps.
+pub(crate) const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
+/// Prefix that datafusion-pg-catalog gives to columns it had to rename.
+const RENAMED_PREFIX: &str = "__alias_";
+
+/// Describes the columns of `schema` as the client sees them, named by `names` where given.
+///
+/// # Errors
+/// 08P01 if the client gave another number of formats than there are columns, 54011 for too many columns, 0A000 for a
+/// column type that cannot be shown.
+pub(crate) fn field_infos(
+    schema: &Schema,
+    names: Option<&[String]>,
+    format: &Format,
+    options: &Arc<FormatOptions>,
+) -> PgWireResult<Vec<FieldInfo>> {
+    let columns = schema.fields().len();
+    if columns > MAX_RESULT_COLUMNS {
+        return Err(error(
+            sqlstate::TOO_MANY_COLUMNS,
+            format!("target lists can have at most {MAX_RESULT_COLUMNS} entries"),
+        ));
+    }
+    if let Format::Individual(formats) = format
+        && formats.len() != columns
+    {
+        return Err(error(
+            sqlstate::PROTOCOL_VIOLATION,
+            format!("bind message has {} result formats but query has {columns} columns", formats.len()),
+        ));
+    }
+    let names = names.filter(|names| names.len() == columns);
+    let infos = schema.fields().iter().enumerate().map(|(index, field)| {
+        let shown = shown_field(field);
+        let pg_type = shown_pg_type(&shown, field)?;
+        let name = names.map_or_else(
+            || field.name().strip_prefix(RENAMED_PREFIX).unwrap_or(field.name()),
+            |names| names[index].as_str(),
+        );
+        let size = type_size(&pg_type);
+        Ok(FieldInfo::new(name.to_owned(), None, None, pg_type, format.format_for(index))
+            .with_format_options(Arc::clone(options))
+            .with_type_size(size)
+            .with_type_modifier(type_modifier(shown.data_type())))
+    });
+    infos.collect()
+}
+
+/// The field as it is sent: types that PostgreSQL lacks become their nearest one.
+fn shown_field(field: &FieldRef) -> FieldRef {
+    let shown = match field.data_type() {
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal256(precision, scale) => {
+            DataType::Decimal128((*precision).min(numeric::MAX_PRECISION), *scale)
+        }
+        DataType::Map(_, _) => DataType::Utf8,
+        _ => return Arc::clone(field),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(shown))
+}
+
+fn shown_pg_type(shown: &FieldRef, original: &FieldRef) -> PgWireResult<Type> {
+    if matches!(shown.data_type(), DataType::Union(_, _)) {
+        return Ok(Type::JSON);
+    }
+    // PostgreSQL resolves what has no type to text.
+    if matches!(shown.data_type(), DataType::Null) {
+        return Ok(Type::TEXT);
+    }
+    field_into_pg_type(shown).map_err(|_| {
+        error(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            format!(
+                "column \"{}\" of type {} cannot be sent to a client: cast it to a simpler type",
+                original.name(),
+                original.data_type()
+            ),
+        )
+    })
+}
+
+fn type_size(pg_type: &Type) -> i16 {
+    match *pg_type {
+        Type::BOOL | Type::CHAR => 1,
+        Type::INT2 => 2,
+        Type::INT4 | Type::FLOAT4 | Type::DATE | Type::OID | Type::REGCLASS | Type::REGTYPE => 4,
+        Type::INT8 | Type::FLOAT8 | Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::TIME => 8,
+        Type::INTERVAL | Type::UUID => 16,
+        _ => -1,
+    }
+}
+
+fn type_modifier(data_type: &DataType) -> i32 {
+    match data_type {
+        DataType::Decimal128(precision, scale) if *scale >= 0 => {
+            ((i32::from(*precision) << 16) | i32::from(*scale)) + 4
+        }
+        _ => -1,
+    }
+}
+
+/// Encodes batches of one result.
+pub(crate) struct BatchEncoder {
+    fields: Arc<Vec<FieldInfo>>,
+    // What the plan promised; a batch may come with another type of the same kind.
+    schema: Schema,
+    zone: Tz,
+    other: DataRowEncoder,
+}
+
+impl BatchEncoder {
+    /// `fields` must come from [`field_infos`] for `schema`.
+    ///
+    /// # Errors
+    /// 22023 if `time_zone` is no zone.
+    pub(crate) fn new(fields: Arc<Vec<FieldInfo>>, schema: &Schema, time_zone: &str) -> PgWireResult<Self> {
+        let zone = Tz::from_str(time_zone).map_err(|_| {
+            error(sqlstate::INVALID_PARAMETER_VALUE, format!("time zone \"{time_zone}\" not recognized"))
+        })?;
+        Ok(Self {
+            other: DataRowEncoder::new(Arc::clone(&fields)),
+            fields,
+            schema: Schema::new(schema.fields().clone()),
+            zone,
+        })
+    }
+
+    /// Prepares a batch for [`Self::row`].
+    ///
+    /// # Errors
+    /// A value does not fit the type that was promised to the client.
+    pub(crate) fn prepare(&self, batch: &RecordBatch) -> PgWireResult<Vec<Column>> {
+        let columns = batch.columns().iter().zip(batch.schema_ref().fields());
+        columns
+            .zip(self.fields.iter().zip(self.schema.fields()))
+            .map(|((array, field), (info, promised))| self.column(array, field, info, promised))
+            .collect()
+    }
+
+    fn column(
+        &self,
+        array: &ArrayRef,
+        field: &FieldRef,
+        info: &FieldInfo,
+        promised: &FieldRef,
+    ) -> PgWireResult<Column> {
+        let mut shown = shown_field(field);
+        let mut array = Arc::clone(array);
+        let is_union = matches!(shown.data_type(), DataType::Union(_, _));
+        if !is_union && !same_kind(&shown, promised, info) {
+            let promised = shown_field(promised);
+            shown = Arc::new(shown.as_ref().clone().with_data_type(promised.data_type().clone()));
+        }
+        if array.data_type() != shown.data_type() {
+            array = cast(&array, shown.data_type())?;
+        }
+        Ok(match shown.data_type() {
+            DataType::Timestamp(unit, zone) => {
+                if !matches!(unit, TimeUnit::Microsecond) {
+                    let target = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+                    array = cast(&array, &target)?;
+                }
+                Column::Timestamp {
+                    values: array.as_primitive::<TimestampMicrosecondType>().clone(),
+                    zone: zone.as_ref().map(|_| self.zone),
+                }
+            }
+            DataType::Decimal128(_, scale) => {
+                Column::Decimal { values: array.as_primitive().clone(), scale: *scale }
+            }
+            DataType::Float64 if writes_shortest_text(info) => Column::Double(array.as_primitive().clone()),
+            DataType::Float32 if writes_shortest_text(info) => Column::Real(array.as_primitive().clone()),
+            DataType::Union(_, _) => Column::Json(array.as_union().clone()),
+            DataType::Null => Column::Null,
+            _ => Column::Other { array, field: shown },
+        })
+    }
+
+    /// Encodes row `index` of the prepared columns.
+    ///
+    /// # Errors
+    /// A nested value that arrow-pg cannot encode.
+    pub(crate) fn row(&mut self, columns: &[Column], index: usize) -> PgWireResult<DataRow> {
+        // Values of arrow-pg gather in its own encoder; ours are appended to `data` between them.
+        let mut data = BytesMut::new();
+        let mut pending = false;
+        for (column, info) in columns.iter().zip(self.fields.iter()) {
+            match column {
+                Column::Other { array, field } if !array.is_null(index) => {
+                    encode_value(&mut self.other, array, index, field, info)
+                        .map_err(|e| encode_failed(e, field))?;
+                    pending = true;
+                    continue;
+                }
+                _ => {}
+            }
+            if std::mem::take(&mut pending) {
+                append(&mut data, self.other.take_row().data);
+            }
+            column.put(index, info, &mut data)?;
+        }
+        if pending {
+            append(&mut data, self.other.take_row().data);
+        }
+        let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
+        Ok(DataRow::new(data, count))
+    }
+}
+
+fn append(data: &mut BytesMut, more: BytesMut) {
+    if data.is_empty() {
+        *data = more;
+    } else {
+        data.extend_from_slice(&more);
+    }
+}
+
+fn encode_failed(failure: pgwire::error::PgWireError, field: &Field) -> pgwire::error::PgWireError {
+    match failure {
+        pgwire::error::PgWireError::UserError(_) => failure,
+        _ => error(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            format!(
+                "a value of column \"{}\" of type {} cannot be sent to a client",
+                field.name(),
+                field.data_type()
+            ),
+        ),
+    }
+}
+
+/// Whether numbers of a column are written so that they read back the same, which is the default.
+fn writes_shortest_text(info: &FieldInfo) -> bool {
+    info.format() == FieldFormat::Text && info.format_options().extra_float_digits > 0
+}
+
+/// Whether `batch` can be sent as the type that was promised, without a cast.
+fn same_kind(batch: &FieldRef, promised: &FieldRef, info: &FieldInfo) -> bool {
+    if batch.data_type() == promised.data_type() {
+        return true;
+    }
+    let same_type = field_into_pg_type(batch).is_ok_and(|found| &found == info.datatype());
+    let same_scale = match (batch.data_type(), promised.data_type()) {
+        (DataType::Decimal128(_, a), DataType::Decimal128(_, b)) => a == b,
+        _ => true,
+    };
+    same_type && same_scale
+}
+
+fn cast(array: &ArrayRef, target: &DataType) -> PgWireResult<ArrayRef> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, target, &options)
+        .map_err(|e| user_error(from_datafusion(&DataFusionError::ArrowError(Box::new(e), None))))
+}
+
+/// A column of a batch, ready to be encoded row by row.
+pub(crate) enum Column {
+    Timestamp {
+        values: TimestampMicrosecondArray,
+        /// `None` for `timestamp` without a zone.
+        zone: Option<Tz>,
+    },
+    Decimal {
+        values: Decimal128Array,
+        scale: i8,
+    },
+    /// `double precision` as text.
+    Double(Float64Array),
+    /// `real` as text.
+    Real(Float32Array),
+    /// The union type of the JSON functions.
+    Json(UnionArray),
+    Null,
+    /// Left to arrow-pg.
+    Other {
+        array: ArrayRef,
+        field: FieldRef,
+    },
+}
+
+impl Column {
+    fn put(&self, index: usize, info: &FieldInfo, out: &mut BytesMut) -> PgWireResult<()> {
+        let binary = info.format() == FieldFormat::Binary;
+        match self {
+            Self::Timestamp { values, .. } if values.is_null(index) => out.put_i32(-1),
+            Self::Timestamp { values, zone } => {
+                let micros = values.value(index);
+                if binary {
+                    let since = micros.checked_sub(POSTGRES_EPOCH_US).ok_or_else(timestamp_out_of_range)?;
+                    out.put_i32(8);
+                    out.put_i64(since);
+                } else {
+                    let text = timestamp_text(micros, zone.as_ref())?;
+                    put_text(out, &text);
+                }
+            }
+            Self::Decimal { values, .. } if values.is_null(index) => out.put_i32(-1),
+            Self::Decimal { values, scale } => {
+                let value = values.value(index);
+                put_value(out, |out| {
+                    if binary {
+                        numeric::put_binary(value, *scale, out);
+                    } else {
+                        numeric::put_text(value, *scale, out);
+                    }
+                });
+            }
+            Self::Double(values) if values.is_null(index) => out.put_i32(-1),
+            Self::Double(values) => put_text(out, &float::double_text(values.value(index))),
+            Self::Real(values) if values.is_null(index) => out.put_i32(-1),
+            Self::Real(values) => put_text(out, &float::real_text(values.value(index))),
+            Self::Json(union) => match json_text(union, index) {
+                Some(text) => put_text(out, &text),
+                None => out.put_i32(-1),
+            },
+            // Only NULLs of `Other` come here.
+            Self::Null | Self::Other { .. } => out.put_i32(-1),
+        }
+        Ok(())
+    }
+}
+
+fn put_text(out: &mut BytesMut, text: &str) {
+    put_value(out, |out| out.put_slice(text.as_bytes()));
+}
+
+/// Appends a length and the bytes that `put` writes.
+fn put_value(out: &mut BytesMut, put: impl FnOnce(&mut BytesMut)) {
+    let start = out.len();
+    out.put_i32(0);
+    put(out);
+    let length = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+fn timestamp_out_of_range() -> pgwire::error::PgWireError {
+    error(sqlstate::DATETIME_FIELD_OVERFLOW, "timestamp out of range")
+}
+
+/// `2024-01-31 12:00:00.5+01` as PostgreSQL writes it with DateStyle ISO.
+fn timestamp_text(micros: i64, zone: Option<&Tz>) -> PgWireResult<String> {
+    let utc = DateTime::from_timestamp_micros(micros).ok_or_else(timestamp_out_of_range)?;
+    let Some(zone) = zone else {
+        return Ok(local_text(&utc.naive_utc()));
+    };
+    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix();
+    let local = utc.naive_utc().checked_add_offset(offset).ok_or_else(timestamp_out_of_range)?;
+    let seconds = offset.local_minus_utc();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let seconds = seconds.unsigned_abs();
+    let mut zone_text = format!("{sign}{:02}", seconds / 3600);
+    if seconds % 3600 != 0 {
+        zone_text.push_str(&format!(":{:02}", seconds / 60 % 60));
+    }
+    if seconds % 60 != 0 {
+        zone_text.push_str(&format!(":{:02}", seconds % 60));
+    }
+    // The era stands after the zone.
+    let text = local_text(&local);
+    Ok(match text.strip_suffix(" BC") {
+        Some(text) => format!("{text}{zone_text} BC"),
+        None => text + &zone_text,
+    })
+}
+
+fn local_text(time: &NaiveDateTime) -> String {
+    let (year, era) = match time.year() {
+        year if year > 0 => (year, ""),
+        year => (1 - year, " BC"),
+    };
+    let mut text = format!(
+        "{year:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    let micros = time.nanosecond() / 1_000;
+    if micros > 0 {
+        let fraction = format!(".{micros:06}");
+        text.push_str(fraction.trim_end_matches('0'));
+    }
+    text + era
+}
+
+/// The JSON text of one value of the union; `None` if it is SQL NULL or JSON null of an absent path.
+fn json_text(union: &UnionArray, index: usize) -> Option<String> {
+    let value = union.value(index);
+    if value.is_null(0) || matches!(value.data_type(), DataType::Null) {
+        return None;
+    }
+    let DataType::Union(fields, _) = union.data_type() else {
+        return None;
+    };
+    let type_id = union.type_id(index);
+    let (_, field) = fields.iter().find(|(id, _)| *id == type_id)?;
+    match value.data_type() {
+        DataType::Boolean => Some(value.as_boolean().value(0).to_string()),
+        DataType::Int64 => Some(value.as_primitive::<arrow::datatypes::Int64Type>().value(0).to_string()),
+        DataType::Float64 => {
+            let number = value.as_primitive::<arrow::datatypes::Float64Type>().value(0);
+            Some(serde_json::Value::from(number).to_string())
+        }
+        DataType::Utf8 => {
+            let text = value.as_string::<i32>().value(0);
+            Some(match field.name().as_str() {
+                "array" | "object" => text.to_owned(),
+                _ => serde_json::Value::from(text).to_string(),
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, IntervalMonthDayNanoArray, StringViewArray};
+    use arrow::datatypes::IntervalMonthDayNano;
+
+    use super::*;
+
+    fn encode(array: ArrayRef, format: Format) -> Vec<Option<Vec<u8>>> {
+        encode_in(array, format, "UTC")
+    }
+
+    fn encode_in(array: ArrayRef, format: Format, zone: &str) -> Vec<Option<Vec<u8>>> {
+        let schema = Arc::new(Schema::new(vec![Field::new("c", array.data_type().clone(), true)]));
+        let options = Arc::new(FormatOptions::default());
+        let fields = Arc::new(field_infos(&schema, None, &format, &options).unwrap());
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array]).unwrap();
+        let mut encoder = BatchEncoder::new(fields, &schema, zone).unwrap();
+        let columns = encoder.prepare(&batch).unwrap();
+        (0..batch.num_rows())
+            .map(|row| {
+                let data = encoder.row(&columns, row).unwrap().data;
+                let length = i32::from_be_bytes(data[..4].try_into().unwrap());
+                (length >= 0).then(|| data[4..].to_vec())
+            })
+            .collect()
+    }
+
+    fn text(array: ArrayRef) -> Vec<Option<String>> {
+        let rows = encode(array, Format::UnifiedText).into_iter();
+        rows.map(|row| row.map(|bytes| String::from_utf8(bytes).unwrap())).collect()
+    }
+
+    fn some(value: &str) -> Option<String> {
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn timestamps_are_written_as_postgres_writes_them() {
+        let values = vec![
+            Some(1_700_000_000_000_000),
+            Some(1_700_000_000_120_000),
+            None,
+            Some(-62_198_755_200_000_000),
+        ];
+        let naive = TimestampMicrosecondArray::from(values.clone());
+        assert_eq!(
+            text(Arc::new(naive)),
+            [
+                some("2023-11-14 22:13:20"),
+                some("2023-11-14 22:13:20.12"),
+                None,
+                some("0002-01-01 00:00:00 BC")
+            ]
+        );
+        let zoned: ArrayRef = Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"));
+        assert_eq!(text(Arc::clone(&zoned))[0], some("2023-11-14 22:13:20+00"));
+        let kolkata = encode_in(zoned, Format::UnifiedText, "Asia/Kolkata");
+        assert_eq!(kolkata[0].as_deref(), Some(b"2023-11-15 03:43:20+05:30".as_slice()));
+    }
+
+    #[test]
+    fn binary_timestamps_count_from_2000() {
+        let array = TimestampMicrosecondArray::from(vec![POSTGRES_EPOCH_US + 1]).with_timezone("UTC");
+        assert_eq!(encode(Arc::new(array), Format::UnifiedBinary), [Some(vec![0, 0, 0, 0, 0, 0, 0, 1])]);
+    }
+
+    #[test]
+    fn long_decimals_and_null_intervals() {
+        let decimals = Decimal128Array::from(vec![Some(i128::MAX), None]).with_precision_and_scale(38, 30);
+        // i128::MAX has 39 digits, one more than the precision promises; the encoder does not care.
+        let decimals = decimals.unwrap();
+        assert_eq!(text(Arc::new(decimals)), [some("170141183.460469231731687303715884105727"), None]);
+        let month = IntervalMonthDayNano::new(1, 2, 3_000_000_000);
+        let intervals = IntervalMonthDayNanoArray::from(vec![None, Some(month)]);
+        assert_eq!(text(Arc::new(intervals)), [None, some("1 mon 2 days 00:00:03")]);
+    }
+
+    #[test]
+    fn ordinary_types_come_from_arrow_pg() {
+        assert_eq!(text(Arc::new(StringViewArray::from(vec![Some("a"), None]))), [some("a"), None]);
+        assert_eq!(
+            encode(Arc::new(Int64Array::from(vec![7])), Format::UnifiedBinary),
+            [Some(vec![0, 0, 0, 0, 0, 0, 0, 7])]
+        );
+    }
+
+    #[test]
+    fn wrong_numbers_of_formats_are_refused() {
+        let schema = Schema::new(vec![Field::new("c", DataType::Int64, true)]);
+        let options = Arc::new(FormatOptions::default());
+        let format = Format::Individual(vec![0, 1]);
+        let refused = field_infos(&schema, None, &format, &options).unwrap_err();
+        assert!(refused.to_string().contains("08P01"));
+    }
+}

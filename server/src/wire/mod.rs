@@ -1,0 +1,70 @@
+//! The PostgreSQL wire protocol, version 3, on pgwire.
+//!
+//! The life of a statement: [`connection`] reads a message; [`simple`] or [`extended`] takes it; [`split`] cuts it into
+//! statements and checks their weight; [`statements`] runs those about the session, with [`settings`]; all others go
+//! through the engine's parser and [`rewrite`] into [`session`], which plans and runs them on the CPU runtime with
+//! bind values from [`params`]; [`encode`] writes the rows; [`cancel`] ends a statement early.
+
+mod cancel;
+mod connection;
+mod encode;
+mod extended;
+mod float;
+mod names;
+mod numeric;
+mod params;
+mod rewrite;
+mod session;
+pub(crate) mod settings;
+mod simple;
+mod split;
+mod startup;
+mod statements;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use wayfare_engine::Engine;
+
+use crate::catalog::CatalogTemplate;
+use crate::cpu::CpuRuntime;
+
+pub(crate) use cancel::lock;
+pub(crate) use connection::serve_connection;
+pub(crate) use statements::SessionState;
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) cpu: Arc<CpuRuntime>,
+    pub(crate) catalog: CatalogTemplate,
+    pub(crate) slots: Arc<Semaphore>,
+    /// No new statements: connections end when they are idle.
+    pub(crate) draining: CancellationToken,
+    /// Running statements end too.
+    pub(crate) stopped: CancellationToken,
+    rewriter: Arc<rewrite::Rewriter>,
+    cancels: Arc<cancel::CancelRegistry>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        cpu: Arc<CpuRuntime>,
+        catalog: CatalogTemplate,
+        max_connections: usize,
+    ) -> Self {
+        Self {
+            engine,
+            cpu,
+            catalog,
+            slots: Arc::new(Semaphore::new(max_connections)),
+            draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            rewriter: Arc::new(rewrite::Rewriter::new()),
+            cancels: Arc::new(cancel::CancelRegistry::default()),
+        }
+    }
+}

@@ -1,0 +1,613 @@
+//! Bind parameters: from the bytes of a client to values of a plan.
+//!
+//! Each parameter has one PostgreSQL type, decided before (see [`super::session`]); it comes in text or in binary form.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::array::timezone::Tz;
+use arrow::compute::kernels::cast_utils::string_to_datetime;
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit, TimeUnit};
+use bytes::{Buf, Bytes};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+use pgwire::api::Type;
+use pgwire::api::results::FieldFormat;
+use pgwire::error::{PgWireError, PgWireResult};
+
+use super::encode::POSTGRES_EPOCH_US;
+use super::numeric;
+use crate::error::{error, sqlstate};
+
+/// Days from the Unix epoch to 2000-01-01.
+const POSTGRES_EPOCH_DAYS: i32 = 10_957;
+/// The zone of stored timestamps.
+const UTC: &str = "UTC";
+
+/// Whether values of this type are taken as they stand and fit wherever a text literal does.
+///
+/// A client that declares its parameters as text means "as I would write it": JDBC does so for every string.
+pub(crate) fn is_text(pg_type: &Type) -> bool {
+    matches!(*pg_type, Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN)
+}
+
+/// The SQL type to which a parameter of `pg_type` is cast in the statement; `None` to leave it as it is.
+pub(crate) fn cast_type(pg_type: &Type) -> Option<SqlType> {
+    let array =
+        |element: SqlType| Some(SqlType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None)));
+    Some(match *pg_type {
+        Type::BOOL => SqlType::Boolean,
+        Type::INT2 => SqlType::SmallInt(None),
+        Type::INT4 => SqlType::Integer(None),
+        Type::INT8 | Type::OID => SqlType::BigInt(None),
+        Type::FLOAT4 => SqlType::Real,
+        Type::FLOAT8 => SqlType::DoublePrecision,
+        Type::DATE => SqlType::Date,
+        Type::TIME => SqlType::Time(None, TimezoneInfo::None),
+        Type::TIMESTAMP => SqlType::Timestamp(Some(6), TimezoneInfo::None),
+        Type::TIMESTAMPTZ => SqlType::Timestamp(Some(6), TimezoneInfo::WithTimeZone),
+        Type::BYTEA => SqlType::Bytea,
+        Type::BOOL_ARRAY => return array(SqlType::Boolean),
+        Type::INT2_ARRAY => return array(SqlType::SmallInt(None)),
+        Type::INT4_ARRAY => return array(SqlType::Integer(None)),
+        Type::INT8_ARRAY => return array(SqlType::BigInt(None)),
+        Type::FLOAT8_ARRAY => return array(SqlType::DoublePrecision),
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => return array(SqlType::Text),
+        _ => return None,
+    })
+}
+
+/// The SQL type for a parameter that neither client nor statement give a type.
+pub(crate) fn fallback_cast_type(pg_type: &Type) -> SqlType {
+    match *pg_type {
+        // Wide enough for money and rates; a literal of its own precision cannot be planned for.
+        Type::NUMERIC => SqlType::Numeric(ExactNumberInfo::PrecisionAndScale(38, 10)),
+        Type::INTERVAL => SqlType::Interval { fields: None, precision: None },
+        _ => SqlType::Text,
+    }
+}
+
+/// The PostgreSQL type that a cast in the statement gives its parameter; `None` if it is none of ours.
+pub(crate) fn type_of_cast(sql_type: &SqlType) -> Option<Type> {
+    Some(match sql_type {
+        SqlType::Boolean | SqlType::Bool => Type::BOOL,
+        SqlType::SmallInt(_) | SqlType::Int2(_) => Type::INT2,
+        SqlType::Integer(_) | SqlType::Int(_) | SqlType::Int4(_) => Type::INT4,
+        SqlType::BigInt(_) | SqlType::Int8(_) => Type::INT8,
+        SqlType::Real | SqlType::Float4 => Type::FLOAT4,
+        SqlType::DoublePrecision | SqlType::Double(_) | SqlType::Float8 => Type::FLOAT8,
+        SqlType::Numeric(_) | SqlType::Decimal(_) | SqlType::Dec(_) => Type::NUMERIC,
+        SqlType::Text | SqlType::Varchar(_) | SqlType::CharacterVarying(_) => Type::TEXT,
+        SqlType::Date => Type::DATE,
+        SqlType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Type::TIME,
+        SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Type::TIMESTAMP,
+        SqlType::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => Type::TIMESTAMPTZ,
+        SqlType::Interval { .. } => Type::INTERVAL,
+        SqlType::Bytea => Type::BYTEA,
+        SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match type_of_cast(element)? {
+            Type::BOOL => Type::BOOL_ARRAY,
+            Type::INT2 => Type::INT2_ARRAY,
+            Type::INT4 => Type::INT4_ARRAY,
+            Type::INT8 => Type::INT8_ARRAY,
+            Type::FLOAT8 => Type::FLOAT8_ARRAY,
+            Type::TEXT => Type::TEXT_ARRAY,
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// Reads parameter number `position` (from 1) of `pg_type`; `time_zone` is for timestamps without an offset.
+///
+/// # Errors
+/// 22P02 and 22P03 for malformed text and binary values, 22003 and 22008 out of range, 0A000 naming a type that is
+/// not supported. The messages quote the value: they go to the client that sent it and never into a log.
+pub(crate) fn decode(
+    position: usize,
+    bytes: Option<&Bytes>,
+    format: FieldFormat,
+    pg_type: &Type,
+    time_zone: &str,
+) -> PgWireResult<ScalarValue> {
+    let Some(bytes) = bytes else {
+        return null(position, pg_type);
+    };
+    match format {
+        FieldFormat::Text => {
+            let text = std::str::from_utf8(bytes).map_err(|_| invalid_utf8(position))?;
+            from_text(position, text, pg_type, time_zone)
+        }
+        FieldFormat::Binary => from_binary(position, bytes, pg_type),
+    }
+}
+
+fn null(position: usize, pg_type: &Type) -> PgWireResult<ScalarValue> {
+    let data_type = arrow_type(pg_type).ok_or_else(|| not_supported(position, pg_type))?;
+    ScalarValue::try_new_null(&data_type).map_err(|_| not_supported(position, pg_type))
+}
+
+/// The type of the values that [`decode`] gives for `pg_type`; `None` if the type is not supported.
+fn arrow_type(pg_type: &Type) -> Option<DataType> {
+    let list = |element| DataType::List(Arc::new(Field::new_list_field(element, true)));
+    Some(match *pg_type {
+        Type::BOOL => DataType::Boolean,
+        Type::INT2 => DataType::Int16,
+        Type::INT4 => DataType::Int32,
+        Type::INT8 | Type::OID => DataType::Int64,
+        Type::FLOAT4 => DataType::Float32,
+        Type::FLOAT8 => DataType::Float64,
+        Type::NUMERIC => DataType::Decimal128(numeric::MAX_PRECISION, 10),
+        Type::BYTEA => DataType::Binary,
+        Type::DATE => DataType::Date32,
+        Type::TIME => DataType::Time64(TimeUnit::Nanosecond),
+        Type::TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),
+        Type::TIMESTAMPTZ => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+        Type::INTERVAL => DataType::Interval(IntervalUnit::MonthDayNano),
+        Type::UUID | Type::JSON | Type::JSONB => DataType::Utf8,
+        Type::BOOL_ARRAY => list(DataType::Boolean),
+        Type::INT2_ARRAY => list(DataType::Int16),
+        Type::INT4_ARRAY => list(DataType::Int32),
+        Type::INT8_ARRAY => list(DataType::Int64),
+        Type::FLOAT8_ARRAY => list(DataType::Float64),
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => list(DataType::Utf8),
+        _ if is_text(pg_type) => DataType::Utf8,
+        _ => return None,
+    })
+}
+
+fn element_type(pg_type: &Type) -> Option<Type> {
+    Some(match *pg_type {
+        Type::BOOL_ARRAY => Type::BOOL,
+        Type::INT2_ARRAY => Type::INT2,
+        Type::INT4_ARRAY => Type::INT4,
+        Type::INT8_ARRAY => Type::INT8,
+        Type::FLOAT8_ARRAY => Type::FLOAT8,
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => Type::TEXT,
+        _ => return None,
+    })
+}
+
+fn from_text(position: usize, text: &str, pg_type: &Type, time_zone: &str) -> PgWireResult<ScalarValue> {
+    let invalid = || invalid_text(pg_type, text);
+    Ok(match *pg_type {
+        Type::BOOL => ScalarValue::Boolean(Some(boolean(text).ok_or_else(invalid)?)),
+        Type::INT2 => ScalarValue::Int16(Some(integer(text, pg_type)?)),
+        Type::INT4 => ScalarValue::Int32(Some(integer(text, pg_type)?)),
+        Type::INT8 | Type::OID => ScalarValue::Int64(Some(integer(text, pg_type)?)),
+        Type::FLOAT4 => ScalarValue::Float32(Some(text.trim().parse().map_err(|_| invalid())?)),
+        Type::FLOAT8 => ScalarValue::Float64(Some(text.trim().parse().map_err(|_| invalid())?)),
+        Type::NUMERIC => {
+            let (value, scale) = numeric::from_text(text).ok_or_else(invalid)?;
+            decimal(value, scale)
+        }
+        Type::BYTEA => ScalarValue::Binary(Some(bytea(text).ok_or_else(invalid)?)),
+        Type::DATE => {
+            let date = NaiveDate::from_str(text.trim()).map_err(|_| invalid())?;
+            let days = date.signed_duration_since(NaiveDate::default()).num_days();
+            ScalarValue::Date32(Some(i32::try_from(days).map_err(|_| invalid())?))
+        }
+        Type::TIME => {
+            let time = NaiveTime::from_str(text.trim()).map_err(|_| invalid())?;
+            let nanos =
+                i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
+            ScalarValue::Time64Nanosecond(Some(nanos))
+        }
+        Type::TIMESTAMP => {
+            // As PostgreSQL: an offset in the text is ignored.
+            let time = naive_timestamp(text.trim()).ok_or_else(invalid)?;
+            ScalarValue::TimestampMicrosecond(Some(time.and_utc().timestamp_micros()), None)
+        }
+        Type::TIMESTAMPTZ => {
+            let zone = Tz::from_str(time_zone).map_err(|_| invalid())?;
+            let time = string_to_datetime(&zone, text.trim()).map_err(|_| invalid())?;
+            ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some(UTC.into()))
+        }
+        Type::INTERVAL => ScalarValue::Utf8(Some(text.to_owned()))
+            .cast_to(&DataType::Interval(IntervalUnit::MonthDayNano))
+            .map_err(|_| invalid())?,
+        Type::UUID | Type::JSON | Type::JSONB => ScalarValue::Utf8(Some(text.to_owned())),
+        _ if is_text(pg_type) => ScalarValue::Utf8(Some(text.to_owned())),
+        _ => {
+            let element = element_type(pg_type).ok_or_else(|| not_supported(position, pg_type))?;
+            let items = array_items(text).ok_or_else(invalid)?;
+            let values: PgWireResult<Vec<ScalarValue>> = items
+                .into_iter()
+                .map(|item| match item {
+                    Some(item) => from_text(position, &item, &element, time_zone),
+                    None => null(position, &element),
+                })
+                .collect();
+            list(position, &values?, &element)?
+        }
+    })
+}
+
+fn from_binary(position: usize, bytes: &[u8], pg_type: &Type) -> PgWireResult<ScalarValue> {
+    let invalid = || invalid_binary(position, pg_type);
+    Ok(match *pg_type {
+        Type::BOOL => ScalarValue::Boolean(Some(fixed::<1>(bytes).ok_or_else(invalid)?[0] != 0)),
+        Type::INT2 => ScalarValue::Int16(Some(i16::from_be_bytes(fixed(bytes).ok_or_else(invalid)?))),
+        Type::INT4 => ScalarValue::Int32(Some(i32::from_be_bytes(fixed(bytes).ok_or_else(invalid)?))),
+        Type::INT8 => ScalarValue::Int64(Some(i64::from_be_bytes(fixed(bytes).ok_or_else(invalid)?))),
+        Type::OID => {
+            let oid = u32::from_be_bytes(fixed(bytes).ok_or_else(invalid)?);
+            ScalarValue::Int64(Some(i64::from(oid)))
+        }
+        Type::FLOAT4 => ScalarValue::Float32(Some(f32::from_be_bytes(fixed(bytes).ok_or_else(invalid)?))),
+        Type::FLOAT8 => ScalarValue::Float64(Some(f64::from_be_bytes(fixed(bytes).ok_or_else(invalid)?))),
+        Type::NUMERIC => {
+            let (value, scale) = numeric::from_binary(bytes).ok_or_else(invalid)?;
+            decimal(value, scale)
+        }
+        Type::BYTEA => ScalarValue::Binary(Some(bytes.to_vec())),
+        Type::DATE => {
+            let days = i32::from_be_bytes(fixed(bytes).ok_or_else(invalid)?);
+            let days = days.checked_add(POSTGRES_EPOCH_DAYS).ok_or_else(|| out_of_range("date"))?;
+            ScalarValue::Date32(Some(days))
+        }
+        Type::TIME => {
+            let micros = i64::from_be_bytes(fixed(bytes).ok_or_else(invalid)?);
+            ScalarValue::Time64Nanosecond(Some(
+                micros.checked_mul(1_000).ok_or_else(|| out_of_range("time"))?,
+            ))
+        }
+        Type::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(binary_timestamp(bytes, invalid)?), None),
+        Type::TIMESTAMPTZ => {
+            ScalarValue::TimestampMicrosecond(Some(binary_timestamp(bytes, invalid)?), Some(UTC.into()))
+        }
+        Type::INTERVAL => {
+            let mut bytes: &[u8] = &fixed::<16>(bytes).ok_or_else(invalid)?;
+            let (micros, days, months) = (bytes.get_i64(), bytes.get_i32(), bytes.get_i32());
+            let nanoseconds = micros.checked_mul(1_000).ok_or_else(|| out_of_range("interval"))?;
+            ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months, days, nanoseconds }))
+        }
+        Type::UUID => ScalarValue::Utf8(Some(uuid_text(fixed(bytes).ok_or_else(invalid)?))),
+        Type::JSONB => {
+            // One byte of version before the text.
+            let text = bytes.strip_prefix(&[1]).ok_or_else(invalid)?;
+            utf8(position, text)?
+        }
+        Type::JSON => utf8(position, bytes)?,
+        _ if is_text(pg_type) => utf8(position, bytes)?,
+        _ => {
+            let element = element_type(pg_type).ok_or_else(|| not_supported(position, pg_type))?;
+            let items = binary_array_items(bytes).ok_or_else(invalid)?;
+            let values: PgWireResult<Vec<ScalarValue>> = items
+                .into_iter()
+                .map(|item| match item {
+                    Some(item) => from_binary(position, item, &element),
+                    None => null(position, &element),
+                })
+                .collect();
+            list(position, &values?, &element)?
+        }
+    })
+}
+
+fn utf8(position: usize, bytes: &[u8]) -> PgWireResult<ScalarValue> {
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid_utf8(position))?;
+    Ok(ScalarValue::Utf8(Some(text.to_owned())))
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.try_into().ok()
+}
+
+fn binary_timestamp(bytes: &[u8], invalid: impl Fn() -> PgWireError) -> PgWireResult<i64> {
+    let micros = i64::from_be_bytes(fixed(bytes).ok_or_else(invalid)?);
+    // The greatest and the least value are the infinities, which a plan has no literal for.
+    if micros == i64::MAX || micros == i64::MIN {
+        return Err(out_of_range("timestamp"));
+    }
+    micros.checked_add(POSTGRES_EPOCH_US).ok_or_else(|| out_of_range("timestamp"))
+}
+
+fn naive_timestamp(text: &str) -> Option<NaiveDateTime> {
+    let utc = Tz::from_str("+00:00").ok()?;
+    let bare = text.strip_suffix('Z').unwrap_or(text);
+    // An offset starts with the last sign after the time of day.
+    let bare = match bare.rfind(['+', '-']) {
+        Some(index) if index > 10 => &bare[..index],
+        _ => bare,
+    };
+    string_to_datetime(&utc, bare.trim_end()).ok().map(|time| time.naive_utc())
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
+        "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn integer<T: TryFrom<i128>>(text: &str, pg_type: &Type) -> PgWireResult<T> {
+    let value: i128 = text.trim().parse().map_err(|_| invalid_text(pg_type, text))?;
+    T::try_from(value).map_err(|_| {
+        error(
+            sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
+            format!("value \"{text}\" is out of range for type {}", sql_name(pg_type)),
+        )
+    })
+}
+
+fn decimal(value: i128, scale: i8) -> ScalarValue {
+    let precision = numeric::precision(value).max(scale.unsigned_abs()).min(numeric::MAX_PRECISION);
+    ScalarValue::Decimal128(Some(value), precision, scale)
+}
+
+/// `\x0aff` or the escape format with `\\` and `\ooo`.
+fn bytea(text: &str) -> Option<Vec<u8>> {
+    if let Some(hex) = text.strip_prefix("\\x") {
+        let digits: Option<Vec<u8>> = hex
+            .bytes()
+            .map(|byte| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .collect();
+        let digits = digits?;
+        if digits.len() % 2 != 0 {
+            return None;
+        }
+        return Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        if *byte != b'\\' {
+            bytes.push(*byte);
+        } else if let Some(tail) = rest.strip_prefix(b"\\") {
+            bytes.push(b'\\');
+            rest = tail;
+        } else {
+            let (octal, tail) = rest.split_at_checked(3)?;
+            let octal = std::str::from_utf8(octal).ok()?;
+            bytes.push(u8::from_str_radix(octal, 8).ok()?);
+            rest = tail;
+        }
+    }
+    Some(bytes)
+}
+
+fn uuid_text(bytes: [u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+fn list(position: usize, values: &[ScalarValue], element: &Type) -> PgWireResult<ScalarValue> {
+    let data_type = arrow_type(element).ok_or_else(|| not_supported(position, element))?;
+    Ok(ScalarValue::List(ScalarValue::new_list_nullable(values, &data_type)))
+}
+
+/// The items of `{a,"b,c",NULL}`; `None` if it is malformed or has more than one dimension.
+fn array_items(text: &str) -> Option<Vec<Option<String>>> {
+    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let mut items = Vec::new();
+    if inner.trim().is_empty() {
+        return Some(items);
+    }
+    let mut chars = inner.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        let mut item = String::new();
+        if chars.next_if_eq(&'"').is_some() {
+            loop {
+                match chars.next()? {
+                    '"' => break,
+                    '\\' => item.push(chars.next()?),
+                    other => item.push(other),
+                }
+            }
+            while chars.next_if(|c| c.is_whitespace()).is_some() {}
+            items.push(Some(item));
+        } else {
+            while let Some(c) = chars.next_if(|c| *c != ',') {
+                match c {
+                    '{' | '}' | '"' => return None,
+                    '\\' => item.push(chars.next()?),
+                    other => item.push(other),
+                }
+            }
+            let item = item.trim_end();
+            if item.is_empty() {
+                return None;
+            }
+            items.push((!item.eq_ignore_ascii_case("null")).then(|| item.to_owned()));
+        }
+        match chars.next() {
+            None => return Some(items),
+            Some(',') => {}
+            Some(_) => return None,
+        }
+    }
+}
+
+/// The items of a binary array; `None` if it is malformed or has more than one dimension.
+fn binary_array_items(mut bytes: &[u8]) -> Option<Vec<Option<&[u8]>>> {
+    let dimensions = bytes.try_get_i32().ok()?;
+    let _has_nulls = bytes.try_get_i32().ok()?;
+    let _element_oid = bytes.try_get_u32().ok()?;
+    match dimensions {
+        0 => return Some(Vec::new()),
+        1 => {}
+        _ => return None,
+    }
+    let count = usize::try_from(bytes.try_get_i32().ok()?).ok()?;
+    let _lower_bound = bytes.try_get_i32().ok()?;
+    // Each item has a length of four bytes, so a false count ends here and not in an allocation.
+    if count > bytes.len() / 4 {
+        return None;
+    }
+    let mut items = Vec::with_capacity(count);
+    for _ in 0..count {
+        let length = bytes.try_get_i32().ok()?;
+        if length < 0 {
+            items.push(None);
+            continue;
+        }
+        let (item, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+        items.push(Some(item));
+        bytes = rest;
+    }
+    bytes.is_empty().then_some(items)
+}
+
+/// The name of a type in SQL, as PostgreSQL's messages have it.
+fn sql_name(pg_type: &Type) -> &str {
+    match *pg_type {
+        Type::BOOL => "boolean",
+        Type::INT2 => "smallint",
+        Type::INT4 => "integer",
+        Type::INT8 => "bigint",
+        Type::FLOAT4 => "real",
+        Type::FLOAT8 => "double precision",
+        Type::TIMESTAMPTZ => "timestamp with time zone",
+        _ => pg_type.name(),
+    }
+}
+
+fn invalid_text(pg_type: &Type, text: &str) -> PgWireError {
+    error(
+        sqlstate::INVALID_TEXT_REPRESENTATION,
+        format!("invalid input syntax for type {}: \"{text}\"", sql_name(pg_type)),
+    )
+}
+
+fn invalid_binary(position: usize, pg_type: &Type) -> PgWireError {
+    error(
+        sqlstate::INVALID_BINARY_REPRESENTATION,
+        format!("incorrect binary data format in bind parameter {position} of type {}", sql_name(pg_type)),
+    )
+}
+
+fn invalid_utf8(position: usize) -> PgWireError {
+    error(
+        sqlstate::CHARACTER_NOT_IN_REPERTOIRE,
+        format!("invalid byte sequence for encoding \"UTF8\" in bind parameter {position}"),
+    )
+}
+
+fn out_of_range(what: &str) -> PgWireError {
+    error(sqlstate::DATETIME_FIELD_OVERFLOW, format!("{what} out of range"))
+}
+
+fn not_supported(position: usize, pg_type: &Type) -> PgWireError {
+    error(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        format!("bind parameter {position} has type {}, which is not supported", pg_type.name()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str, pg_type: &Type) -> PgWireResult<ScalarValue> {
+        let bytes = Bytes::copy_from_slice(value.as_bytes());
+        decode(1, Some(&bytes), FieldFormat::Text, pg_type, "Europe/Berlin")
+    }
+
+    fn binary(bytes: &[u8], pg_type: &Type) -> PgWireResult<ScalarValue> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        decode(1, Some(&bytes), FieldFormat::Binary, pg_type, "UTC")
+    }
+
+    fn code(result: PgWireResult<ScalarValue>) -> String {
+        match result.unwrap_err() {
+            PgWireError::UserError(info) => info.code,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn text_values() {
+        assert_eq!(text(" 42 ", &Type::INT4).unwrap(), ScalarValue::Int32(Some(42)));
+        assert_eq!(text("yes", &Type::BOOL).unwrap(), ScalarValue::Boolean(Some(true)));
+        assert_eq!(text("-12.50", &Type::NUMERIC).unwrap(), ScalarValue::Decimal128(Some(-1250), 4, 2));
+        assert_eq!(text("0.001", &Type::NUMERIC).unwrap(), ScalarValue::Decimal128(Some(1), 3, 3));
+        assert_eq!(text("1970-01-03", &Type::DATE).unwrap(), ScalarValue::Date32(Some(2)));
+        assert_eq!(text("\\x0aFF", &Type::BYTEA).unwrap(), ScalarValue::Binary(Some(vec![10, 255])));
+        assert_eq!(
+            text("a\\\\\\001", &Type::BYTEA).unwrap(),
+            ScalarValue::Binary(Some(vec![b'a', b'\\', 1]))
+        );
+    }
+
+    #[test]
+    fn timestamps_without_offset_are_in_the_session_zone() {
+        let micros = |value: ScalarValue| match value {
+            ScalarValue::TimestampMicrosecond(Some(micros), _) => micros / 1_000_000,
+            other => panic!("{other}"),
+        };
+        let at = |value: &str, pg_type: &Type| micros(text(value, pg_type).unwrap());
+        assert_eq!(at("1970-01-01 02:00:00", &Type::TIMESTAMPTZ), 3_600);
+        assert_eq!(at("1970-01-01 02:00:00+00", &Type::TIMESTAMPTZ), 7_200);
+        assert_eq!(at("1970-01-01T02:00:00Z", &Type::TIMESTAMPTZ), 7_200);
+        assert_eq!(at("1970-01-01 02:00:00", &Type::TIMESTAMP), 7_200);
+        assert_eq!(at("1970-01-01 02:00:00.5+05:30", &Type::TIMESTAMP), 7_200);
+        assert_eq!(at("1970-01-02", &Type::TIMESTAMP), 86_400);
+    }
+
+    #[test]
+    fn binary_values() {
+        assert_eq!(binary(&[0, 0, 0, 7], &Type::INT4).unwrap(), ScalarValue::Int32(Some(7)));
+        assert_eq!(
+            binary(&[0; 8], &Type::TIMESTAMP).unwrap(),
+            ScalarValue::TimestampMicrosecond(Some(POSTGRES_EPOCH_US), None)
+        );
+        assert_eq!(binary(&[0; 4], &Type::DATE).unwrap(), ScalarValue::Date32(Some(10_957)));
+        assert_eq!(
+            binary(&[0x11; 16], &Type::UUID).unwrap(),
+            ScalarValue::Utf8(Some("11111111-1111-1111-1111-111111111111".to_owned()))
+        );
+        assert_eq!(binary(b"\x01{}", &Type::JSONB).unwrap(), ScalarValue::Utf8(Some("{}".to_owned())));
+    }
+
+    #[test]
+    fn arrays_in_both_forms() {
+        let expected = ScalarValue::List(ScalarValue::new_list_nullable(
+            &[ScalarValue::Int64(Some(1)), ScalarValue::Int64(None)],
+            &DataType::Int64,
+        ));
+        assert_eq!(text("{1,NULL}", &Type::INT8_ARRAY).unwrap(), expected);
+        let bytes = [
+            0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1,
+            0xff, 0xff, 0xff, 0xff,
+        ];
+        assert_eq!(binary(&bytes, &Type::INT8_ARRAY).unwrap(), expected);
+        assert_eq!(
+            array_items(r#"{a, "b,\"c", "NULL", null}"#).unwrap(),
+            [Some("a".to_owned()), Some("b,\"c".to_owned()), Some("NULL".to_owned()), None]
+        );
+        for wrong in ["a", "{a", "{{a}}", "{a,}", "{\"a}"] {
+            assert_eq!(array_items(wrong), None, "{wrong}");
+        }
+        // A count that no message could hold.
+        let mut false_count = bytes;
+        false_count[12] = 0x7f;
+        assert_eq!(code(binary(&false_count, &Type::INT8_ARRAY)), "22P03");
+    }
+
+    #[test]
+    fn wrong_values_have_their_codes() {
+        assert_eq!(code(text("abc", &Type::INT8)), "22P02");
+        assert_eq!(code(text("99999999999", &Type::INT4)), "22003");
+        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22P02");
+        assert_eq!(code(binary(&[1, 2], &Type::INT8)), "22P03");
+        assert_eq!(code(binary(&[0xff], &Type::TEXT)), "22021");
+        assert_eq!(code(binary(&[1], &Type::POINT)), "0A000");
+        assert_eq!(code(binary(&i64::MAX.to_be_bytes(), &Type::TIMESTAMPTZ)), "22008");
+    }
+
+    #[test]
+    fn nulls_keep_their_type() {
+        let null = decode(1, None, FieldFormat::Text, &Type::INT8, "UTC").unwrap();
+        assert_eq!(null, ScalarValue::Int64(None));
+    }
+}

@@ -1,0 +1,517 @@
+//! The SQL side of a connection: statements are prepared, described and run on the CPU runtime.
+//!
+//! A statement is parsed once and planned each time that it is described or run, so that a prepared statement sees
+//! every commit made since. Neither plans nor batches leave the CPU runtime: what comes back is described columns and
+//! encoded rows.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ObjectType, Statement};
+use futures::{Stream, StreamExt};
+use pgwire::api::Type;
+use pgwire::api::portal::Format;
+use pgwire::api::results::FieldInfo;
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::data::DataRow;
+use pgwire::types::format::FormatOptions;
+use tokio::sync::mpsc::Sender;
+use wayfare_engine::Session;
+
+use super::encode::{BatchEncoder, field_infos};
+use super::names::result_names;
+use super::params;
+use super::rewrite::{Rewriter, cast_parameters, parameters};
+use super::split::{StatementText, place_error, split};
+use super::statements::SessionStatement;
+use crate::cpu::{CpuRuntime, CpuStream};
+use crate::error::{error, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
+
+/// Rows that cross from the CPU runtime at once.
+const ROWS_PER_CHUNK: usize = 1_024;
+
+/// A parsed statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Prepared {
+    /// About the session; run by the connection itself.
+    Session(SessionStatement),
+    /// For the engine.
+    Sql(Arc<SqlStatement>),
+}
+
+impl Prepared {
+    /// Whether the statement is allowed in a failed transaction.
+    pub(crate) fn ends_failure(&self) -> bool {
+        matches!(self, Self::Session(statement) if statement.ends_failure())
+    }
+
+    /// How many bind parameters the statement has.
+    pub(crate) fn parameter_count(&self) -> usize {
+        match self {
+            Self::Session(_) => 0,
+            Self::Sql(statement) => statement.parameter_count(),
+        }
+    }
+}
+
+/// A parsed statement for the engine.
+#[derive(Debug)]
+pub(crate) struct SqlStatement {
+    statement: EngineStatement,
+    text: StatementText,
+    pub(crate) answer: Answer,
+    // Column names as PostgreSQL gives them, where they follow from the statement alone.
+    names: Option<Vec<String>>,
+    // One for each parameter: the type that its place in the statement gives it.
+    parameters: Vec<Option<Type>>,
+}
+
+impl SqlStatement {
+    /// How many bind parameters the statement has.
+    pub(crate) fn parameter_count(&self) -> usize {
+        self.parameters.len()
+    }
+}
+
+/// What a client is told at the end of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Rows, then this tag and their number.
+    Rows(&'static str),
+    /// No rows; this tag and the number of changed rows.
+    Changed(&'static str),
+    /// No rows; this tag.
+    Done(String),
+}
+
+/// The columns and parameters of a statement.
+#[derive(Debug)]
+pub(crate) struct Description {
+    pub parameter_types: Vec<Type>,
+    /// Empty if the statement returns no rows.
+    pub fields: Vec<FieldInfo>,
+}
+
+/// Values for the parameters of a statement, as they came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parameters {
+    pub declared: Vec<Option<Type>>,
+    pub values: Vec<Option<Bytes>>,
+    pub format: Format,
+}
+
+/// How results are to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Presentation {
+    pub format: Format,
+    pub options: Arc<FormatOptions>,
+}
+
+/// The engine session of one connection.
+#[derive(Debug, Clone)]
+pub(crate) struct SqlSession {
+    engine: Arc<Session>,
+    cpu: Arc<CpuRuntime>,
+    rewriter: Arc<Rewriter>,
+}
+
+impl SqlSession {
+    pub(crate) fn new(engine: Arc<Session>, cpu: Arc<CpuRuntime>, rewriter: Arc<Rewriter>) -> Self {
+        Self { engine, cpu, rewriter }
+    }
+
+    /// Parses every statement of a query message.
+    ///
+    /// # Errors
+    /// Those of [`split`]; 42601 with its position for the first statement that does not parse.
+    pub(crate) async fn prepare(&self, message: String) -> PgWireResult<Vec<Prepared>> {
+        let session = self.clone();
+        self.on_cpu(async move {
+            let statements = split(&message)?.into_iter();
+            statements.map(|text| session.prepare_one(text)).collect()
+        })
+        .await
+    }
+
+    fn prepare_one(&self, text: StatementText) -> PgWireResult<Prepared> {
+        if let Some(statement) = SessionStatement::parse(&text.tokens)? {
+            return Ok(Prepared::Session(statement));
+        }
+        let mut parsed =
+            self.engine.parse(&text.text).map_err(|e| user_error(place_error(from_engine(&e), &text)))?;
+        let (Some(statement), true) = (parsed.pop(), parsed.is_empty()) else {
+            return Err(error(
+                sqlstate::SYNTAX_ERROR,
+                "cannot insert multiple commands into a prepared statement",
+            ));
+        };
+        let names = match &statement {
+            EngineStatement::Statement(inner) => result_names(inner),
+            _ => None,
+        };
+        let answer = answer_of(&statement)?;
+        let statement = self.rewriter.rewrite(&text.text, statement);
+        Ok(Prepared::Sql(Arc::new(SqlStatement {
+            parameters: parameters(&statement),
+            statement,
+            text,
+            answer,
+            names,
+        })))
+    }
+
+    /// Plans `statement` to learn its columns and the types of its parameters.
+    ///
+    /// # Errors
+    /// Everything that planning fails with.
+    pub(crate) async fn describe(
+        &self,
+        statement: Arc<SqlStatement>,
+        declared: Vec<Option<Type>>,
+        presentation: Presentation,
+    ) -> PgWireResult<Description> {
+        let engine = Arc::clone(&self.engine);
+        self.on_cpu(async move {
+            let (plan, parameter_types) = plan(&engine, &statement, &declared).await?;
+            let fields = match &statement.answer {
+                Answer::Rows(_) => fields(&statement, &plan, &presentation)?,
+                _ => Vec::new(),
+            };
+            Ok(Description { parameter_types, fields })
+        })
+        .await
+    }
+
+    /// Starts `statement` and returns its columns and its rows.
+    ///
+    /// # Errors
+    /// Everything that planning fails with; later errors come with the rows.
+    pub(crate) async fn rows(
+        &self,
+        statement: Arc<SqlStatement>,
+        parameters: Parameters,
+        presentation: Presentation,
+    ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream)> {
+        let engine = Arc::clone(&self.engine);
+        let mut stream = self.cpu.stream(|sender| async move {
+            if let Err(e) = send_rows(&engine, &statement, parameters, &presentation, &sender).await {
+                // Nobody is left to tell if the receiver is gone.
+                let _ = sender.send(Err(e)).await;
+            }
+        });
+        match stream.next().await {
+            Some(Ok(Ok(Item::Fields(fields)))) => {
+                Ok((fields, RowStream { stream, chunk: Vec::new().into_iter() }))
+            }
+            Some(Ok(Ok(Item::Rows(_)))) | None => {
+                Err(error(sqlstate::INTERNAL_ERROR, "internal error: a result began without its columns"))
+            }
+            Some(Ok(Err(e))) => Err(e),
+            Some(Err(e)) => Err(user_error(from_cpu(e))),
+        }
+    }
+
+    /// Runs `statement` to its end and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// Everything that planning and running fail with.
+    pub(crate) async fn run(
+        &self,
+        statement: Arc<SqlStatement>,
+        parameters: Parameters,
+        presentation: Presentation,
+    ) -> PgWireResult<usize> {
+        let engine = Arc::clone(&self.engine);
+        self.on_cpu(async move {
+            let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
+            let mut batches = engine.execute(plan).await.map_err(engine_error)?;
+            let mut changed = 0;
+            while let Some(batch) = batches.next().await {
+                let batch = batch.map_err(|e| user_error(from_datafusion(&e)))?;
+                changed += changed_rows(&batch);
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Makes the engine read and compute local times in `time_zone`, which must be a valid zone name.
+    ///
+    /// # Errors
+    /// The engine refuses the option.
+    pub(crate) async fn set_time_zone(&self, time_zone: String) -> PgWireResult<()> {
+        let engine = Arc::clone(&self.engine);
+        self.on_cpu(async move {
+            let set = format!("SET datafusion.execution.time_zone = '{time_zone}'");
+            let mut batches = engine.query(&set).await.map_err(engine_error)?;
+            while let Some(batch) = batches.next().await {
+                batch.map_err(|e| user_error(from_datafusion(&e)))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn on_cpu<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = PgWireResult<T>> + Send + 'static,
+    ) -> PgWireResult<T> {
+        match self.cpu.run(work).await {
+            Ok(outcome) => outcome,
+            Err(e) => Err(user_error(from_cpu(e))),
+        }
+    }
+}
+
+fn engine_error(failure: wayfare_engine::Error) -> PgWireError {
+    user_error(from_engine(&failure))
+}
+
+/// Plans `statement` and settles the type of each parameter: as the client declared it, else as a cast in the
+/// statement or a `LIMIT` says, else as the planner infers it from its surroundings, else text.
+async fn plan(
+    engine: &Session,
+    statement: &SqlStatement,
+    declared: &[Option<Type>],
+) -> PgWireResult<(LogicalPlan, Vec<Type>)> {
+    let count = statement.parameters.len();
+    let declared_at = |index: usize| declared.get(index).and_then(Option::as_ref);
+    // Declared types are put into the statement as casts; text, which fits everywhere, and numeric, whose precision
+    // is that of each value, are not.
+    let mut casts: Vec<Option<SqlType>> =
+        (0..count).map(|index| declared_at(index).and_then(params::cast_type)).collect();
+    let mut planned = plan_once(engine, statement, &casts).await?;
+    if count == 0 {
+        return Ok((planned, extra_declared(declared, Vec::new())));
+    }
+    let mut inferred = inferred_types(&planned, count)?;
+    let settled = |index: usize, inferred: &[Option<Type>]| {
+        let strong = declared_at(index).filter(|pg_type| !params::is_text(pg_type));
+        strong.or(statement.parameters[index].as_ref()).or(inferred[index].as_ref()).cloned()
+    };
+    let unsettled: Vec<usize> = (0..count)
+        .filter(|index| inferred[*index].is_none() && casts[*index].is_none())
+        .filter(|index| statement.parameters[*index].is_none())
+        .collect();
+    if !unsettled.is_empty() {
+        for index in unsettled {
+            let pg_type = declared_at(index).unwrap_or(&Type::TEXT);
+            casts[index] = Some(params::fallback_cast_type(pg_type));
+        }
+        planned = plan_once(engine, statement, &casts).await?;
+        inferred = inferred_types(&planned, count)?;
+    }
+    let types = (0..count)
+        .map(|index| settled(index, &inferred).or_else(|| declared_at(index).cloned()).unwrap_or(Type::TEXT))
+        .collect();
+    Ok((planned, extra_declared(declared, types)))
+}
+
+/// Clients may declare more parameters than the statement uses.
+fn extra_declared(declared: &[Option<Type>], mut types: Vec<Type>) -> Vec<Type> {
+    for pg_type in declared.iter().skip(types.len()) {
+        types.push(pg_type.clone().unwrap_or(Type::TEXT));
+    }
+    types
+}
+
+async fn plan_once(
+    engine: &Session,
+    statement: &SqlStatement,
+    casts: &[Option<SqlType>],
+) -> PgWireResult<LogicalPlan> {
+    let mut parsed = statement.statement.clone();
+    cast_parameters(&mut parsed, casts);
+    engine.plan(parsed).await.map_err(|e| user_error(place_error(from_engine(&e), &statement.text)))
+}
+
+fn inferred_types(plan: &LogicalPlan, count: usize) -> PgWireResult<Vec<Option<Type>>> {
+    let by_name = plan.get_parameter_types().map_err(|e| user_error(from_datafusion(&e)))?;
+    (1..=count)
+        .map(|number| {
+            let inferred = by_name.get(&format!("${number}")).and_then(Option::as_ref);
+            match inferred {
+                None | Some(arrow::datatypes::DataType::Null) => Ok(None),
+                Some(data_type) => arrow_pg::datatypes::into_pg_type(data_type).map(Some),
+            }
+        })
+        .collect()
+}
+
+/// Plans `statement` with the values of its parameters in place.
+async fn bound_plan(
+    engine: &Session,
+    statement: &SqlStatement,
+    parameters: Parameters,
+    presentation: &Presentation,
+) -> PgWireResult<LogicalPlan> {
+    let (plan, types) = plan(engine, statement, &parameters.declared).await?;
+    if statement.parameters.is_empty() {
+        return Ok(plan);
+    }
+    let values = parameters.values.iter().zip(&types).enumerate();
+    let values: PgWireResult<Vec<ScalarValue>> = values
+        .map(|(index, (value, pg_type))| {
+            let format = parameters.format.format_for(index);
+            params::decode(index + 1, value.as_ref(), format, pg_type, &presentation.options.time_zone)
+        })
+        .collect();
+    plan.with_param_values(ParamValues::from(values?)).map_err(|e| user_error(from_datafusion(&e)))
+}
+
+fn fields(
+    statement: &SqlStatement,
+    plan: &LogicalPlan,
+    presentation: &Presentation,
+) -> PgWireResult<Vec<FieldInfo>> {
+    field_infos(
+        plan.schema().as_arrow(),
+        statement.names.as_deref(),
+        &presentation.format,
+        &presentation.options,
+    )
+}
+
+/// What crosses from the CPU runtime: the columns once, then rows.
+enum Item {
+    Fields(Arc<Vec<FieldInfo>>),
+    Rows(Vec<DataRow>),
+}
+
+type ItemSender = Sender<PgWireResult<Item>>;
+
+async fn send_rows(
+    engine: &Session,
+    statement: &SqlStatement,
+    parameters: Parameters,
+    presentation: &Presentation,
+    sender: &ItemSender,
+) -> PgWireResult<()> {
+    let plan = bound_plan(engine, statement, parameters, presentation).await?;
+    let schema = plan.schema().as_arrow().clone();
+    let fields = Arc::new(fields(statement, &plan, presentation)?);
+    let mut encoder = BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone)?;
+    if sender.send(Ok(Item::Fields(fields))).await.is_err() {
+        return Ok(());
+    }
+    let mut batches = engine.execute(plan).await.map_err(engine_error)?;
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(|e| user_error(from_datafusion(&e)))?;
+        let columns = encoder.prepare(&batch)?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let end = batch.num_rows().min(start + ROWS_PER_CHUNK);
+            let rows: PgWireResult<Vec<DataRow>> =
+                (start..end).map(|row| encoder.row(&columns, row)).collect();
+            if sender.send(Ok(Item::Rows(rows?))).await.is_err() {
+                return Ok(());
+            }
+            start = end;
+        }
+    }
+    Ok(())
+}
+
+/// The encoded rows of a running statement. Dropping it stops the statement.
+pub(crate) struct RowStream {
+    stream: CpuStream<PgWireResult<Item>>,
+    chunk: std::vec::IntoIter<DataRow>,
+}
+
+impl Stream for RowStream {
+    type Item = PgWireResult<DataRow>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(row) = self.chunk.next() {
+                return Poll::Ready(Some(Ok(row)));
+            }
+            match std::task::ready!(self.stream.poll_next_unpin(cx)) {
+                None => return Poll::Ready(None),
+                Some(Ok(Ok(Item::Rows(rows)))) => self.chunk = rows.into_iter(),
+                Some(Ok(Ok(Item::Fields(_)))) => {}
+                Some(Ok(Err(e))) => return Poll::Ready(Some(Err(e))),
+                Some(Err(e)) => return Poll::Ready(Some(Err(user_error(from_cpu(e))))),
+            }
+        }
+    }
+}
+
+/// The number in the single cell of a change's result, 0 for any other result.
+fn changed_rows(batch: &arrow::array::RecordBatch) -> usize {
+    use arrow::array::AsArray;
+    use arrow::datatypes::UInt64Type;
+    let cell = batch
+        .columns()
+        .first()
+        .filter(|_| batch.num_rows() == 1)
+        .and_then(|column| column.as_primitive_opt::<UInt64Type>());
+    cell.map_or(0, |cell| usize::try_from(cell.value(0)).unwrap_or(usize::MAX))
+}
+
+/// What to answer at the end of `statement`.
+///
+/// # Errors
+/// 42501 for statements that would reach the server's files or network, 0A000 for `COPY`.
+fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
+    let inner = match statement {
+        EngineStatement::Statement(inner) => inner.as_ref(),
+        EngineStatement::Explain(_) => return Ok(Answer::Rows("EXPLAIN")),
+        EngineStatement::Reset(_) => return Ok(Answer::Done("RESET".to_owned())),
+        EngineStatement::CopyTo(_) => {
+            return Err(error(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "COPY is not supported: use a SELECT, or `wayfare query --output` to write a file",
+            ));
+        }
+        EngineStatement::CreateExternalTable(_) => {
+            return Err(error(
+                sqlstate::INSUFFICIENT_PRIVILEGE,
+                "permission denied to read files or URLs of the server: load them with `wayfare load`",
+            ));
+        }
+    };
+    Ok(match inner {
+        Statement::Query(_) => Answer::Rows("SELECT"),
+        Statement::Explain { .. } | Statement::ExplainTable { .. } => Answer::Rows("EXPLAIN"),
+        Statement::ShowVariable { .. }
+        | Statement::ShowTables { .. }
+        | Statement::ShowColumns { .. }
+        | Statement::ShowFunctions { .. }
+        | Statement::ShowDatabases { .. }
+        | Statement::ShowSchemas { .. }
+        | Statement::ShowCreate { .. } => Answer::Rows("SHOW"),
+        Statement::Execute { .. } => Answer::Rows("SELECT"),
+        Statement::Insert(_) => Answer::Changed("INSERT 0"),
+        Statement::Update(_) => Answer::Changed("UPDATE"),
+        Statement::Delete(_) => Answer::Changed("DELETE"),
+        Statement::Copy { .. } => {
+            return Err(error(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "COPY is not supported: load files with `wayfare load`",
+            ));
+        }
+        Statement::Set(_) => Answer::Done("SET".to_owned()),
+        Statement::CreateTable(_) => Answer::Done("CREATE TABLE".to_owned()),
+        Statement::CreateView(_) => Answer::Done("CREATE VIEW".to_owned()),
+        Statement::Drop { object_type, .. } => Answer::Done(match object_type {
+            ObjectType::View => "DROP VIEW".to_owned(),
+            ObjectType::Schema => "DROP SCHEMA".to_owned(),
+            _ => "DROP TABLE".to_owned(),
+        }),
+        Statement::Prepare { .. } => Answer::Done("PREPARE".to_owned()),
+        other => Answer::Done(first_words(&other.to_string())),
+    })
+}
+
+/// The leading upper-case words of a statement, at most two: `ANALYZE`, `CREATE SCHEMA`.
+fn first_words(sql: &str) -> String {
+    let words = sql.split_whitespace().take(2);
+    let words = words.take_while(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,790 @@
+//! The wire protocol, seen by a real driver, by psql, and byte by byte.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BufMut, BytesMut};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use futures::{StreamExt, pin_mut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_postgres::types::Type;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+use wayfare_server::ServeOptions;
+use wayfare_server::limits::{MAX_STATEMENT_BYTES, MAX_STATEMENT_OPERATORS};
+
+use crate::support::{TestServer, db_error, failure, psql, text_rows, text_value};
+
+const PEOPLE: &str = "CREATE TABLE people AS SELECT * FROM (VALUES
+    (1, 'ana', 1.5, true, DATE '2024-01-31', TIMESTAMP '2024-01-31 12:00:00.25'),
+    (2, 'ben', NULL, false, DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00'),
+    (3, NULL, -0.5, NULL, NULL, NULL)) AS v(id, name, score, active, born, seen)";
+
+fn row(values: &[&str]) -> Vec<Option<String>> {
+    values.iter().map(|value| Some((*value).to_owned())).collect()
+}
+
+// --- simple protocol
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_statements_in_one_message() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let sql = format!("{PEOPLE}; SELECT id, name FROM people ORDER BY id; SELECT ';' AS x; -- done");
+    let messages = client.simple_query(&sql).await.unwrap();
+    let shown: Vec<String> = messages
+        .iter()
+        .map(|message| match message {
+            SimpleQueryMessage::RowDescription(columns) => {
+                columns.iter().map(|c| c.name()).collect::<Vec<_>>().join(",")
+            }
+            SimpleQueryMessage::Row(row) => {
+                (0..row.len()).map(|i| row.get(i).unwrap_or("NULL")).collect::<Vec<_>>().join("|")
+            }
+            SimpleQueryMessage::CommandComplete(rows) => format!("done {rows}"),
+            _ => "?".to_owned(),
+        })
+        .collect();
+    assert_eq!(shown, ["done 0", "id,name", "1|ana", "2|ben", "3|NULL", "done 3", "x", ";", "done 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_messages_are_answered() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    for empty in ["", " ", ";;", "-- nothing", "/* nothing */ ;"] {
+        assert!(text_rows(&client, empty).await.is_empty());
+    }
+    assert!(client.query("", &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_results_look_like_those_of_postgres() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let sql =
+        "SELECT true, 1::smallint, 9223372036854775807, 1.5::float8, 1e20::float8, 12.30::numeric(10,2), 'a',
+        DATE '2024-02-29', TIMESTAMP '2024-01-31 12:00:00', TIMESTAMPTZ '2024-01-31 12:00:00.5+01:00',
+        INTERVAL '1 day 2 hours', NULL::interval, ARRAY[1,2,NULL], ARRAY['a,b','c'], NULL, 'x'::bytea";
+    let rows = text_rows(&client, sql).await;
+    let shown: Vec<&str> = rows[0].iter().map(|value| value.as_deref().unwrap_or("NULL")).collect();
+    assert_eq!(
+        shown,
+        [
+            "t",
+            "1",
+            "9223372036854775807",
+            "1.5",
+            "1e+20",
+            "12.30",
+            "a",
+            "2024-02-29",
+            "2024-01-31 12:00:00",
+            "2024-01-31 11:00:00.5+00",
+            "1 day 02:00:00",
+            "NULL",
+            "{1,2,NULL}",
+            "{\"a,b\",c}",
+            "NULL",
+            "\\x78"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_have_the_names_that_postgres_gives() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let statement =
+        client.prepare("SELECT count(*), 1, 1, max(1) AS m, version(), current_schema()").await.unwrap();
+    let names: Vec<&str> = statement.columns().iter().map(|c| c.name()).collect();
+    assert_eq!(names, ["count", "?column?", "?column?", "m", "version", "current_schema"]);
+}
+
+// --- extended protocol
+
+#[tokio::test(flavor = "multi_thread")]
+async fn binary_values_in_and_out() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
+
+    // Types inferred from the columns that the parameters are compared with.
+    let row = client
+        .query_one(
+            "SELECT id, name, score::float8, active, born, seen FROM people
+             WHERE id = $1 AND name = $2 AND born <= $3 AND seen > $4 AND active = $5",
+            &[
+                &1_i64,
+                &"ana",
+                &NaiveDate::from_ymd_opt(2024, 2, 1).unwrap(),
+                &"2024-01-01T00:00:00".parse::<NaiveDateTime>().unwrap(),
+                &true,
+            ],
+        )
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+    assert_eq!(row.get::<_, &str>(1), "ana");
+    assert_eq!(row.get::<_, f64>(2), 1.5);
+    assert!(row.get::<_, bool>(3));
+    assert_eq!(row.get::<_, NaiveDate>(4).to_string(), "2024-01-31");
+    assert_eq!(row.get::<_, NaiveDateTime>(5).to_string(), "2024-01-31 12:00:00.250");
+
+    // NULL in both directions.
+    let nothing: Option<i64> = None;
+    let row =
+        client.query_one("SELECT $1::bigint, name FROM people WHERE id = 3", &[&nothing]).await.unwrap();
+    assert_eq!(row.get::<_, Option<i64>>(0), None);
+    assert_eq!(row.get::<_, Option<&str>>(1), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameter_types_by_cast_and_by_default() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let at: DateTime<Utc> = "2024-01-31T12:00:00Z".parse().unwrap();
+    let row = client
+        .query_one(
+            "SELECT $1::int, $2::float8 * 2, $3::timestamptz, $4::bool, $5, $6::text[], $7::bigint[], $8::bytea",
+            &[
+                &7_i32,
+                &1.25_f64,
+                &at,
+                &false,
+                &"text by default",
+                &vec!["a", "b"],
+                &vec![Some(1_i64), None],
+                &vec![0_u8, 255],
+            ],
+        )
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, i32>(0), 7);
+    assert_eq!(row.get::<_, f64>(1), 2.5);
+    assert_eq!(row.get::<_, DateTime<Utc>>(2), at);
+    assert!(!row.get::<_, bool>(3));
+    assert_eq!(row.get::<_, &str>(4), "text by default");
+    assert_eq!(row.get::<_, Vec<&str>>(5), ["a", "b"]);
+    assert_eq!(row.get::<_, Vec<Option<i64>>>(6), [Some(1), None]);
+    assert_eq!(row.get::<_, Vec<u8>>(7), [0, 255]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn declared_parameter_types_win() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let rows = client
+        .query_typed("SELECT $1 + 1, $2 || 'x'", &[(&41_i16, Type::INT2), (&"a", Type::VARCHAR)])
+        .await
+        .unwrap();
+    assert_eq!(rows[0].get::<_, i64>(0), 42);
+    assert_eq!(rows[0].get::<_, &str>(1), "ax");
+    let refused = client.query_typed("SELECT $1", &[(&"1.2.3.4/8", Type::INET)]).await;
+    let (code, message) = match refused {
+        // The driver refuses to send text as inet; the server is asked byte by byte below.
+        Err(e) if e.as_db_error().is_none() => return,
+        Err(e) => db_error(&e),
+        Ok(_) => panic!("inet was accepted"),
+    };
+    assert_eq!(code, "0A000");
+    assert!(message.contains("inet"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limit_and_offset_may_be_parameters() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
+    let rows = client
+        .query("SELECT id FROM people ORDER BY id LIMIT $1 OFFSET $2", &[&1_i64, &1_i64])
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].get::<_, i64>(0), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_statement_sees_later_changes() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute("CREATE TABLE t AS VALUES (1), (2)").await.unwrap();
+    let count = client.prepare("SELECT count(*) FROM t").await.unwrap();
+    assert_eq!(client.query_one(&count, &[]).await.unwrap().get::<_, i64>(0), 2);
+    client.batch_execute("DROP TABLE t; CREATE TABLE t AS VALUES (1), (2), (3)").await.unwrap();
+    assert_eq!(client.query_one(&count, &[]).await.unwrap().get::<_, i64>(0), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_is_fetched_in_parts() {
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
+    let transaction = client.transaction().await.unwrap();
+    let portal = transaction
+        .bind("SELECT value FROM generate_series(1, 1000000000) AS s(value) WHERE value > $1", &[&0_i64])
+        .await
+        .unwrap();
+    let started = Instant::now();
+    let mut next = 1;
+    for size in [1, 10, 5_000, 3] {
+        let rows = transaction.query_portal(&portal, size).await.unwrap();
+        assert_eq!(rows.len(), usize::try_from(size).unwrap());
+        for row in rows {
+            assert_eq!(row.get::<_, i64>(0), next);
+            next += 1;
+        }
+    }
+    // A server that collected the result first would still be busy.
+    assert!(started.elapsed() < Duration::from_secs(20));
+    let other = transaction.query_one("SELECT 1::bigint", &[]).await.unwrap();
+    assert_eq!(other.get::<_, i64>(0), 1);
+    transaction.rollback().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_ends_with_its_rows() {
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
+    let transaction = client.transaction().await.unwrap();
+    let portal = transaction.bind("SELECT * FROM generate_series(1, 5)", &[]).await.unwrap();
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        sizes.push(transaction.query_portal(&portal, 2).await.unwrap().len());
+    }
+    assert_eq!(sizes, [2, 2, 1, 0]);
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_result_streams() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let rows = client
+        .query_raw("SELECT value, value::text FROM generate_series(1, 300000) AS s(value)", Vec::<i32>::new())
+        .await
+        .unwrap();
+    pin_mut!(rows);
+    let mut sum = 0_i64;
+    let mut count = 0_u32;
+    while let Some(row) = rows.next().await {
+        let row = row.unwrap();
+        sum += row.get::<_, i64>(0);
+        assert_eq!(row.get::<_, &str>(1), row.get::<_, i64>(0).to_string());
+        count += 1;
+    }
+    assert_eq!((count, sum), (300_000, 45_000_150_000));
+}
+
+// --- errors
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_have_the_codes_of_postgres() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
+    for (sql, code, message) in [
+        ("SELEC 1", "42601", "syntax error at or near \"SELEC\""),
+        ("SELECT 1 FROM", "42601", "syntax error at end of input"),
+        ("SELECT * FROM nope", "42P01", "relation \"nope\" does not exist"),
+        ("SELECT nope FROM people", "42703", "column \"nope\" does not exist"),
+        ("SELECT people.nope FROM people", "42703", "column people.nope does not exist"),
+        ("SELECT nope(1)", "42883", "function nope does not exist"),
+        ("SELECT abs('a', 'b')", "42883", ""),
+        ("SELECT id FROM people a, people b", "42702", "column reference \"id\" is ambiguous"),
+        ("SELECT name, count(*) FROM people", "42803", ""),
+        ("SELECT id / 0 FROM people", "22012", "division by zero"),
+        (
+            "SELECT name::bigint FROM people WHERE id = 1",
+            "22P02",
+            "invalid input syntax for type bigint: \"ana\"",
+        ),
+        ("SELECT 99999999999::int", "22003", ""),
+        ("SELECT 1::numeric(38,0) / 0", "22012", "division by zero"),
+        ("SHOW no_such_setting", "42704", "unrecognized configuration parameter \"no_such_setting\""),
+        (
+            "SET statement_timeout = 'soon'",
+            "22023",
+            "invalid value for parameter \"statement_timeout\": \"soon\"",
+        ),
+        ("SET datafusion.runtime.memory_limit = '1G'", "42501", ""),
+        ("COPY people TO '/tmp/people.csv'", "0A000", ""),
+        ("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'", "42501", ""),
+        ("SELECT $1", "42P02", "there is no parameter $1"),
+        ("DEALLOCATE nope", "26000", "prepared statement \"nope\" does not exist"),
+        ("SAVEPOINT a", "25P01", "SAVEPOINT can only be used in transaction blocks"),
+    ] {
+        let (found_code, found_message) = failure(&client, sql).await;
+        assert_eq!(found_code, code, "{sql}: {found_message}");
+        if !message.is_empty() {
+            assert_eq!(found_message, message, "{sql}");
+        }
+        assert_eq!(text_value(&client, "SELECT 1").await.as_deref(), Some("1"), "after {sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_say_where_and_what_else() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
+    let error = client.simple_query("SELECT 'ä';\nSELECT 1 FORM people").await.unwrap_err();
+    let error = error.as_db_error().unwrap();
+    assert_eq!(error.code().code(), "42601");
+    let position = match error.position() {
+        Some(tokio_postgres::error::ErrorPosition::Original(position)) => *position,
+        other => panic!("{other:?}"),
+    };
+    // 'FORM' becomes an alias; the parser stumbles over the word after it.
+    assert_eq!(position, 27);
+    let error = client.simple_query("SELECT nam FROM people").await.unwrap_err();
+    let hint = error.as_db_error().unwrap().hint().unwrap().to_owned();
+    assert_eq!(hint, "Perhaps you meant to reference the column \"name\".");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_runs_if_any_statement_of_a_message_is_malformed() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let (code, _) = failure(&client, "CREATE TABLE t AS VALUES (1); SELEC 1").await;
+    assert_eq!(code, "42601");
+    assert_eq!(failure(&client, "SELECT * FROM t").await.0, "42P01");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_statements_are_refused_and_near_ones_run() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let long = format!("SELECT '{}'", "x".repeat(MAX_STATEMENT_BYTES));
+    assert_eq!(failure(&client, &long).await.0, "54000");
+    let sum = |terms: usize| format!("SELECT 1{}", "+1".repeat(terms));
+    assert_eq!(failure(&client, &sum(MAX_STATEMENT_OPERATORS + 1)).await.0, "54001");
+    assert_eq!(
+        failure(&client, &format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000))).await.0,
+        "54001"
+    );
+    let value = text_value(&client, &sum(MAX_STATEMENT_OPERATORS)).await;
+    assert_eq!(value, Some((MAX_STATEMENT_OPERATORS + 1).to_string()));
+}
+
+// --- transactions and settings
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_transaction_takes_only_its_end() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute("BEGIN").await.unwrap();
+    assert_eq!(failure(&client, "SELECT nope").await.0, "42703");
+    let (code, message) = failure(&client, "SELECT 1").await;
+    assert_eq!(code, "25P02");
+    assert_eq!(message, "current transaction is aborted, commands ignored until end of transaction block");
+    assert_eq!(db_error(&client.query("SELECT 1", &[]).await.unwrap_err()).0, "25P02");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(text_value(&client, "SELECT 1").await.as_deref(), Some("1"));
+
+    client.batch_execute("BEGIN; SAVEPOINT a").await.unwrap();
+    assert_eq!(failure(&client, "SELECT nope").await.0, "42703");
+    client.batch_execute("ROLLBACK TO SAVEPOINT a").await.unwrap();
+    assert_eq!(text_value(&client, "SELECT 2").await.as_deref(), Some("2"));
+    client.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_belong_to_one_session() {
+    let server = TestServer::start().await;
+    let berlin = server
+        .connect_with(|config| {
+            config.options("-c TimeZone=Europe/Berlin");
+        })
+        .await;
+    let utc = server.connect().await;
+    let noon = "SELECT TIMESTAMPTZ '2024-07-01 12:00:00Z'";
+    assert_eq!(text_value(&berlin, noon).await.as_deref(), Some("2024-07-01 14:00:00+02"));
+    assert_eq!(text_value(&utc, noon).await.as_deref(), Some("2024-07-01 12:00:00+00"));
+    // The zone counts for reading too.
+    let local = "SELECT TIMESTAMPTZ '2024-07-01 12:00:00'";
+    assert_eq!(text_value(&berlin, local).await.as_deref(), Some("2024-07-01 12:00:00+02"));
+
+    utc.batch_execute("SET TIME ZONE 'Asia/Kolkata'").await.unwrap();
+    assert_eq!(text_value(&utc, noon).await.as_deref(), Some("2024-07-01 17:30:00+05:30"));
+    assert_eq!(text_value(&utc, "SHOW TimeZone").await.as_deref(), Some("Asia/Kolkata"));
+    assert_eq!(text_value(&berlin, "SHOW TIME ZONE").await.as_deref(), Some("Europe/Berlin"));
+    utc.batch_execute("RESET ALL").await.unwrap();
+    assert_eq!(text_value(&utc, noon).await.as_deref(), Some("2024-07-01 12:00:00+00"));
+    assert_eq!(text_value(&utc, "SELECT current_setting('timezone')").await.as_deref(), Some("UTC"));
+    assert_eq!(utc.query_one("SHOW search_path", &[]).await.unwrap().get::<_, &str>(0), "\"$user\", public");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_clients_are_refused() {
+    let options = ServeOptions { max_connections: 1, ..ServeOptions::default() };
+    let server = TestServer::start_with(options).await;
+    let _first = server.connect().await;
+    let refused = tokio_postgres::Config::new()
+        .host("127.0.0.1")
+        .port(server.address.port())
+        .user("ana")
+        .connect(NoTls)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(db_error(&refused).0, "53300");
+}
+
+// --- ending early
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_ends_a_running_statement() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let cancel = client.cancel_token();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cancel.cancel_query(NoTls).await.unwrap();
+    });
+    let started = Instant::now();
+    let (code, message) = failure(&client, "SELECT count(*) FROM generate_series(1, 100000000000)").await;
+    assert_eq!(code, "57014");
+    assert_eq!(message, "canceling statement due to user request");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(text_value(&client, "SELECT 1").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_ends_a_running_statement() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute("SET statement_timeout = '200ms'").await.unwrap();
+    let (code, message) = failure(&client, "SELECT count(*) FROM generate_series(1, 100000000000)").await;
+    assert_eq!(code, "57014");
+    assert_eq!(message, "canceling statement due to statement timeout");
+    // The stream of rows is covered, not only the wait for the first.
+    let (code, _) = failure(&client, "SELECT * FROM generate_series(1, 100000000000)").await;
+    assert_eq!(code, "57014");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_lets_a_statement_end_and_tells_idle_clients() {
+    let mut server = TestServer::start().await;
+    let busy = server.connect().await;
+    let idle = server.connect().await;
+    let counted =
+        tokio::spawn(
+            async move { text_value(&busy, "SELECT count(*) FROM generate_series(1, 20000000)").await },
+        );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.shut_down().await;
+    assert_eq!(counted.await.unwrap().as_deref(), Some("20000000"));
+    assert!(idle.simple_query("SELECT 1").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_ends_what_does_not_end_itself() {
+    let options = ServeOptions { shutdown_grace: Duration::from_millis(100), ..ServeOptions::default() };
+    let mut server = TestServer::start_with(options).await;
+    let client = server.connect().await;
+    let running = tokio::spawn(async move {
+        failure(&client, "SELECT count(*) FROM generate_series(1, 100000000000)").await
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let started = Instant::now();
+    server.shut_down().await;
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(running.await.unwrap().0, "57P01");
+}
+
+// --- byte by byte: what no driver sends
+
+/// A client that writes messages itself.
+struct RawClient {
+    socket: TcpStream,
+    received: BytesMut,
+}
+
+impl RawClient {
+    async fn connect(server: &TestServer) -> Self {
+        let socket = TcpStream::connect(server.address).await.unwrap();
+        let mut client = Self { socket, received: BytesMut::new() };
+        let parameters = b"user\0ana\0database\0wayfare\0\0";
+        let mut packet = BytesMut::new();
+        packet.put_u32(u32::try_from(parameters.len() + 8).unwrap());
+        packet.put_u32(196_608);
+        packet.put_slice(parameters);
+        client.socket.write_all(&packet).await.unwrap();
+        client.until_ready().await;
+        client
+    }
+
+    async fn send(&mut self, kind: u8, body: &[u8]) {
+        let mut message = BytesMut::new();
+        message.put_u8(kind);
+        message.put_u32(u32::try_from(body.len() + 4).unwrap());
+        message.put_slice(body);
+        self.socket.write_all(&message).await.unwrap();
+    }
+
+    async fn next(&mut self) -> (u8, BytesMut) {
+        loop {
+            if self.received.len() >= 5 {
+                let length = usize::try_from((&self.received[1..5]).get_u32()).unwrap();
+                if self.received.len() > length {
+                    let mut message = self.received.split_to(length + 1);
+                    let kind = message.get_u8();
+                    message.advance(4);
+                    return (kind, message);
+                }
+            }
+            let read =
+                tokio::time::timeout(Duration::from_secs(30), self.socket.read_buf(&mut self.received));
+            assert_ne!(read.await.expect("an answer").unwrap(), 0, "the server hung up");
+        }
+    }
+
+    /// Everything up to ReadyForQuery, whose status comes last.
+    async fn until_ready(&mut self) -> (Vec<(u8, BytesMut)>, u8) {
+        let mut messages = Vec::new();
+        loop {
+            let (kind, body) = self.next().await;
+            if kind == b'Z' {
+                return (messages, body[0]);
+            }
+            messages.push((kind, body));
+        }
+    }
+
+    /// Parse, Bind with all parameters as text, Describe portal, Execute, Sync.
+    async fn extended(
+        &mut self,
+        sql: &str,
+        oids: &[u32],
+        values: &[Option<&str>],
+    ) -> (Vec<(u8, BytesMut)>, u8) {
+        let mut parse = BytesMut::new();
+        parse.put_u8(0);
+        parse.put_slice(sql.as_bytes());
+        parse.put_u8(0);
+        parse.put_u16(u16::try_from(oids.len()).unwrap());
+        for oid in oids {
+            parse.put_u32(*oid);
+        }
+        self.send(b'P', &parse).await;
+        let mut bind = BytesMut::new();
+        bind.put_slice(b"\0\0");
+        bind.put_u16(0);
+        bind.put_u16(u16::try_from(values.len()).unwrap());
+        for value in values {
+            match value {
+                Some(value) => {
+                    bind.put_u32(u32::try_from(value.len()).unwrap());
+                    bind.put_slice(value.as_bytes());
+                }
+                None => bind.put_i32(-1),
+            }
+        }
+        bind.put_u16(0);
+        self.send(b'B', &bind).await;
+        self.send(b'D', b"P\0").await;
+        self.send(b'E', b"\0\0\0\0\0").await;
+        self.send(b'S', b"").await;
+        self.until_ready().await
+    }
+}
+
+fn kinds(messages: &[(u8, BytesMut)]) -> String {
+    messages.iter().map(|(kind, _)| char::from(*kind)).collect()
+}
+
+/// The text fields of a DataRow.
+fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
+    let (_, row) = messages.iter().find(|(kind, _)| *kind == b'D').expect("a row");
+    let mut row = row.clone();
+    let count = row.get_u16();
+    (0..count)
+        .map(|_| {
+            let length = row.get_i32();
+            let length = usize::try_from(length).ok()?;
+            Some(String::from_utf8(row.split_to(length).to_vec()).unwrap())
+        })
+        .collect()
+}
+
+fn code(messages: &[(u8, BytesMut)]) -> String {
+    let (_, error) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
+    let parts = error.as_ref().split(|byte| *byte == 0);
+    let code = parts.filter_map(|part| part.strip_prefix(b"C")).next().expect("a code");
+    String::from_utf8(code.to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_parameters_are_read_by_their_type() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    let (messages, status) = client
+        .extended(
+            "SELECT $1::int + 1, $2::timestamptz, $3::numeric, $4, $5::text[], $6::date, $7::bool",
+            &[],
+            &[
+                Some("41"),
+                Some("2024-01-31 12:00:00+01"),
+                Some("1.50"),
+                Some("x"),
+                Some("{a,NULL}"),
+                Some("2024-02-29"),
+                Some("on"),
+            ],
+        )
+        .await;
+    assert_eq!(kinds(&messages), "12TDC");
+    assert_eq!(status, b'I');
+    let found = fields(&messages);
+    assert_eq!(found[0].as_deref(), Some("42"));
+    assert_eq!(found[1].as_deref(), Some("2024-01-31 11:00:00+00"));
+    assert!(found[2].as_deref().unwrap().starts_with("1.5"));
+    assert_eq!(found[3..], row(&["x", "{a,NULL}", "2024-02-29", "t"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn declared_oids_and_wrong_values() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    let (messages, _) = client.extended("SELECT $1 + 1", &[20], &[Some("41")]).await;
+    assert_eq!(fields(&messages), row(&["42"]));
+    let (messages, status) = client.extended("SELECT $1 + 1", &[20], &[Some("many")]).await;
+    assert_eq!(code(&messages), "22P02");
+    assert_eq!(status, b'I');
+    // inet, which is not supported.
+    let (messages, _) = client.extended("SELECT $1", &[869], &[Some("1.2.3.4")]).await;
+    assert_eq!(code(&messages), "0A000");
+    let (messages, _) = client.extended("SELECT $1::int", &[], &[]).await;
+    assert_eq!(code(&messages), "08P01");
+    // After each error the messages up to Sync were skipped.
+    let (messages, _) = client.extended("SELECT 1", &[], &[]).await;
+    assert_eq!(kinds(&messages), "12TDC");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_status_is_told() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    for (sql, status) in [
+        ("BEGIN\0", b'T'),
+        ("SELECT 1\0", b'T'),
+        ("SELECT nope\0", b'E'),
+        ("SELECT 1\0", b'E'),
+        ("COMMIT\0", b'I'),
+        ("BEGIN; SELECT nope\0", b'E'),
+        ("ROLLBACK\0", b'I'),
+    ] {
+        client.send(b'Q', sql.as_bytes()).await;
+        assert_eq!(client.until_ready().await.1, status, "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_messages_end_the_connection_only() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    client.socket.write_all(b"\xff\0\0\0\x04").await.unwrap();
+    let (kind, _) = client.next().await;
+    assert_eq!(kind, b'E');
+    // Two result formats for one column.
+    let mut client = RawClient::connect(&server).await;
+    client.send(b'P', b"\0SELECT 1\0\0\0").await;
+    client.send(b'B', b"\0\0\0\0\0\0\0\x02\0\0\0\x01").await;
+    client.send(b'E', b"\0\0\0\0\0").await;
+    client.send(b'S', b"").await;
+    let (messages, _) = client.until_ready().await;
+    assert_eq!(code(&messages), "08P01");
+    let other = server.connect().await;
+    assert_eq!(text_value(&other, "SELECT 1").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_without_rows_describe_no_data() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    let (messages, _) = client.extended("SET application_name = 'x'", &[], &[]).await;
+    assert_eq!(kinds(&messages), "12nSC");
+    let (messages, _) = client.extended("", &[], &[]).await;
+    assert_eq!(kinds(&messages), "12nI");
+    let (messages, _) = client.extended("SHOW server_version_num", &[], &[]).await;
+    assert_eq!(kinds(&messages), "12TDC");
+    assert_eq!(fields(&messages), row(&["160006"]));
+}
+
+// --- the catalog
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalog_lists_tables_and_columns() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
+    let tables = text_rows(
+        &client,
+        "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c
+         LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r','p','') AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_toast'
+         AND n.nspname <> 'information_schema' AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2",
+    )
+    .await;
+    assert_eq!(tables, [row(&["public", "people", "r"])]);
+    let columns = text_rows(
+        &client,
+        "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = 'people'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+    )
+    .await;
+    let names: Vec<&str> = columns.iter().map(|column| column[0].as_deref().unwrap()).collect();
+    assert_eq!(names, ["id", "name", "score", "active", "born", "seen"]);
+    assert_eq!(columns[0][1].as_deref(), Some("bigint"));
+    assert_eq!(columns[5][1].as_deref(), Some("timestamp without time zone"));
+    assert_eq!(text_value(&client, "SELECT current_database()").await.as_deref(), Some("wayfare"));
+    assert_eq!(text_value(&client, "SELECT current_user").await.as_deref(), Some("ana"));
+    let pid = text_value(&client, "SELECT pg_backend_pid()").await;
+    let other = server.connect().await;
+    assert_ne!(pid, text_value(&other, "SELECT pg_backend_pid()").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_type_can_be_looked_up_by_a_driver() {
+    // tokio-postgres asks pg_type about every OID it does not know, with a prepared statement of five joins.
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    let types = text_rows(
+        &client,
+        "SELECT t.typname, t.typtype, t.typelem, r.rngsubtype, t.typbasetype, n.nspname, t.typrelid
+         FROM pg_catalog.pg_type t LEFT OUTER JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+         INNER JOIN pg_catalog.pg_namespace n ON t.typnamespace = n.oid WHERE t.oid = 1700",
+    )
+    .await;
+    assert_eq!(types[0][0].as_deref(), Some("numeric"));
+    assert_eq!(types[0][5].as_deref(), Some("pg_catalog"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_describes_everything() {
+    let server = TestServer::start().await;
+    let address = server.address;
+    let run = move |commands: &[&str]| psql(address, commands);
+    tokio::task::spawn_blocking(move || {
+        let Some(tables) = run(&[PEOPLE, "\\dt"]) else {
+            return;
+        };
+        assert!(tables.contains("public|people|table|wayfare"), "{tables}");
+        let relations = run(&[PEOPLE, "\\d"]).unwrap_or_default();
+        assert!(relations.contains("public|people|table|wayfare"), "{relations}");
+        let table = run(&[PEOPLE, "\\d people"]).unwrap_or_default();
+        assert!(table.contains("Table \"public.people\""), "{table}");
+        assert!(table.contains("id|bigint||not null|"), "{table}");
+        assert!(table.contains("born|date|||"), "{table}");
+        let schemas = run(&["\\dn"]).unwrap_or_default();
+        assert!(schemas.contains("journey|wayfare") && schemas.contains("public|wayfare"), "{schemas}");
+        let databases = run(&["\\l"]).unwrap_or_default();
+        assert!(databases.contains("wayfare|wayfare|UTF8"), "{databases}");
+        run(&["\\df"]);
+        run(&["\\dv"]);
+        run(&["\\conninfo"]);
+        let value = run(&["SELECT id, name FROM (VALUES (1, 'a'), (2, NULL)) AS v(id, name) ORDER BY id"]);
+        assert_eq!(value.unwrap_or_default(), "id|name\n1|a\n2|\n(2 rows)\n");
+    })
+    .await
+    .unwrap();
+}

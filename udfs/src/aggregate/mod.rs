@@ -1,0 +1,5 @@
+//! Aggregate functions.
+
+mod window_funnel;
+
+pub use window_funnel::WindowFunnel;

@@ -1,0 +1,160 @@
+//! Rows reduced to what a funnel needs: a time and the set of conditions that the row meets.
+//!
+//! A set is `words` consecutive `u64`; step `s` (counted from 1) is bit `(s - 1) % 64` of word
+//! `(s - 1) / 64`. Sets of many rows lie one behind the other in one vector, so a log of rows is
+//! two flat vectors whatever the number of steps.
+
+const STEPS_PER_WORD: usize = 64;
+
+/// Returns the number of words that hold a set of `steps` steps, at least one.
+pub fn words_for(steps: usize) -> usize {
+    steps.div_ceil(STEPS_PER_WORD).max(1)
+}
+
+/// Adds `step` (counted from 1) to the set.
+pub fn insert_step(set: &mut [u64], step: usize) {
+    let bit = step - 1;
+    set[bit / STEPS_PER_WORD] |= 1 << (bit % STEPS_PER_WORD);
+}
+
+/// Returns the steps of the set in ascending order, counted from 1.
+pub fn steps_of(set: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    set.iter().enumerate().flat_map(|(word, bits)| {
+        let mut rest = *bits;
+        std::iter::from_fn(move || {
+            if rest == 0 {
+                return None;
+            }
+            let bit = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            Some(word * STEPS_PER_WORD + bit + 1)
+        })
+    })
+}
+
+/// Rows of one person in any order.
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    words: usize,
+    times: Vec<i64>,
+    sets: Vec<u64>,
+}
+
+impl EventLog {
+    /// Returns an empty log for sets of `words` words.
+    pub fn new(words: usize) -> Self {
+        Self { words, times: Vec::new(), sets: Vec::new() }
+    }
+
+    /// Adds one row; `set` has `words` words.
+    pub fn push(&mut self, time: i64, set: &[u64]) {
+        debug_assert_eq!(set.len(), self.words);
+        self.times.push(time);
+        self.sets.extend_from_slice(set);
+    }
+
+    /// Adds many rows: `times` and, in the same order, their sets.
+    pub fn extend(&mut self, times: &[i64], sets: &[u64]) {
+        debug_assert_eq!(sets.len(), times.len() * self.words);
+        self.times.extend_from_slice(times);
+        self.sets.extend_from_slice(sets);
+    }
+
+    /// Times of the rows.
+    pub fn times(&self) -> &[i64] {
+        &self.times
+    }
+
+    /// Sets of the rows, `words` words each.
+    pub fn sets(&self) -> &[u64] {
+        &self.sets
+    }
+
+    /// Puts the rows in time order.
+    pub fn sort(&mut self) {
+        sort_by_time(&mut self.times, &mut self.sets);
+    }
+
+    /// Empties the log and returns its rows: times and sets.
+    pub fn take(&mut self) -> (Vec<i64>, Vec<u64>) {
+        (std::mem::take(&mut self.times), std::mem::take(&mut self.sets))
+    }
+
+    /// Bytes allocated on the heap.
+    pub fn allocated_bytes(&self) -> usize {
+        self.times.capacity() * size_of::<i64>() + self.sets.capacity() * size_of::<u64>()
+    }
+}
+
+/// Puts rows in time order; rows of one instant in no particular order.
+///
+/// `sets` holds the same number of words for each time. O(n) if they are in order already, as
+/// rows of a time-ordered store mostly are, otherwise O(n log n) with a copy of the rows.
+pub fn sort_by_time(times: &mut [i64], sets: &mut [u64]) {
+    if times.is_sorted() {
+        return;
+    }
+    let words = sets.len() / times.len();
+    if words == 1 {
+        let mut rows: Vec<(i64, u64)> = times.iter().copied().zip(sets.iter().copied()).collect();
+        rows.sort_unstable_by_key(|(time, _)| *time);
+        for (index, (time, set)) in rows.into_iter().enumerate() {
+            times[index] = time;
+            sets[index] = set;
+        }
+        return;
+    }
+    let mut order: Vec<usize> = (0..times.len()).collect();
+    order.sort_unstable_by_key(|row| times[*row]);
+    let unsorted_times = times.to_vec();
+    let unsorted_sets = sets.to_vec();
+    for (index, row) in order.into_iter().enumerate() {
+        times[index] = unsorted_times[row];
+        sets[index * words..(index + 1) * words]
+            .copy_from_slice(&unsorted_sets[row * words..(row + 1) * words]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set_of(words: usize, steps: &[usize]) -> Vec<u64> {
+        let mut set = vec![0; words];
+        for step in steps {
+            insert_step(&mut set, *step);
+        }
+        set
+    }
+
+    #[test]
+    fn sets_return_their_steps_in_order() {
+        assert_eq!(words_for(1), 1);
+        assert_eq!(words_for(64), 1);
+        assert_eq!(words_for(65), 2);
+        let set = set_of(3, &[130, 64, 1, 65]);
+        assert_eq!(steps_of(&set).collect::<Vec<_>>(), [1, 64, 65, 130]);
+        assert_eq!(steps_of(&[0, 0]).count(), 0);
+    }
+
+    #[test]
+    fn sorting_keeps_sets_with_their_times() {
+        for words in [1, 2] {
+            let mut log = EventLog::new(words);
+            log.push(3, &set_of(words, &[3]));
+            log.push(1, &set_of(words, &[1]));
+            log.push(2, &set_of(words, &[2]));
+            log.sort();
+            assert_eq!(log.times(), [1, 2, 3]);
+            let steps: Vec<usize> = log.sets().chunks(words).flat_map(steps_of).collect();
+            assert_eq!(steps, [1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn sorting_nothing() {
+        let mut log = EventLog::new(1);
+        log.sort();
+        assert_eq!(log.take(), (vec![], vec![]));
+    }
+}

@@ -1,0 +1,13 @@
+//! Journey algorithms in plain Rust: the standard library only, no Arrow, no I/O.
+//!
+//! Times are `i64` ticks of one unit that the caller chooses (seconds to nanoseconds since the
+//! Unix epoch, or any integer). Nothing here knows the unit except [`time::TickUnit`], which
+//! converts lengths once, when a query is planned.
+//!
+//! Every algorithm is a state machine that is fed in time order. Sorting is a separate step
+//! ([`event`]), so that the same machine serves callers whose rows already arrive in order.
+
+pub mod event;
+pub mod funnel;
+pub mod session;
+pub mod time;

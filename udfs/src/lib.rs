@@ -1,0 +1,95 @@
+//! SQL functions for customer journeys: the algorithms and their DataFusion faces.
+//!
+//! [`journey`] holds the algorithms in plain Rust. The functions around them convert Arrow columns
+//! and SQL arguments, and nothing else: no files, no network, no session. A function is a type that
+//! implements one of DataFusion's traits; [`register_all`] adds all of them to a session.
+
+mod aggregate;
+mod arguments;
+mod docs;
+pub mod journey;
+mod length;
+mod window;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+
+pub use aggregate::WindowFunnel;
+pub use docs::reference_markdown;
+pub use window::Sessionize;
+
+/// Adds every function of this crate to `registry`, replacing functions of the same name.
+///
+/// # Errors
+/// Those of the registry: one that is read-only refuses.
+pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in all_aggregate_functions() {
+        registry.register_udaf(function)?;
+    }
+    for function in all_window_functions() {
+        registry.register_udwf(function)?;
+    }
+    for function in all_scalar_functions() {
+        registry.register_udf(function)?;
+    }
+    Ok(())
+}
+
+/// Returns the aggregate functions of this crate.
+pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    vec![Arc::new(AggregateUDF::from(WindowFunnel::new()))]
+}
+
+/// Returns the window functions of this crate.
+pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
+    vec![Arc::new(WindowUDF::from(Sessionize::new()))]
+}
+
+/// Returns the scalar functions of this crate: none so far.
+pub fn all_scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    vec![]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    #[test]
+    fn names_and_aliases_are_unique() {
+        let mut names = Vec::new();
+        for function in all_aggregate_functions() {
+            names.push(function.name().to_owned());
+            names.extend_from_slice(function.aliases());
+        }
+        for function in all_window_functions() {
+            names.push(function.name().to_owned());
+            names.extend_from_slice(function.aliases());
+        }
+        for function in all_scalar_functions() {
+            names.push(function.name().to_owned());
+            names.extend_from_slice(function.aliases());
+        }
+        let unique: HashSet<&String> = names.iter().collect();
+        assert_eq!(unique.len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn nothing_of_datafusion_is_replaced() {
+        let mut context = SessionContext::new();
+        let known: HashSet<String> =
+            context.udafs().into_iter().chain(context.udwfs()).chain(context.udfs()).collect();
+        register_all(&mut context).unwrap();
+        for name in ["window_funnel", "sessionize"] {
+            assert!(!known.contains(name), "{name}");
+        }
+        assert!(context.udaf("window_funnel").is_ok());
+        assert!(context.udwf("sessionize").is_ok());
+    }
+}

@@ -1,0 +1,5 @@
+//! Window functions.
+
+mod sessionize;
+
+pub use sessionize::Sessionize;

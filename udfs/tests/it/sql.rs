@@ -1,0 +1,69 @@
+//! Small helpers: a session with the functions, tables in memory, results as plain values.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::Result;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+/// A session with the functions of this crate and nothing that depends on the machine.
+pub fn context() -> SessionContext {
+    let config = SessionConfig::new().with_target_partitions(3).with_batch_size(4);
+    let mut context = SessionContext::new_with_config(config);
+    wayfare_udfs::register_all(&mut context).unwrap();
+    context
+}
+
+/// Registers a table of `partitions` partitions that hold the rows of `batch` round robin.
+pub fn register(context: &SessionContext, name: &str, batch: &RecordBatch, partitions: usize) {
+    let mut parts: Vec<Vec<RecordBatch>> = vec![vec![]; partitions];
+    for row in 0..batch.num_rows() {
+        parts[row % partitions].push(batch.slice(row, 1));
+    }
+    let table = MemTable::try_new(batch.schema(), parts).unwrap();
+    context.register_table(name, Arc::new(table)).unwrap();
+}
+
+pub fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+        .unwrap()
+}
+
+/// Rows of the result; every column is cast to BIGINT.
+pub async fn numbers(context: &SessionContext, sql: &str) -> Vec<Vec<Option<i64>>> {
+    try_numbers(context, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"))
+}
+
+pub async fn try_numbers(context: &SessionContext, sql: &str) -> Result<Vec<Vec<Option<i64>>>> {
+    let mut rows = Vec::new();
+    for batch in context.sql(sql).await?.collect().await? {
+        let columns: Vec<ArrayRef> =
+            batch.columns().iter().map(|column| cast(column, &DataType::Int64).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let value = |column: &ArrayRef| {
+                let column = column.as_primitive::<Int64Type>();
+                column.is_valid(row).then(|| column.value(row))
+            };
+            rows.push(columns.iter().map(value).collect());
+        }
+    }
+    Ok(rows)
+}
+
+/// The only number of the result.
+pub async fn number(context: &SessionContext, sql: &str) -> Option<i64> {
+    let rows = numbers(context, sql).await;
+    assert_eq!((rows.len(), rows[0].len()), (1, 1), "{sql}");
+    rows[0][0]
+}
+
+/// The error that the statement ends with, planning or running.
+pub async fn error(context: &SessionContext, sql: &str) -> String {
+    match try_numbers(context, sql).await {
+        Ok(rows) => panic!("expected an error from {sql}, got {rows:?}"),
+        Err(error) => error.strip_backtrace(),
+    }
+}
