@@ -2,6 +2,8 @@
 //!
 //! Seeded rows, in time order for each person.
 
+#![allow(clippy::expect_used, reason = "a bench stops at the first error")]
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
@@ -39,15 +41,10 @@ fn times(nulls: bool) -> TimestampMicrosecondArray {
 fn evaluator() -> Box<dyn PartitionEvaluator> {
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let gap = ScalarValue::new_interval_mdn(0, 0, 1_800_000_000_000);
-    let fields = [
-        Arc::new(Field::new("ts", utc, true)),
-        Arc::new(Field::new("gap", gap.data_type(), false)),
-    ];
+    let fields = [Arc::new(Field::new("ts", utc, true)), Arc::new(Field::new("gap", gap.data_type(), false))];
     let arguments: [Arc<dyn PhysicalExpr>; 2] = [Arc::new(Column::new("ts", 0)), lit(gap)];
     all_window_functions()[0]
-        .partition_evaluator_factory(PartitionEvaluatorArgs::new(
-            &arguments, &fields, false, false,
-        ))
+        .partition_evaluator_factory(PartitionEvaluatorArgs::new(&arguments, &fields, false, false))
         .expect("valid arguments")
 }
 
@@ -57,25 +54,18 @@ fn partition_at_once(bencher: Bencher, nulls: bool) {
     bencher
         .counter(ItemsCount::new(ROWS))
         .with_inputs(evaluator)
-        .bench_local_values(|mut evaluator| {
-            evaluator
-                .evaluate_all(&columns, ROWS)
-                .expect("ordered times")
-        });
+        .bench_local_values(|mut evaluator| evaluator.evaluate_all(&columns, ROWS).expect("ordered times"));
 }
 
 #[divan::bench(args = [false, true])]
 fn row_by_row(bencher: Bencher, nulls: bool) {
     let columns: [ArrayRef; 1] = [Arc::new(times(nulls))];
-    bencher
-        .counter(ItemsCount::new(ROWS))
-        .with_inputs(evaluator)
-        .bench_local_values(|mut evaluator| {
-            for row in 0..ROWS {
-                let value = evaluator.evaluate(&columns, &(row..row + 1));
-                black_box(value.expect("ordered times"));
-            }
-        });
+    bencher.counter(ItemsCount::new(ROWS)).with_inputs(evaluator).bench_local_values(|mut evaluator| {
+        for row in 0..ROWS {
+            let value = evaluator.evaluate(&columns, &(row..row + 1));
+            black_box(value.expect("ordered times"));
+        }
+    });
 }
 
 /// The whole query, its sort included; `people` is the number of partitions of the window.
@@ -90,14 +80,10 @@ fn query(bencher: Bencher, people: i64) {
         ("ts", Arc::new(times(false)) as ArrayRef),
     ])
     .expect("columns of one length");
-    let batches: Vec<RecordBatch> = (0..ROWS)
-        .step_by(BATCH_ROWS)
-        .map(|first| batch.slice(first, BATCH_ROWS.min(ROWS - first)))
-        .collect();
+    let batches: Vec<RecordBatch> =
+        (0..ROWS).step_by(BATCH_ROWS).map(|first| batch.slice(first, BATCH_ROWS.min(ROWS - first))).collect();
     let table = MemTable::try_new(batch.schema(), vec![batches]).expect("batches of one schema");
-    context
-        .register_table("t", Arc::new(table))
-        .expect("a fresh session");
+    context.register_table("t", Arc::new(table)).expect("a fresh session");
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         runtime.block_on(async {
             let frame = context.sql(

@@ -4,6 +4,8 @@
 //! together and in time order, `shuffled` has rows of all people in any order. `adapter` is what
 //! DataFusion does without our accumulator for all groups: one accumulator for each group.
 
+#![allow(clippy::expect_used, reason = "a bench stops at the first error")]
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, TimestampMicrosecondArray};
@@ -23,12 +25,12 @@ const BATCH_ROWS: usize = 8_192;
 const STEPS: usize = 5;
 const HOUR_US: i64 = 3_600_000_000;
 
-const MODES: [&str; 4] = [
-    "default",
-    "strict_order",
-    "strict_increase",
-    "strict_deduplication",
-];
+const MODES: [&str; 4] = ["default", "strict_order", "strict_increase", "strict_deduplication"];
+
+const IN_ORDER: &str = "in order";
+const SHUFFLED: &str = "shuffled";
+const SHUFFLED_NULLS: &str = "shuffled, with NULLs";
+const INPUTS: [&str; 3] = [IN_ORDER, SHUFFLED, SHUFFLED_NULLS];
 
 fn main() {
     divan::main();
@@ -54,7 +56,9 @@ impl Seeded {
     }
 }
 
-fn batches(mode: &str, in_order: bool, nulls: bool) -> Vec<Batch> {
+fn batches(mode: &str, input: &str) -> Vec<Batch> {
+    let in_order = input == IN_ORDER;
+    let nulls = input == SHUFFLED_NULLS;
     let mut seeded = Seeded(7);
     // Group, minute, event: every second event belongs to no step.
     let mut rows: Vec<(usize, i64, usize)> = (0..ROWS)
@@ -85,10 +89,7 @@ fn batches(mode: &str, in_order: bool, nulls: bool) -> Vec<Batch> {
             });
             columns.push(Arc::new(BooleanArray::from_iter(met)));
         }
-        Batch {
-            columns,
-            groups: rows.iter().map(|(group, _, _)| *group).collect(),
-        }
+        Batch { columns, groups: rows.iter().map(|(group, _, _)| *group).collect() }
     };
     rows.chunks(BATCH_ROWS).map(&mut make_batch).collect()
 }
@@ -116,53 +117,54 @@ fn function(mode: &str) -> AggregateFunctionExpr {
 }
 
 fn groups_accumulator(mode: &str) -> Box<dyn GroupsAccumulator> {
-    function(mode)
-        .create_groups_accumulator()
-        .expect("valid arguments")
+    function(mode).create_groups_accumulator().expect("valid arguments")
 }
 
 fn adapter(mode: &str) -> Box<dyn GroupsAccumulator> {
     let function = function(mode);
-    Box::new(GroupsAccumulatorAdapter::new(move || {
-        function.create_accumulator()
-    }))
+    Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator()))
 }
 
 fn add(accumulator: &mut dyn GroupsAccumulator, batches: &[Batch]) {
     for batch in batches {
-        accumulator
-            .update_batch(&batch.columns, &batch.groups, None, PEOPLE)
-            .expect("valid columns");
+        accumulator.update_batch(&batch.columns, &batch.groups, None, PEOPLE).expect("valid columns");
     }
 }
 
-#[divan::bench(args = [(true, false), (false, false), (false, true)], sample_count = 10)]
-fn update(bencher: Bencher, (in_order, nulls): (bool, bool)) {
-    let batches = batches("default", in_order, nulls);
-    bencher
-        .counter(ItemsCount::new(ROWS))
-        .with_inputs(|| groups_accumulator("default"))
-        .bench_local_values(|mut accumulator| {
+#[divan::bench(args = INPUTS, sample_count = 10)]
+fn update(bencher: Bencher, input: &str) {
+    let batches = batches("default", input);
+    bencher.counter(ItemsCount::new(ROWS)).with_inputs(|| groups_accumulator("default")).bench_local_values(
+        |mut accumulator| {
             add(accumulator.as_mut(), &batches);
             accumulator
-        });
+        },
+    );
 }
 
-#[divan::bench(args = [(true, false), (false, false), (false, true)], sample_count = 10)]
-fn update_adapter(bencher: Bencher, (in_order, nulls): (bool, bool)) {
-    let batches = batches("default", in_order, nulls);
-    bencher
-        .counter(ItemsCount::new(ROWS))
-        .with_inputs(|| adapter("default"))
-        .bench_local_values(|mut accumulator| {
+#[divan::bench(args = INPUTS, sample_count = 10)]
+fn update_adapter(bencher: Bencher, input: &str) {
+    let batches = batches("default", input);
+    bencher.counter(ItemsCount::new(ROWS)).with_inputs(|| adapter("default")).bench_local_values(
+        |mut accumulator| {
             add(accumulator.as_mut(), &batches);
             accumulator
-        });
+        },
+    );
 }
 
-#[divan::bench(args = MODES, consts = [true, false], sample_count = 10)]
-fn evaluate<const IN_ORDER: bool>(bencher: Bencher, mode: &str) {
-    let batches = batches(mode, IN_ORDER, false);
+#[divan::bench(args = MODES, sample_count = 10)]
+fn evaluate_in_order(bencher: Bencher, mode: &str) {
+    evaluate(bencher, mode, IN_ORDER);
+}
+
+#[divan::bench(args = MODES, sample_count = 10)]
+fn evaluate_shuffled(bencher: Bencher, mode: &str) {
+    evaluate(bencher, mode, SHUFFLED);
+}
+
+fn evaluate(bencher: Bencher, mode: &str, input: &str) {
+    let batches = batches(mode, input);
     bencher
         .counter(ItemsCount::new(ROWS))
         .with_inputs(|| {
@@ -177,7 +179,7 @@ fn evaluate<const IN_ORDER: bool>(bencher: Bencher, mode: &str) {
 
 #[divan::bench(sample_count = 10)]
 fn evaluate_adapter(bencher: Bencher) {
-    let batches = batches("default", false, false);
+    let batches = batches("default", SHUFFLED);
     bencher
         .counter(ItemsCount::new(ROWS))
         .with_inputs(|| {
@@ -192,7 +194,7 @@ fn evaluate_adapter(bencher: Bencher) {
 
 #[divan::bench(sample_count = 10)]
 fn state_and_merge(bencher: Bencher) {
-    let batches = batches("default", false, false);
+    let batches = batches("default", SHUFFLED);
     let groups: Vec<usize> = (0..PEOPLE).collect();
     bencher
         .counter(ItemsCount::new(ROWS))
@@ -203,24 +205,18 @@ fn state_and_merge(bencher: Bencher) {
         })
         .bench_local_values(|(mut partial, mut merged)| {
             let state = partial.state(EmitTo::All).expect("a state");
-            merged
-                .merge_batch(&state, &groups, PEOPLE)
-                .expect("a state of the same call");
+            merged.merge_batch(&state, &groups, PEOPLE).expect("a state of the same call");
             merged
         });
 }
 
 #[divan::bench(sample_count = 10)]
 fn rows_to_states(bencher: Bencher) {
-    let batches = batches("default", false, false);
+    let batches = batches("default", SHUFFLED);
     let accumulator = groups_accumulator("default");
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         for batch in &batches {
-            black_box(
-                accumulator
-                    .convert_to_state(&batch.columns, None)
-                    .expect("valid columns"),
-            );
+            black_box(accumulator.convert_to_state(&batch.columns, None).expect("valid columns"));
         }
     });
 }

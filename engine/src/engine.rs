@@ -75,15 +75,14 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .with_disk_manager_builder(disk)
-            .build_arc()?;
+            .build_arc()
+            .map_err(|e| match &config.temp_dir {
+                Some(dir) => StoreError::io("spill to", dir.display().to_string(), e).into(),
+                None => Error::from(e),
+            })?;
         let location = store.location();
         runtime.register_object_store(&location.root_url(), Arc::clone(&location.store));
-        Ok(Self {
-            config,
-            stores,
-            store: Arc::new(store),
-            runtime,
-        })
+        Ok(Self { config, stores, store: Arc::new(store), runtime })
     }
 
     /// Starts a session.

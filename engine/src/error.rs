@@ -31,18 +31,18 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The location holds no store.
-    #[error("no Wayfare store at {url:?}: create one with `wayfare load --store {url} ...` or name another with --store")]
+    #[error(
+        "no Wayfare store at {url:?}: create one with `wayfare load --store {url} ...` or name another with --store"
+    )]
     NotAStore { url: String },
     /// The location is in use by something else.
     #[error("{url:?} is not empty and not a Wayfare store: choose an empty or new directory for --store")]
     Occupied { url: String },
     /// The store was written by a newer version.
-    #[error("the store at {url:?} has format {found}, this version reads format {supported}: use a newer wayfare")]
-    Format {
-        url: String,
-        found: u64,
-        supported: u64,
-    },
+    #[error(
+        "the store at {url:?} has format {found}, this version reads format {supported}: use a newer wayfare"
+    )]
+    Format { url: String, found: u64, supported: u64 },
     /// The URL cannot be used as a place for a store or an input.
     #[error("cannot use {url:?}: {reason}")]
     Location { url: String, reason: String },
@@ -51,21 +51,13 @@ pub enum StoreError {
     NoTable { table: String, url: String },
     /// The table is of another kind than the operation needs.
     #[error("table {table:?} is a {found} table: {advice}")]
-    TableKind {
-        table: String,
-        found: String,
-        advice: String,
-    },
+    TableKind { table: String, found: String, advice: String },
     /// A table uses a Delta feature that is not read here.
     #[error("table {table:?} cannot be read: {reason}")]
     Unsupported { table: String, reason: String },
     /// A pinned version does not exist.
     #[error("table {table:?} has no version {wanted}: {reason}")]
-    Version {
-        table: String,
-        wanted: String,
-        reason: String,
-    },
+    Version { table: String, wanted: String, reason: String },
     /// Bytes could not be read or written.
     #[error("cannot {action} {place:?}: {}", root_cause(source.as_ref()))]
     Io {
@@ -75,7 +67,9 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Other writers kept changing the same days.
-    #[error("table {table:?} was changed by other writers {attempts} times while this load ran: run it again")]
+    #[error(
+        "table {table:?} was changed by other writers {attempts} times while this load ran: run it again"
+    )]
     Contention { table: String, attempts: usize },
 }
 
@@ -86,11 +80,7 @@ impl StoreError {
         place: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Io {
-            action,
-            place: place.into(),
-            source: source.into(),
-        }
+        Self::Io { action, place: place.into(), source: source.into() }
     }
 }
 

@@ -77,11 +77,7 @@ pub fn is_physical(name: &str) -> bool {
 
 /// The load schema followed by `extra` columns (all nullable), in the order given.
 pub fn load_schema_with(extra: &[Field]) -> SchemaRef {
-    let mut fields: Vec<Field> = LOAD_SCHEMA
-        .fields()
-        .iter()
-        .map(|f| f.as_ref().clone())
-        .collect();
+    let mut fields: Vec<Field> = LOAD_SCHEMA.fields().iter().map(|f| f.as_ref().clone()).collect();
     fields.extend(extra.iter().cloned());
     Arc::new(Schema::new(fields))
 }
@@ -107,7 +103,12 @@ mod tests {
 
     #[test]
     fn user_key_agrees_with_spark() {
-        // Spark SQL: SELECT xxhash64('Spark') -> -4294468057691064905
-        assert_eq!(user_key("Spark"), -4_294_468_057_691_064_905);
+        // Spark's documentation gives xxhash64('Spark', array(123), 2) = 5602566077635097486, where the hash of
+        // one argument is the seed of the next and integers are hashed as four little-endian bytes.
+        let mut hash = user_key("Spark").cast_unsigned();
+        for number in [123_i32, 2] {
+            hash = xxhash_rust::xxh64::xxh64(&number.to_le_bytes(), hash);
+        }
+        assert_eq!(hash.cast_signed(), 5_602_566_077_635_097_486);
     }
 }

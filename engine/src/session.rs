@@ -61,11 +61,7 @@ impl Session {
         context.register_catalog(CATALOG, catalog);
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
-        Ok(Self {
-            context,
-            scope,
-            planning: tokio::sync::Mutex::default(),
-        })
+        Ok(Self { context, scope, planning: tokio::sync::Mutex::default() })
     }
 
     /// Parses `sql` into its statements; empty text gives none.
@@ -158,7 +154,8 @@ fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionCon
     settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
-    settings.execution.time_zone = Some(options.time_zone.clone().unwrap_or_else(|| crate::schema::UTC.to_owned()));
+    settings.execution.time_zone =
+        Some(options.time_zone.clone().unwrap_or_else(|| crate::schema::UTC.to_owned()));
     session
 }
 

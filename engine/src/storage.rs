@@ -5,7 +5,7 @@
 //! would nest the log if it were given a prefixed store.
 
 use std::collections::HashMap;
-use std::path::Path as FsPath;
+use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::local::LocalFileSystem;
@@ -42,18 +42,11 @@ impl StorageLocation {
 
     /// The place called `name` below this one, which is a directory.
     pub fn child_directory(&self, name: &str) -> Result<Self, StoreError> {
-        let url = self
-            .url
-            .join(&format!("{name}/"))
-            .map_err(|e| StoreError::Location {
-                url: format!("{}{name}", self.url),
-                reason: e.to_string(),
-            })?;
-        Ok(Self {
-            url,
-            store: Arc::clone(&self.store),
-            path: self.path.clone().join(name),
-        })
+        let url = self.url.join(&format!("{name}/")).map_err(|e| StoreError::Location {
+            url: format!("{}{name}", self.url),
+            reason: e.to_string(),
+        })?;
+        Ok(Self { url, store: Arc::clone(&self.store), path: self.path.clone().join(name) })
     }
 
     /// The location as a person would write it: a plain path for local files.
@@ -117,7 +110,10 @@ impl ObjectStores {
 }
 
 impl crate::load::read::StoreFactory for ObjectStores {
-    fn store_for(&self, url: &Url) -> Result<(Arc<dyn ObjectStore>, Path), Box<dyn std::error::Error + Send + Sync>> {
+    fn store_for(
+        &self,
+        url: &Url,
+    ) -> Result<(Arc<dyn ObjectStore>, Path), Box<dyn std::error::Error + Send + Sync>> {
         let location = self.resolve(url.clone())?;
         Ok((location.store, location.path))
     }
@@ -132,18 +128,28 @@ pub fn has_scheme(location: &str) -> bool {
 
 /// Parses a URL with an error that names it.
 pub fn parse_url(location: &str) -> Result<Url, StoreError> {
-    Url::parse(location).map_err(|e| StoreError::Location {
-        url: location.to_owned(),
-        reason: e.to_string(),
-    })
+    Url::parse(location).map_err(|e| StoreError::Location { url: location.to_owned(), reason: e.to_string() })
 }
 
-/// An absolute form of a local path; the file need not exist.
-pub fn absolute(location: &str) -> Result<std::path::PathBuf, StoreError> {
-    std::path::absolute(FsPath::new(location)).map_err(|e| StoreError::Location {
-        url: location.to_owned(),
-        reason: e.to_string(),
-    })
+/// An absolute form of a local path without `..`, which no object path can have; the file need not exist.
+pub fn absolute(location: &str) -> Result<PathBuf, StoreError> {
+    std::path::absolute(FsPath::new(location))
+        .and_then(|path| without_parents(&path))
+        .map_err(|e| StoreError::Location { url: location.to_owned(), reason: e.to_string() })
+}
+
+/// What precedes a `..` must exist: which directory is above it depends on symbolic links.
+fn without_parents(path: &FsPath) -> std::io::Result<PathBuf> {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        if component == Component::ParentDir {
+            plain = plain.canonicalize()?;
+            plain.pop();
+        } else {
+            plain.push(component);
+        }
+    }
+    Ok(plain)
 }
 
 fn build(scheme: &ObjectStoreScheme, url: &Url) -> Result<Arc<dyn ObjectStore>, StoreError> {
@@ -167,9 +173,8 @@ fn environment_options() -> Vec<(String, String)> {
         .filter(|(key, _)| ENV_PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
         .map(|(key, value)| (key.to_ascii_lowercase(), value))
         .collect();
-    let plain_http = options
-        .iter()
-        .any(|(key, value)| key.contains("endpoint") && value.starts_with("http://"));
+    let plain_http =
+        options.iter().any(|(key, value)| key.contains("endpoint") && value.starts_with("http://"));
     if plain_http {
         options.push(("allow_http".to_owned(), "true".to_owned()));
     }
@@ -191,6 +196,19 @@ mod tests {
         assert!(Arc::ptr_eq(&a.store, &b.store), "one store per file system");
         let m = stores.directory("memory:///t").expect("memory");
         assert_eq!(m.child_directory("touchpoints").expect("child").path.as_ref(), "t/touchpoints");
+    }
+
+    #[test]
+    fn a_path_may_lead_upwards() {
+        let dir = tempfile::tempdir().expect("directory");
+        std::fs::create_dir(dir.path().join("a")).expect("directory");
+        let stores = ObjectStores::default();
+        let upwards = stores.directory(&dir.path().join("a/../store").display().to_string()).expect("path");
+        let straight = dir.path().canonicalize().expect("path").join("store");
+        assert_eq!(upwards.display(), format!("{}/", straight.display()));
+        let nowhere = dir.path().join("b/../store").display().to_string();
+        let error = stores.directory(&nowhere).expect_err("no b").to_string();
+        assert!(error.contains("b/../store"), "{error}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl CatalogTemplate {
     pub(crate) fn install(
         &self,
         context: &SessionContext,
-        identity: Identity,
+        identity: &Identity,
     ) -> Result<(), DataFusionError> {
         let visible = VisibleCatalog { list: Arc::clone(context.state().catalog_list()) };
         let roles = Roles { user: identity.user.clone() };

@@ -66,7 +66,7 @@ impl CpuRuntime {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, CpuTaskError> {
         let mut task = Task(self.handle.spawn(work));
-        (&mut task.0).await.map_err(task_error)
+        (&mut task.0).await.map_err(|e| task_error(&e))
     }
 
     /// Runs the task that `make` builds around a sender, and returns the other end as a stream.
@@ -101,7 +101,7 @@ impl<T> Drop for Task<T> {
     }
 }
 
-fn task_error(error: tokio::task::JoinError) -> CpuTaskError {
+fn task_error(error: &tokio::task::JoinError) -> CpuTaskError {
     if error.is_panic() { CpuTaskError::Panicked } else { CpuTaskError::Stopped }
 }
 
@@ -126,7 +126,7 @@ impl<T> Stream for CpuStream<T> {
         };
         let outcome = std::task::ready!(Pin::new(&mut task.0).poll(cx));
         this.task = None;
-        Poll::Ready(outcome.err().map(|error| Err(task_error(error))))
+        Poll::Ready(outcome.err().map(|error| Err(task_error(&error))))
     }
 }
 

@@ -488,14 +488,14 @@ fn edit_distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn code_of(error: DataFusionError) -> (String, String) {
-        let info = from_datafusion(&error);
+    fn code_of(error: &DataFusionError) -> (String, String) {
+        let info = from_datafusion(error);
         (info.code, info.message)
     }
 
     #[test]
     fn plan_texts_have_their_codes() {
-        let plan = |text: &str| code_of(DataFusionError::Plan(text.to_owned()));
+        let plan = |text: &str| code_of(&DataFusionError::Plan(text.to_owned()));
         assert_eq!(
             plan("table 'wayfare.public.nope' not found"),
             ("42P01".to_owned(), "relation \"nope\" does not exist".to_owned())
@@ -519,7 +519,7 @@ mod tests {
             "while projecting".to_owned(),
             Box::new(DataFusionError::External(Box::new(inner))),
         );
-        assert_eq!(code_of(wrapped).0, "22012");
+        assert_eq!(code_of(&wrapped).0, "22012");
     }
 
     #[test]

@@ -17,14 +17,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(STACK_BYTES)
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("cannot start threads: {error}")),
-    };
+    // A panic is a bug of ours or of a library, and ends as one error line like any other failure.
+    std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(&format!("cannot start threads: {error}")),
+        };
     let outcome = runtime.block_on(async {
         let _file_size = survive_file_size_limit();
         // Spawned, so that it runs on a worker with the large stack.

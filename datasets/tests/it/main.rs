@@ -1,5 +1,13 @@
 //! Generated data sets as a user of the crate sees them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says what it did not run"
+)]
+
 mod files;
 mod formats;
 mod rows;

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ExcludeSelectItem, Ident, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    ExcludeSelectItem, Ident, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
 use crate::schema;
@@ -57,7 +57,8 @@ impl Wildcards<'_> {
         match body {
             SetExpr::Select(select) => {
                 let relations = self.touchpoint_relations(&select.from);
-                let only_one = matches!(select.from.as_slice(), [one] if one.joins.is_empty()) && relations.len() == 1;
+                let only_one =
+                    matches!(select.from.as_slice(), [one] if one.joins.is_empty()) && relations.len() == 1;
                 for item in &mut select.projection {
                     match item {
                         SelectItem::Wildcard(options) if only_one => exclude(options),
@@ -80,9 +81,8 @@ impl Wildcards<'_> {
 
     /// Names under which touchpoint tables stand in a FROM clause.
     fn touchpoint_relations(&self, from: &[TableWithJoins]) -> Vec<String> {
-        let factors = from
-            .iter()
-            .flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
+        let factors =
+            from.iter().flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
         factors
             .filter_map(|factor| match factor {
                 TableFactor::Table { name, alias, .. } if self.tables.contains(&last_part(name)) => {
@@ -95,19 +95,11 @@ impl Wildcards<'_> {
 }
 
 fn last_part(name: &ObjectName) -> String {
-    name.0
-        .last()
-        .and_then(|part| part.as_ident())
-        .map(folded)
-        .unwrap_or_default()
+    name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default()
 }
 
 fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() {
-        ident.value.clone()
-    } else {
-        ident.value.to_lowercase()
-    }
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 fn exclude(options: &mut WildcardAdditionalOptions) {

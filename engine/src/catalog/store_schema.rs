@@ -128,10 +128,7 @@ enum Local {
 impl PublicSchema {
     /// The schema over `scope`.
     pub fn new(scope: Arc<StatementScope>) -> Self {
-        Self {
-            scope,
-            local: Mutex::default(),
-        }
+        Self { scope, local: Mutex::default() }
     }
 }
 
@@ -157,7 +154,11 @@ impl SchemaProvider for PublicSchema {
         Ok(snapshot.map(|s| -> Arc<dyn TableProvider> { Arc::new(SnapshotTable::new(s, show_physical)) }))
     }
 
-    fn register_table(&self, name: String, table: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
+    fn register_table(
+        &self,
+        name: String,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         if lock(&self.scope.names).contains(&name) {
             return plan_err!("table '{name}' exists in the store: choose another name");
         }
@@ -192,10 +193,8 @@ fn view_query(view: &ViewTable) -> Result<String> {
     let text = view
         .definition()
         .ok_or_else(|| DataFusionError::Plan("a view needs the text of its query".to_owned()))?;
-    let mut statements = DFParser::parse_sql_with_dialect(
-        text,
-        &datafusion::sql::sqlparser::dialect::PostgreSqlDialect {},
-    )?;
+    let mut statements =
+        DFParser::parse_sql_with_dialect(text, &datafusion::sql::sqlparser::dialect::PostgreSqlDialect {})?;
     match statements.pop_front() {
         Some(Statement::Statement(statement)) => match *statement {
             SqlStatement::CreateView(create) if create.columns.is_empty() => Ok(create.query.to_string()),

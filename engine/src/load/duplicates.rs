@@ -94,22 +94,12 @@ impl DuplicateIndex {
     pub fn add_input(&mut self, day: i32, key: EventKey, row: RowNumber) -> std::io::Result<()> {
         let occurrence = if row.is_made() { UNNUMBERED } else { key.occurrence };
         let order = (row.bits() & !RowNumber::MADE_BIT) + 1;
-        self.push(Record {
-            hash: key.hash,
-            day,
-            order,
-            occurrence,
-        })
+        self.push(Record { hash: key.hash, day, order, occurrence })
     }
 
     /// Adds a row that the table already has.
     pub fn add_existing(&mut self, day: i32, key: EventKey) -> std::io::Result<()> {
-        self.push(Record {
-            hash: key.hash,
-            day,
-            order: 0,
-            occurrence: key.occurrence,
-        })
+        self.push(Record { hash: key.hash, day, order: 0, occurrence: key.occurrence })
     }
 
     fn push(&mut self, record: Record) -> std::io::Result<()> {
@@ -226,10 +216,7 @@ impl Dropped {
 
     /// Whether `row` is dropped.
     pub fn contains(&self, row: RowNumber) -> bool {
-        let word = self
-            .files
-            .get(row.file())
-            .and_then(|words| words.get((row.row() / 64) as usize));
+        let word = self.files.get(row.file()).and_then(|words| words.get((row.row() / 64) as usize));
         word.is_some_and(|word| word & (1 << (row.row() % 64)) != 0)
     }
 

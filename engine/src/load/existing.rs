@@ -34,21 +34,17 @@ async fn read_ids(
     day: i32,
     index: &mut DuplicateIndex,
 ) -> Result<(), Error> {
-    let failed = |e: Box<dyn std::error::Error + Send + Sync>| StoreError::io("read", file.relative_path.clone(), e);
+    let failed =
+        |e: Box<dyn std::error::Error + Send + Sync>| StoreError::io("read", file.relative_path.clone(), e);
     let store = Arc::clone(&snapshot.table().location().store);
     let reader = ObjectFile::new(store, file.path.clone(), file.size);
-    let builder = ParquetRecordBatchStreamBuilder::new(reader)
-        .await
-        .map_err(|e| failed(e.into()))?;
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|e| failed(e.into()))?;
     let Ok(column) = builder.schema().index_of(schema::EVENT_ID) else {
         // A file of another writer without ids has nothing to compare with.
         return Ok(());
     };
     let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
-    let mut batches = builder
-        .with_projection(mask)
-        .build()
-        .map_err(|e| failed(e.into()))?;
+    let mut batches = builder.with_projection(mask).build().map_err(|e| failed(e.into()))?;
     while let Some(batch) = batches.try_next().await.map_err(|e| failed(e.into()))? {
         let ids = arrow::compute::cast(batch.column(0), &DataType::Utf8).map_err(|e| failed(e.into()))?;
         let ids = ids.as_string::<i32>();

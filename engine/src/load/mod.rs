@@ -71,38 +71,19 @@ pub async fn load(
     for file in &files {
         identities.push(read::content_identity(file).await?);
     }
-    let table = store
-        .table_or_create(&request.table, &table::touchpoint_definition())
-        .await?;
+    let table = store.table_or_create(&request.table, &table::touchpoint_definition()).await?;
     for _ in 0..MAX_RESTARTS {
-        let snapshot = store
-            .newest(&request.table)
-            .await?
-            .ok_or_else(|| missing(store, &request.table))?;
-        let attempt = Attempt {
-            table: &table,
-            snapshot,
-            config,
-            request,
-        };
-        let mut report = LoadReport {
-            files: files.len() as u64,
-            ..LoadReport::default()
-        };
-        let done = attempt
-            .run(&files, &identities, &mut report, Arc::clone(&progress))
-            .await?;
+        let snapshot = store.newest(&request.table).await?.ok_or_else(|| missing(store, &request.table))?;
+        let attempt = Attempt { table: &table, snapshot, config, request };
+        let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
+        let done = attempt.run(&files, &identities, &mut report, Arc::clone(&progress)).await?;
         if done {
             report.elapsed = started.elapsed();
             return Ok(report);
         }
         tracing::info!(table = %request.table, "another writer changed the same days; starting again");
     }
-    Err(StoreError::Contention {
-        table: request.table.clone(),
-        attempts: MAX_RESTARTS,
-    }
-    .into())
+    Err(StoreError::Contention { table: request.table.clone(), attempts: MAX_RESTARTS }.into())
 }
 
 /// Checks what can be checked before a store is touched: options, and that every input names files.
@@ -188,7 +169,8 @@ impl Attempt<'_> {
                 new_schema,
             };
             let touched: HashSet<i32> = days.iter().copied().collect();
-            let committed = commit::append(self.table, Arc::clone(&self.snapshot), &append, Some(&touched)).await;
+            let committed =
+                commit::append(self.table, Arc::clone(&self.snapshot), &append, Some(&touched)).await;
             match committed {
                 Ok(Outcome::Committed(version)) => report.version = Some(version),
                 Ok(Outcome::Stale) => {
@@ -263,10 +245,7 @@ fn share(limit: usize, part: f64) -> usize {
 }
 
 fn missing(store: &Store, table: &str) -> Error {
-    Error::Store(StoreError::NoTable {
-        table: table.to_owned(),
-        url: store.location().display(),
-    })
+    Error::Store(StoreError::NoTable { table: table.to_owned(), url: store.location().display() })
 }
 
 /// UTC days of new files.
@@ -279,15 +258,12 @@ fn days_of(adds: &[deltalake_core::kernel::Add]) -> BTreeSet<i32> {
 
 /// A task context of the load's own: its memory does not compete with queries for the same pool.
 fn sort_context(memory_limit_bytes: usize, temp_dir: &Path) -> Result<Arc<TaskContext>> {
-    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
+    let disk =
+        DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(share(memory_limit_bytes, SORT_SHARE))))
         .with_disk_manager_builder(disk)
         .build_arc()?;
     let config = SessionConfig::new().with_batch_size(SORT_BATCH_ROWS);
-    Ok(Arc::new(
-        TaskContext::default()
-            .with_session_config(config)
-            .with_runtime(runtime),
-    ))
+    Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
 }

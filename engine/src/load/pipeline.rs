@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Int32Type, SchemaRef, UInt64Type};
+use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use deltalake_core::kernel::Add;
 use futures::StreamExt;
@@ -116,7 +117,8 @@ impl Shared {
     fn misspelt_mapping(&self) -> Option<(usize, Error)> {
         let unseen = lock(&self.unseen);
         let column = unseen.as_ref()?.first()?;
-        let text = format!("no row has the column {column:?} that --map names: correct the name or leave it out");
+        let text =
+            format!("no row has the column {column:?} that --map names: correct the name or leave it out");
         Some((0, LoadError::Argument(text).into()))
     }
 }
@@ -251,15 +253,11 @@ fn read_file(
     let batch_schema = schema::load_schema_with(&job.extra);
     let mut preparer = RowPreparer::new(file, &batch_schema, Arc::clone(work_schema));
     let mut days = BTreeMap::new();
-    while let Some(parsed) = reader.next() {
+    for parsed in reader.by_ref() {
         if shared.first_bad_file.load(Ordering::Relaxed) < file {
             return Ok(());
         }
-        let ParsedBatch {
-            batch,
-            rejected,
-            rows_read,
-        } = parsed?;
+        let ParsedBatch { batch, rejected, rows_read } = parsed?;
         shared.rows_read.fetch_add(rows_read, Ordering::Relaxed);
         shared.progress.rows(rows_read);
         if !rejected.is_empty() {
@@ -278,9 +276,7 @@ fn read_file(
         }
         let (work, keys) = preparer.prepare(&batch)?;
         shared.rows_good.fetch_add(keys.len() as u64, Ordering::Relaxed);
-        shared
-            .memory_bytes
-            .fetch_add(work.get_array_memory_size() as u64, Ordering::Relaxed);
+        shared.memory_bytes.fetch_add(work.get_array_memory_size() as u64, Ordering::Relaxed);
         rows::count_days(&keys, &mut days);
         if let Some(index) = &shared.index {
             let mut index = lock(index);
@@ -321,7 +317,8 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
     let dropped = match &shared.index {
         None => Dropped::default(),
         Some(index) => {
-            let mut index = std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
+            let mut index =
+                std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
             let touched = days.keys().copied().collect();
             existing::add_existing(&job.snapshot, &touched, &mut index).await?;
             tokio::task::spawn_blocking(move || index.resolve())
@@ -330,10 +327,7 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
                 .map_err(|e| StoreError::io("read from", job.temp_dir.display().to_string(), e))?
         }
     };
-    Ok(Decision {
-        dropped,
-        prefix_bits,
-    })
+    Ok(Decision { dropped, prefix_bits })
 }
 
 /// Sorts the rows of some days and writes them, once the decision is there.
@@ -351,6 +345,10 @@ async fn write_part(
     let mut sorted = sort::sorted(input, &work_schema, &columns, context)?;
     // The first batch comes when the whole input has been read.
     let mut next = sorted.next().await;
+    if let Some(Err(error)) = next {
+        // The readers stop for want of a receiver, so that no decision comes.
+        return Err(sort_error(&job, error));
+    }
     let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
         return Ok(Vec::new());
     };
@@ -361,7 +359,7 @@ async fn write_part(
     while let Some(batch) = next {
         let outcome = match batch {
             Ok(batch) => write_batch(&batch, &decided, &mut numbers, &mut writer).await,
-            Err(error) => Err(error.into()),
+            Err(error) => Err(sort_error(&job, error)),
         };
         match outcome {
             Ok(rows) => progress.rows(rows),
@@ -410,12 +408,22 @@ async fn write_batch(
     Ok(data.num_rows() as u64)
 }
 
+/// Sorting fails for want of memory, or because of the files that it spills to.
+fn sort_error(job: &Job, error: DataFusionError) -> Error {
+    match error.find_root() {
+        DataFusionError::IoError(_) | DataFusionError::ArrowError(_, _) => {
+            StoreError::io("spill to", job.temp_dir.display().to_string(), error).into()
+        }
+        _ => error.into(),
+    }
+}
+
 fn arrow_error(error: arrow::error::ArrowError) -> Error {
     Error::Query(error.into())
 }
 
 fn join_error(error: tokio::task::JoinError) -> Error {
-    Error::Query(datafusion::error::DataFusionError::External(Box::new(error)))
+    Error::Query(DataFusionError::External(Box::new(error)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -32,7 +32,11 @@ use crate::store::{Store, history};
 ///
 /// # Errors
 /// Any error leaves the table as it was. Mapping, constants and skipping of bad rows are for touchpoints only.
-pub async fn load_reference(store: &Store, stores: &ObjectStores, request: &LoadRequest) -> Result<LoadReport> {
+pub async fn load_reference(
+    store: &Store,
+    stores: &ObjectStores,
+    request: &LoadRequest,
+) -> Result<LoadReport> {
     let started = Instant::now();
     refuse_touchpoint_options(request)?;
     let files = read::discover(&request.inputs, &request.read, stores).await?;
@@ -139,8 +143,7 @@ async fn open(context: &SessionContext, file: &SourceFile) -> Result<DataFrame> 
     let extension = "";
     let frame = match file.format {
         InputFormat::Csv => {
-            let options =
-                CsvReadOptions::new().file_compression_type(compression).file_extension(extension);
+            let options = CsvReadOptions::new().file_compression_type(compression).file_extension(extension);
             context.read_csv(url, options).await
         }
         InputFormat::Ndjson => {
@@ -173,7 +176,9 @@ fn stored_schema(file: &SourceFile, found: &Schema) -> Result<SchemaRef> {
                 }
                 DataType::Int64 | DataType::UInt32 => DataType::Int64,
                 DataType::UInt64 => DataType::Decimal128(20, 0),
-                DataType::Timestamp(_, _) => DataType::Timestamp(TimeUnit::Microsecond, Some(schema::UTC.into())),
+                DataType::Timestamp(_, _) => {
+                    DataType::Timestamp(TimeUnit::Microsecond, Some(schema::UTC.into()))
+                }
                 DataType::Date64 => DataType::Date32,
                 plain @ (DataType::Boolean
                 | DataType::Float32
@@ -183,7 +188,10 @@ fn stored_schema(file: &SourceFile, found: &Schema) -> Result<SchemaRef> {
                 other => {
                     return Err(LoadError::input(
                         file.display.clone(),
-                        format!("column {:?} has type {other}, which a reference table cannot hold", field.name()),
+                        format!(
+                            "column {:?} has type {other}, which a reference table cannot hold",
+                            field.name()
+                        ),
                     ));
                 }
             };

@@ -35,17 +35,14 @@ impl RejectSink {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        // Its own error would name the temporary file.
+        std::fs::read_dir(directory).map_err(failed)?;
         let file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
         let mut writer = csv::Writer::from_writer(file);
         writer
             .write_record(["file", "line", "column", "value", "reason", "raw"])
             .map_err(|e| failed(e.into()))?;
-        Ok(Self {
-            output: Some(Output {
-                path: path.to_owned(),
-                writer,
-            }),
-        })
+        Ok(Self { output: Some(Output { path: path.to_owned(), writer }) })
     }
 
     /// Adds rows.
@@ -71,9 +68,8 @@ impl RejectSink {
     pub fn finish(self) -> Result<(), StoreError> {
         let Some(Output { path, writer }) = self.output else { return Ok(()) };
         let place = path.display().to_string();
-        let mut file = writer
-            .into_inner()
-            .map_err(|e| StoreError::io("write", place.clone(), e.into_error()))?;
+        let mut file =
+            writer.into_inner().map_err(|e| StoreError::io("write", place.clone(), e.into_error()))?;
         file.flush().map_err(|e| StoreError::io("write", place.clone(), e))?;
         file.persist(&path).map_err(|e| StoreError::io("write", place, e.error))?;
         Ok(())

@@ -55,13 +55,7 @@ pub struct RowPreparer {
 impl RowPreparer {
     /// For input file number `file`, whose batches have the columns of `batch_schema`.
     pub fn new(file: usize, batch_schema: &Schema, work_schema: SchemaRef) -> Self {
-        Self {
-            work_schema,
-            hasher: RowHasher::new(batch_schema),
-            file,
-            next_row: 0,
-            scratch: Vec::new(),
-        }
+        Self { work_schema, hasher: RowHasher::new(batch_schema), file, next_row: 0, scratch: Vec::new() }
     }
 
     /// The working batch of `batch`, and the keys of its rows in the same order. O(bytes).
@@ -86,11 +80,7 @@ impl RowPreparer {
                 ids.append_value(id);
                 EventKey::of(id)
             };
-            keys.push(RowKey {
-                day: layout::day_of(times.value(row)),
-                key,
-                row: number,
-            });
+            keys.push(RowKey { day: layout::day_of(times.value(row)), key, row: number });
         }
 
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();

@@ -26,10 +26,7 @@ pub fn sorted(
     columns: &[&str],
     context: Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream, DataFusionError> {
-    let source = Arc::new(ChannelSource {
-        schema: Arc::clone(schema),
-        input: Mutex::new(Some(input)),
-    });
+    let source = Arc::new(ChannelSource { schema: Arc::clone(schema), input: Mutex::new(Some(input)) });
     let leaf = StreamingTableExec::try_new(
         Arc::clone(schema),
         vec![source],
@@ -38,10 +35,7 @@ pub fn sorted(
         false,
         None,
     )?;
-    let options = SortOptions {
-        descending: false,
-        nulls_first: false,
-    };
+    let options = SortOptions { descending: false, nulls_first: false };
     let expressions = columns
         .iter()
         .map(|name| {
@@ -72,19 +66,12 @@ impl PartitionStream for ChannelSource {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let receiver = self
-            .input
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let receiver = self.input.lock().unwrap_or_else(PoisonError::into_inner).take();
         let batches = futures::stream::unfold(receiver, |receiver| async move {
             let mut receiver = receiver?;
             let batch = receiver.recv().await?;
             Some((Ok(batch), Some(receiver)))
         });
-        Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            batches.boxed(),
-        ))
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches.boxed()))
     }
 }

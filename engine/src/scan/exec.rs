@@ -39,11 +39,7 @@ pub struct ScanSummary {
 
 impl fmt::Display for ScanSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "table={}, version={}, files={}/{}",
-            self.table, self.version, self.files.0, self.files.1
-        )?;
+        write!(f, "table={}, version={}, files={}/{}", self.table, self.version, self.files.0, self.files.1)?;
         if let Some((read, all)) = self.row_groups {
             write!(f, ", row_groups={read}/{all}")?;
         }
@@ -65,17 +61,11 @@ pub struct TableScanExec {
 impl TableScanExec {
     /// A leaf around `inner`, the Parquet source of the files that `summary` tells of.
     pub fn new(inner: Arc<dyn ExecutionPlan>, summary: ScanSummary) -> Self {
-        Self {
-            inner,
-            summary: Arc::new(summary),
-        }
+        Self { inner, summary: Arc::new(summary) }
     }
 
     fn around(&self, inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self {
-            inner,
-            summary: Arc::clone(&self.summary),
-        })
+        Arc::new(Self { inner, summary: Arc::clone(&self.summary) })
     }
 }
 
@@ -115,7 +105,11 @@ impl ExecutionPlan for TableScanExec {
         self.inner.apply_expressions(f)
     }
 
-    fn repartitioned(&self, target_partitions: usize, config: &ConfigOptions) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    fn repartitioned(
+        &self,
+        target_partitions: usize,
+        config: &ConfigOptions,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let inner = self.inner.repartitioned(target_partitions, config)?;
         Ok(inner.map(|inner| self.around(inner)))
     }
@@ -128,7 +122,11 @@ impl ExecutionPlan for TableScanExec {
         self.inner.metrics()
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         self.inner.statistics_from_inputs(inputs, args)
     }
 
@@ -148,7 +146,10 @@ impl ExecutionPlan for TableScanExec {
         self.inner.cardinality_effect()
     }
 
-    fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let inner = self.inner.try_swapping_with_projection(projection)?;
         Ok(inner.map(|inner| self.around(inner)))
     }
@@ -159,9 +160,7 @@ impl ExecutionPlan for TableScanExec {
         child_pushdown_result: ChildPushdownResult,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
-        let mut outcome = self
-            .inner
-            .handle_child_pushdown_result(phase, child_pushdown_result, config)?;
+        let mut outcome = self.inner.handle_child_pushdown_result(phase, child_pushdown_result, config)?;
         outcome.updated_node = outcome.updated_node.map(|inner| self.around(inner));
         Ok(outcome)
     }

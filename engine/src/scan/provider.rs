@@ -51,11 +51,8 @@ impl SnapshotTable {
             .iter()
             .map(|f| Field::new(f.name(), schema::sql_type(f.data_type()), f.is_nullable()))
             .collect();
-        let visible: Vec<Field> = fields
-            .iter()
-            .filter(|f| show_physical || !schema::is_physical(f.name()))
-            .cloned()
-            .collect();
+        let visible: Vec<Field> =
+            fields.iter().filter(|f| show_physical || !schema::is_physical(f.name())).cloned().collect();
         Self {
             snapshot,
             full_schema: Arc::new(Schema::new(fields)),
@@ -99,12 +96,7 @@ impl SnapshotTable {
 
     fn choose(&self, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Result<Vec<ChosenFile<'_>>> {
         let Some(predicate) = predicate else {
-            return Ok(self
-                .snapshot
-                .files()
-                .iter()
-                .map(|file| ChosenFile { file, access: None })
-                .collect());
+            return Ok(self.snapshot.files().iter().map(|file| ChosenFile { file, access: None }).collect());
         };
         let mut chosen = Vec::new();
         for file in prune::prune_files(self.snapshot.files(), predicate, &self.full_schema)? {
@@ -199,12 +191,11 @@ impl SnapshotTable {
     }
 }
 
-fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(value: T, exact: bool) -> Precision<T> {
-    if exact {
-        Precision::Exact(value)
-    } else {
-        Precision::Inexact(value)
-    }
+fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(
+    value: T,
+    exact: bool,
+) -> Precision<T> {
+    if exact { Precision::Exact(value) } else { Precision::Inexact(value) }
 }
 
 /// Deals files over at most `partitions` groups of similar size, keeping their order inside a group.
@@ -212,11 +203,8 @@ fn group_files(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup>
     let groups = partitions.clamp(1, files.len().max(1));
     let mut dealt: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); groups];
     for file in files {
-        let smallest = dealt
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, (bytes, _))| *bytes)
-            .map_or(0, |(index, _)| index);
+        let smallest =
+            dealt.iter().enumerate().min_by_key(|(_, (bytes, _))| *bytes).map_or(0, |(index, _)| index);
         dealt[smallest].0 += file.object_meta.size;
         dealt[smallest].1.push(file);
     }

@@ -45,7 +45,9 @@ fn users_of(filter: &Expr) -> Option<Vec<String>> {
             }
             _ => None,
         },
-        Expr::InList(list) if !list.negated && is_user_id(&list.expr) => list.list.iter().map(text_of).collect(),
+        Expr::InList(list) if !list.negated && is_user_id(&list.expr) => {
+            list.list.iter().map(text_of).collect()
+        }
         _ => None,
     }
 }
@@ -70,11 +72,7 @@ pub fn prune_files<'a>(
         return Ok(files.iter().collect());
     }
     let keep = pruning.prune(&FileRanges { files, schema })?;
-    Ok(files
-        .iter()
-        .zip(keep)
-        .filter_map(|(file, keep)| keep.then_some(file))
-        .collect())
+    Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
 }
 
 /// Which of `row_groups` may hold rows for `predicate`, by their ranges of `user_key`.
@@ -88,9 +86,7 @@ pub fn prune_row_groups(
 }
 
 fn pruning_predicate(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<PruningPredicate> {
-    PruningPredicateBuilder::new()
-        .with_file_schema(Arc::clone(schema))
-        .try_build(Arc::clone(predicate))
+    PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).try_build(Arc::clone(predicate))
 }
 
 struct FileRanges<'a> {
@@ -99,13 +95,14 @@ struct FileRanges<'a> {
 }
 
 impl FileRanges<'_> {
-    fn values(&self, column: &Column, value: impl Fn(&DataFile, &DataType) -> Option<ScalarValue>) -> Option<ArrayRef> {
+    fn values(
+        &self,
+        column: &Column,
+        value: impl Fn(&DataFile, &DataType) -> Option<ScalarValue>,
+    ) -> Option<ArrayRef> {
         let data_type = self.schema.field_with_name(&column.name).ok()?.data_type();
         let null = ScalarValue::try_from(data_type).ok()?;
-        let values = self
-            .files
-            .iter()
-            .map(|file| value(file, data_type).unwrap_or_else(|| null.clone()));
+        let values = self.files.iter().map(|file| value(file, data_type).unwrap_or_else(|| null.clone()));
         ScalarValue::iter_to_array(values).ok()
     }
 }
@@ -115,11 +112,7 @@ fn bound(file: &DataFile, column: &str, data_type: &DataType, largest: bool) -> 
     if column == schema::DAY {
         return file.day.map(|day| ScalarValue::Date32(Some(day)));
     }
-    if largest {
-        file.statistics.max(column, data_type)
-    } else {
-        file.statistics.min(column, data_type)
-    }
+    if largest { file.statistics.max(column, data_type) } else { file.statistics.min(column, data_type) }
 }
 
 impl PruningStatistics for FileRanges<'_> {
@@ -136,11 +129,8 @@ impl PruningStatistics for FileRanges<'_> {
     }
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
-        let counts: UInt64Array = self
-            .files
-            .iter()
-            .map(|file| file.statistics.null_count.get(&column.name).copied())
-            .collect();
+        let counts: UInt64Array =
+            self.files.iter().map(|file| file.statistics.null_count.get(&column.name).copied()).collect();
         Some(Arc::new(counts))
     }
 
@@ -203,7 +193,9 @@ mod tests {
             Some(col("user_key").in_list(vec![key("u1")], false))
         );
         assert_eq!(
-            user_key_filter(&[lit("u1").eq(col("user_id")).or(col("user_id").in_list(vec![lit("u2")], false))]),
+            user_key_filter(&[lit("u1")
+                .eq(col("user_id"))
+                .or(col("user_id").in_list(vec![lit("u2")], false))]),
             Some(col("user_key").in_list(vec![key("u1"), key("u2")], false))
         );
     }

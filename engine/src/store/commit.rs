@@ -73,17 +73,10 @@ pub async fn append(
             }
         }
     }
-    Err(StoreError::Contention {
-        table: table.name().to_owned(),
-        attempts: MAX_ATTEMPTS,
-    })
+    Err(StoreError::Contention { table: table.name().to_owned(), attempts: MAX_ATTEMPTS })
 }
 
-async fn try_commit(
-    table: &Table,
-    snapshot: &TableSnapshot,
-    append: &Append,
-) -> Result<u64, StoreError> {
+async fn try_commit(table: &Table, snapshot: &TableSnapshot, append: &Append) -> Result<u64, StoreError> {
     let mut actions: Vec<Action> = Vec::with_capacity(append.adds.len() + 1);
     if let Some(new_schema) = &append.new_schema {
         let metadata = snapshot
@@ -95,18 +88,13 @@ async fn try_commit(
         actions.push(Action::Metadata(metadata));
     }
     actions.extend(append.adds.iter().cloned().map(Action::Add));
-    let mut properties = CommitProperties::default()
-        .with_max_retries(0)
-        .with_metadata(append.info.iter().cloned());
+    let mut properties =
+        CommitProperties::default().with_max_retries(0).with_metadata(append.info.iter().cloned());
     for id in &append.transaction_ids {
         properties = properties.with_application_transaction(Transaction::new(id, 1));
     }
     let partition_by = (snapshot.kind() == TableKind::Touchpoints).then(|| vec![schema::DAY.to_owned()]);
-    let operation = DeltaOperation::Write {
-        mode: SaveMode::Append,
-        partition_by,
-        predicate: None,
-    };
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None };
     let committed = CommitBuilder::from(properties)
         .with_actions(actions)
         .build(Some(snapshot.reference()), Arc::clone(table.log_store()), operation)
@@ -126,13 +114,12 @@ async fn is_stale(
         return Ok(true);
     }
     let known: HashSet<&str> = planned_on.files().iter().map(|f| f.relative_path.as_str()).collect();
-    let touches = newer
-        .files()
-        .iter()
-        .filter(|f| !known.contains(f.relative_path.as_str()))
-        .any(|f| match (f.day, days) {
-            (Some(day), Some(days)) => days.contains(&day),
-            _ => days.is_none(),
+    let touches =
+        newer.files().iter().filter(|f| !known.contains(f.relative_path.as_str())).any(|f| {
+            match (f.day, days) {
+                (Some(day), Some(days)) => days.contains(&day),
+                _ => days.is_none(),
+            }
         });
     if touches {
         return Ok(true);
@@ -153,12 +140,7 @@ fn is_committed(snapshot: &TableSnapshot, append: &Append) -> bool {
 /// Deletes files that were written and will not be committed. Best effort: what stays is invisible.
 pub async fn discard(table: &Table, adds: &[Add]) {
     for add in adds {
-        let path: Path = table
-            .location()
-            .path
-            .parts()
-            .chain(Path::from(add.path.as_str()).parts())
-            .collect();
+        let path: Path = table.location().path.parts().chain(Path::from(add.path.as_str()).parts()).collect();
         if let Err(error) = table.location().store.delete(&path).await {
             tracing::warn!(file = %add.path, %error, "could not delete an uncommitted file");
         }

@@ -1,8 +1,10 @@
 //! The commits of a table, read from its log.
 
-use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStoreExt, path::Path};
+use std::cmp::Reverse;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::{ObjectMeta, ObjectStoreExt};
 use serde_json::Value;
 
 use crate::error::StoreError;
@@ -35,9 +37,43 @@ pub struct CommitSummary {
 
 /// The commits of `table` that are still in its log, newest first.
 pub async fn history(table: &Table) -> Result<Vec<CommitSummary>, StoreError> {
-    let store = &table.location().store;
+    let files = commit_files(table).await?;
+    summaries(table, files).try_collect().await
+}
+
+/// The newest version that was committed at or before `time`, by the times that [`history`] gives.
+///
+/// Times of the log's files, by which Delta goes, change when a store is copied. Reads the log from its newest
+/// commit back to the one found.
+///
+/// # Errors
+/// [`StoreError::Version`] if the log has no commit that early.
+pub async fn version_at(table: &Table, time: DateTime<Utc>) -> Result<u64, StoreError> {
+    let files = commit_files(table).await?;
+    let oldest = files.last().map_or(0, |(version, _)| *version);
+    let mut commits = std::pin::pin!(summaries(table, files));
+    while let Some(commit) = commits.try_next().await? {
+        if commit.time.is_some_and(|committed| committed <= time) {
+            return Ok(commit.version);
+        }
+    }
+    let reason = match oldest {
+        0 => "the table did not exist then".to_owned(),
+        _ => format!("the log goes back to version {oldest} only"),
+    };
+    Err(StoreError::Version {
+        table: table.name().to_owned(),
+        wanted: format!("at or before {}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        reason: format!("{reason}; `wayfare history` lists the versions"),
+    })
+}
+
+/// Version, place and time of the log's commit files, newest first.
+async fn commit_files(table: &Table) -> Result<Vec<(u64, ObjectMeta)>, StoreError> {
     let log = table.location().path.clone().join("_delta_log");
-    let mut commits: Vec<(u64, Path)> = store
+    let mut commits: Vec<(u64, ObjectMeta)> = table
+        .location()
+        .store
         .list(Some(&log))
         .map_err(|e| StoreError::io("list", log.to_string(), e))
         .try_filter_map(|meta| {
@@ -47,25 +83,30 @@ pub async fn history(table: &Table) -> Result<Vec<CommitSummary>, StoreError> {
                 .and_then(|name| name.strip_suffix(".json"))
                 .filter(|stem| stem.len() == 20)
                 .and_then(|stem| stem.parse().ok());
-            std::future::ready(Ok(version.map(|v| (v, meta.location.clone()))))
+            std::future::ready(Ok(version.map(|v| (v, meta))))
         })
         .try_collect()
         .await?;
-    commits.sort_unstable_by(|a, b| b.cmp(a));
-    futures::stream::iter(commits)
-        .map(|(version, path)| async move {
-            let bytes = store
-                .get(&path)
-                .await
-                .map_err(|e| StoreError::io("read", path.to_string(), e))?
-                .bytes()
-                .await
-                .map_err(|e| StoreError::io("read", path.to_string(), e))?;
-            Ok(summarize(version, &bytes))
+    commits.sort_unstable_by_key(|(version, _)| Reverse(*version));
+    Ok(commits)
+}
+
+/// What the commits in `files` did, in the same order.
+fn summaries(
+    table: &Table,
+    files: Vec<(u64, ObjectMeta)>,
+) -> impl Stream<Item = Result<CommitSummary, StoreError>> {
+    let store = &table.location().store;
+    futures::stream::iter(files)
+        .map(move |(version, meta)| async move {
+            let failed = |e| StoreError::io("read", meta.location.to_string(), e);
+            let bytes = store.get(&meta.location).await.map_err(failed)?.bytes().await.map_err(failed)?;
+            let mut summary = summarize(version, &bytes);
+            // Other writers may leave the time out.
+            summary.time = summary.time.or(Some(meta.last_modified));
+            Ok(summary)
         })
         .buffered(8)
-        .try_collect()
-        .await
 }
 
 fn summarize(version: u64, commit: &[u8]) -> CommitSummary {
@@ -81,10 +122,8 @@ fn summarize(version: u64, commit: &[u8]) -> CommitSummary {
     for line in commit.split(|b| *b == b'\n') {
         let Ok(action) = serde_json::from_slice::<Value>(line) else { continue };
         if let Some(info) = action.get("commitInfo") {
-            summary.time = info
-                .get("timestamp")
-                .and_then(Value::as_i64)
-                .and_then(DateTime::from_timestamp_millis);
+            summary.time =
+                info.get("timestamp").and_then(Value::as_i64).and_then(DateTime::from_timestamp_millis);
             summary.operation = [INFO_OPERATION, "operation"]
                 .iter()
                 .find_map(|key| info.get(*key).and_then(Value::as_str))

@@ -42,23 +42,13 @@ pub struct KeyPrefix {
 impl KeyPrefix {
     /// The prefix of `bits` bits that `user_key` lies in.
     pub fn of(user_key: i64, bits: u8) -> Self {
-        let prefix = if bits == 0 {
-            0
-        } else {
-            (ordered(user_key) >> (64 - u32::from(bits))) as u16
-        };
+        let prefix = if bits == 0 { 0 } else { (ordered(user_key) >> (64 - u32::from(bits))) as u16 };
         Self { bits, prefix }
     }
 
     /// Path of a new file of this range, relative to the table.
     pub fn file_path(&self, day: i32) -> String {
-        format!(
-            "day={}/k{}-{:x}-{}.parquet",
-            day_text(day),
-            self.bits,
-            self.prefix,
-            uuid::Uuid::new_v4()
-        )
+        format!("day={}/k{}-{:x}-{}.parquet", day_text(day), self.bits, self.prefix, uuid::Uuid::new_v4())
     }
 }
 
@@ -98,17 +88,11 @@ pub fn day_of(ts_us: i64) -> i32 {
 
 /// The tags of a data file.
 pub fn tags(checksum: u64, row_groups: &[RowGroup]) -> HashMap<String, Option<String>> {
-    let groups: Vec<(u64, i64, i64)> = row_groups
-        .iter()
-        .map(|g| (g.rows, g.min_key, g.max_key))
-        .collect();
+    let groups: Vec<(u64, i64, i64)> = row_groups.iter().map(|g| (g.rows, g.min_key, g.max_key)).collect();
     HashMap::from([
         (TAG_LAYOUT.to_owned(), Some(LAYOUT_VERSION.to_owned())),
         (TAG_CHECKSUM.to_owned(), Some(format!("{checksum:016x}"))),
-        (
-            TAG_ROW_GROUPS.to_owned(),
-            serde_json::to_string(&groups).ok(),
-        ),
+        (TAG_ROW_GROUPS.to_owned(), serde_json::to_string(&groups).ok()),
     ])
 }
 
@@ -119,16 +103,7 @@ pub fn row_groups_of(tags: &HashMap<String, Option<String>>) -> Option<Vec<RowGr
     }
     let text = tags.get(TAG_ROW_GROUPS)?.as_deref()?;
     let groups: Vec<(u64, i64, i64)> = serde_json::from_str(text).ok()?;
-    Some(
-        groups
-            .into_iter()
-            .map(|(rows, min_key, max_key)| RowGroup {
-                rows,
-                min_key,
-                max_key,
-            })
-            .collect(),
-    )
+    Some(groups.into_iter().map(|(rows, min_key, max_key)| RowGroup { rows, min_key, max_key }).collect())
 }
 
 #[cfg(test)]

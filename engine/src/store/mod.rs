@@ -49,34 +49,20 @@ impl Store {
     pub async fn open(location: StorageLocation) -> Result<Self, StoreError> {
         let marker = location.path.clone().join(MARKER);
         let bytes = match location.store.get(&marker).await {
-            Ok(found) => found
-                .bytes()
-                .await
-                .map_err(|e| StoreError::io("read", marker.to_string(), e))?,
+            Ok(found) => found.bytes().await.map_err(|e| StoreError::io("read", marker.to_string(), e))?,
             Err(object_store::Error::NotFound { .. }) => {
-                return Err(StoreError::NotAStore {
-                    url: location.display(),
-                });
+                return Err(StoreError::NotAStore { url: location.display() });
             }
             Err(e) => return Err(StoreError::io("open the store at", location.display(), e)),
         };
         let format = serde_json::from_slice::<serde_json::Value>(&bytes)
             .ok()
             .and_then(|v| v.get("format").and_then(serde_json::Value::as_u64))
-            .ok_or_else(|| StoreError::NotAStore {
-                url: location.display(),
-            })?;
+            .ok_or_else(|| StoreError::NotAStore { url: location.display() })?;
         if format > FORMAT {
-            return Err(StoreError::Format {
-                url: location.display(),
-                found: format,
-                supported: FORMAT,
-            });
+            return Err(StoreError::Format { url: location.display(), found: format, supported: FORMAT });
         }
-        Ok(Self {
-            location,
-            newest: Mutex::default(),
-        })
+        Ok(Self { location, newest: Mutex::default() })
     }
 
     /// Opens the store at `location`, or creates it with an empty `touchpoints` table.
@@ -103,18 +89,12 @@ impl Store {
             .map_err(|e| StoreError::io("create a store at", location.display(), e))?
             .is_some();
         if occupied {
-            return Err(StoreError::Occupied {
-                url: location.display(),
-            });
+            return Err(StoreError::Occupied { url: location.display() });
         }
         let marker = location.path.clone().join(MARKER);
         let body = format!("{{\"format\":{FORMAT}}}\n");
         let options = PutOptions::from(PutMode::Create);
-        match location
-            .store
-            .put_opts(&marker, PutPayload::from(body.into_bytes()), options)
-            .await
-        {
+        match location.store.put_opts(&marker, PutPayload::from(body.into_bytes()), options).await {
             // Conditional put is what makes a commit atomic: a store without it must not be written.
             Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
                 return Err(StoreError::Location {
@@ -198,10 +178,6 @@ impl Store {
     }
 
     fn known(&self, name: &str) -> Option<Arc<TableSnapshot>> {
-        self.newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .map(Arc::clone)
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(Arc::clone)
     }
 }

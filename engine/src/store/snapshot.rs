@@ -112,22 +112,13 @@ impl TableSnapshot {
         }
         // Time order, then people: the order in which a scan reads them.
         files.sort_by(|a, b| (a.day, &a.relative_path).cmp(&(b.day, &b.relative_path)));
-        Ok(Self {
-            table: table.clone(),
-            kind,
-            schema: Arc::new(normalized(&stored)),
-            files,
-            state,
-        })
+        Ok(Self { table: table.clone(), kind, schema: Arc::new(normalized(&stored)), files, state })
     }
 
     /// The same table at its newest version, or `None` if this is it.
     pub async fn newer(&self, table: &Table) -> Result<Option<Arc<Self>>, StoreError> {
         let mut state = self.state.clone();
-        state
-            .update(table.log_store().as_ref(), None)
-            .await
-            .map_err(|e| table.io("read", e))?;
+        state.update(table.log_store().as_ref(), None).await.map_err(|e| table.io("read", e))?;
         if state.version() == self.version() {
             return Ok(None);
         }
@@ -201,17 +192,15 @@ impl TableSnapshot {
 }
 
 fn unsupported(table: &Table, reason: String) -> StoreError {
-    StoreError::Unsupported {
-        table: table.name().to_owned(),
-        reason,
-    }
+    StoreError::Unsupported { table: table.name().to_owned(), reason }
 }
 
 /// Types as our writer uses them, physical columns last: other writers may declare the same column with a wider
 /// text type or elsewhere.
 fn normalized(stored: &Schema) -> Schema {
     let canonical = schema::load_schema();
-    let rank = |name: &str| [schema::USER_KEY, schema::DAY].iter().position(|p| *p == name).map_or(0, |p| p + 1);
+    let rank =
+        |name: &str| [schema::USER_KEY, schema::DAY].iter().position(|p| *p == name).map_or(0, |p| p + 1);
     let mut ordered: Vec<&Field> = stored.fields().iter().map(AsRef::as_ref).collect();
     ordered.sort_by_key(|f| rank(f.name()));
     let fields: Vec<Field> = ordered

@@ -36,8 +36,7 @@ pub struct FileStatistics {
 impl FileStatistics {
     /// From the log's JSON; unreadable text counts as no statistics.
     pub fn parse(json: Option<&str>) -> Self {
-        json.and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default()
+        json.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     /// The smallest value of `column` as `data_type`.
@@ -87,10 +86,9 @@ impl StatisticsCollector {
                 BatchRange::Values(min, max) => {
                     entry.range = Some(match entry.range.take() {
                         None => (min, max),
-                        Some((low, high)) => (
-                            if min < low { min } else { low },
-                            if max > high { max } else { high },
-                        ),
+                        Some((low, high)) => {
+                            (if min < low { min } else { low }, if max > high { max } else { high })
+                        }
                     });
                 }
             }
@@ -100,10 +98,7 @@ impl StatisticsCollector {
 
     /// The statistics of the file.
     pub fn finish(self) -> FileStatistics {
-        let mut statistics = FileStatistics {
-            num_records: Some(self.rows),
-            ..FileStatistics::default()
-        };
+        let mut statistics = FileStatistics { num_records: Some(self.rows), ..FileStatistics::default() };
         for (name, column) in self.columns {
             statistics.null_count.insert(name.clone(), column.nulls);
             let Some((min, max)) = column.range.filter(|_| !column.unbounded) else { continue };
@@ -129,10 +124,7 @@ fn range_of(array: &ArrayRef) -> Result<BatchRange, datafusion::error::DataFusio
     let pair = match array.data_type() {
         DataType::Int64 => {
             let a = array.as_primitive::<Int64Type>();
-            (
-                ScalarValue::Int64(compute::min(a)),
-                ScalarValue::Int64(compute::max(a)),
-            )
+            (ScalarValue::Int64(compute::min(a)), ScalarValue::Int64(compute::max(a)))
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let a = array.as_primitive::<TimestampMicrosecondType>();
@@ -163,10 +155,7 @@ fn range_of(array: &ArrayRef) -> Result<BatchRange, datafusion::error::DataFusio
             if !(short(min) && short(max)) {
                 return Ok(BatchRange::Unbounded);
             }
-            (
-                ScalarValue::Utf8(min.map(str::to_owned)),
-                ScalarValue::Utf8(max.map(str::to_owned)),
-            )
+            (ScalarValue::Utf8(min.map(str::to_owned)), ScalarValue::Utf8(max.map(str::to_owned)))
         }
         _ => return Ok(BatchRange::Unbounded),
     };
@@ -198,10 +187,7 @@ fn scalar(value: &Value, data_type: &DataType) -> Option<ScalarValue> {
         (DataType::Utf8View, Value::String(s)) => Some(ScalarValue::Utf8View(Some(s.clone()))),
         (DataType::Timestamp(TimeUnit::Microsecond, zone), Value::String(s)) => {
             let time = chrono::DateTime::parse_from_rfc3339(s).ok()?;
-            Some(ScalarValue::TimestampMicrosecond(
-                Some(time.timestamp_micros()),
-                zone.clone(),
-            ))
+            Some(ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), zone.clone()))
         }
         // Floats of JSON hold 15 digits: money ranges are kept for other readers, and not trusted here.
         _ => None,
@@ -260,9 +246,7 @@ mod tests {
     fn long_text_has_no_range() {
         let long = "x".repeat(MAX_TEXT_BYTES + 1);
         let mut collector = StatisticsCollector::default();
-        collector
-            .add(&batch(vec![Some(1)], vec![1], vec![&long]), &["event"])
-            .expect("add");
+        collector.add(&batch(vec![Some(1)], vec![1], vec![&long]), &["event"]).expect("add");
         assert!(collector.finish().min_values.is_empty());
     }
 

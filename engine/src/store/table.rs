@@ -15,6 +15,7 @@ use crate::config::VersionPin;
 use crate::error::StoreError;
 use crate::schema;
 use crate::storage::StorageLocation;
+use crate::store::history;
 use crate::store::snapshot::TableSnapshot;
 
 /// Table property: what the table holds, `touchpoints` or `reference`.
@@ -22,16 +23,8 @@ pub const PROPERTY_KIND: &str = "wayfare.kind";
 /// Table property: the layout its files follow.
 pub const PROPERTY_LAYOUT: &str = "wayfare.layout";
 /// Columns whose smallest and largest values stand in the log. Never one that holds personal data.
-pub const STATISTICS_COLUMNS: [&str; 8] = [
-    schema::USER_KEY,
-    schema::TS,
-    "received_at",
-    schema::EVENT,
-    "channel",
-    "revenue",
-    "cost",
-    "score",
-];
+pub const STATISTICS_COLUMNS: [&str; 8] =
+    [schema::USER_KEY, schema::TS, "received_at", schema::EVENT, "channel", "revenue", "cost", "score"];
 
 /// What a table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,19 +56,13 @@ pub struct TableDefinition {
 
 /// The definition of a touchpoint table without extra columns.
 pub fn touchpoint_definition() -> TableDefinition {
-    TableDefinition {
-        kind: TableKind::Touchpoints,
-        schema: touchpoint_table_schema(&[]),
-    }
+    TableDefinition { kind: TableKind::Touchpoints, schema: touchpoint_table_schema(&[]) }
 }
 
 /// All columns of a touchpoint table as the log declares them: load columns, `extra`, then the physical ones.
 pub fn touchpoint_table_schema(extra: &[Field]) -> SchemaRef {
-    let mut fields: Vec<Field> = schema::load_schema_with(extra)
-        .fields()
-        .iter()
-        .map(|f| f.as_ref().clone())
-        .collect();
+    let mut fields: Vec<Field> =
+        schema::load_schema_with(extra).fields().iter().map(|f| f.as_ref().clone()).collect();
     // Nullable, because files of other writers do not have it.
     fields.push(Field::new(schema::USER_KEY, DataType::Int64, true));
     fields.push(Field::new(schema::DAY, DataType::Date32, true));
@@ -93,12 +80,10 @@ pub fn is_valid_name(name: &str) -> bool {
 
 /// A Delta schema from an Arrow one.
 pub fn delta_schema(table: &str, arrow_schema: &Schema) -> Result<StructType, StoreError> {
-    arrow_schema
-        .try_into_kernel()
-        .map_err(|e: arrow::error::ArrowError| StoreError::Unsupported {
-            table: table.to_owned(),
-            reason: e.to_string(),
-        })
+    arrow_schema.try_into_kernel().map_err(|e: arrow::error::ArrowError| StoreError::Unsupported {
+        table: table.to_owned(),
+        reason: e.to_string(),
+    })
 }
 
 /// A handle on a table that may or may not exist yet.
@@ -122,13 +107,9 @@ impl Table {
             });
         }
         let location = store_location.child_directory(name)?;
-        let log_store = log_store(&location)
-            .map_err(|e| StoreError::io("open the table at", location.display(), e))?;
-        Ok(Self {
-            name: name.to_owned(),
-            location,
-            log_store,
-        })
+        let log_store =
+            log_store(&location).map_err(|e| StoreError::io("open the table at", location.display(), e))?;
+        Ok(Self { name: name.to_owned(), location, log_store })
     }
 
     /// Its name.
@@ -148,32 +129,20 @@ impl Table {
 
     /// Whether it has been created.
     pub async fn exists(&self) -> Result<bool, StoreError> {
-        self.log_store
-            .is_delta_table_location()
-            .await
-            .map_err(|e| self.io("open", e))
+        self.log_store.is_delta_table_location().await.map_err(|e| self.io("open", e))
     }
 
     /// Creates it; a table that another process created meanwhile is taken as it is.
     pub async fn create(&self, definition: &TableDefinition) -> Result<(), StoreError> {
-        let fields: Vec<StructField> = delta_schema(&self.name, &definition.schema)?
-            .fields()
-            .cloned()
-            .collect();
-        let mut properties = HashMap::from([(
-            PROPERTY_KIND.to_owned(),
-            Some(definition.kind.as_str().to_owned()),
-        )]);
+        let fields: Vec<StructField> =
+            delta_schema(&self.name, &definition.schema)?.fields().cloned().collect();
+        let mut properties =
+            HashMap::from([(PROPERTY_KIND.to_owned(), Some(definition.kind.as_str().to_owned()))]);
         let mut partition_columns = Vec::new();
         if definition.kind == TableKind::Touchpoints {
-            properties.insert(
-                PROPERTY_LAYOUT.to_owned(),
-                Some(super::layout::LAYOUT_VERSION.to_owned()),
-            );
-            properties.insert(
-                "delta.dataSkippingStatsColumns".to_owned(),
-                Some(STATISTICS_COLUMNS.join(",")),
-            );
+            properties.insert(PROPERTY_LAYOUT.to_owned(), Some(super::layout::LAYOUT_VERSION.to_owned()));
+            properties
+                .insert("delta.dataSkippingStatsColumns".to_owned(), Some(STATISTICS_COLUMNS.join(",")));
             partition_columns.push(schema::DAY);
         }
         let created = CreateBuilder::new()
@@ -193,49 +162,34 @@ impl Table {
 
     /// The newest snapshot.
     pub async fn snapshot(&self) -> Result<TableSnapshot, StoreError> {
-        let state = DeltaTableState::try_new(self.log_store.as_ref(), None)
-            .await
-            .map_err(|e| self.io("read", e))?;
+        let state =
+            DeltaTableState::try_new(self.log_store.as_ref(), None).await.map_err(|e| self.io("read", e))?;
         TableSnapshot::new(self, state)
     }
 
     /// The snapshot that `pin` names.
     pub async fn snapshot_at(&self, pin: VersionPin) -> Result<TableSnapshot, StoreError> {
-        let mut delta = DeltaTable::new(Arc::clone(&self.log_store));
-        let (loaded, wanted) = match pin {
-            VersionPin::Version(version) => (
-                delta.load_version(version).await,
-                version.to_string(),
-            ),
-            VersionPin::AsOf(time) => (
-                self.load_as_of(&mut delta, time).await,
-                format!("at or before {}", time.to_rfc3339()),
-            ),
+        let version = match pin {
+            VersionPin::Version(version) => version,
+            VersionPin::AsOf(time) => history::version_at(self, time).await?,
         };
-        loaded.map_err(|e| StoreError::Version {
-            table: self.name.clone(),
-            wanted,
-            reason: format!("{}; `wayfare history` lists the versions", crate::error::root_cause(&e)),
-        })?;
+        let mut delta = DeltaTable::new(Arc::clone(&self.log_store));
+        if let Err(error) = delta.load_version(version).await {
+            return Err(self.missing_version(version, &error).await);
+        }
         let state = delta.snapshot().map_err(|e| self.io("read", e))?.clone();
         TableSnapshot::new(self, state)
     }
 
-    async fn load_as_of(
-        &self,
-        delta: &mut DeltaTable,
-        time: chrono::DateTime<chrono::Utc>,
-    ) -> Result<(), DeltaTableError> {
-        delta.load_with_datetime(time).await?;
-        // delta-rs answers with its oldest version for a time before the table was made.
-        let first_commit = delta
-            .version()
-            .and_then(|v| delta.snapshot().ok().and_then(|s| s.version_timestamp(v)));
-        match first_commit {
-            Some(committed_ms) if committed_ms > time.timestamp_millis() => Err(
-                DeltaTableError::Generic("the table did not exist then".to_owned()),
-            ),
-            _ => Ok(()),
+    async fn missing_version(&self, version: u64, error: &DeltaTableError) -> StoreError {
+        let reason = match self.snapshot().await {
+            Ok(newest) if newest.version() < version => format!("the newest is {}", newest.version()),
+            _ => crate::error::root_cause(error),
+        };
+        StoreError::Version {
+            table: self.name.clone(),
+            wanted: version.to_string(),
+            reason: format!("{reason}; `wayfare history` lists the versions"),
         }
     }
 

@@ -50,22 +50,13 @@ const DICTIONARY_COLUMNS: [&str; 12] = [
 const ZSTD_LEVEL: i32 = 1;
 
 /// The sort order of a data file; NULLs last, ascending.
-pub const SORT_COLUMNS: [&str; 4] = [
-    schema::USER_KEY,
-    schema::USER_ID,
-    schema::TS,
-    schema::EVENT_ID,
-];
+pub const SORT_COLUMNS: [&str; 4] = [schema::USER_KEY, schema::USER_ID, schema::TS, schema::EVENT_ID];
 
 /// The columns of a data file with these extra columns: the load columns, then `user_key`.
 pub fn file_schema(extra: &[Field]) -> SchemaRef {
     let load = schema::load_schema_with(extra);
     let mut fields: Vec<Field> = load.fields().iter().map(|f| f.as_ref().clone()).collect();
-    fields.push(Field::new(
-        schema::USER_KEY,
-        arrow::datatypes::DataType::Int64,
-        false,
-    ));
+    fields.push(Field::new(schema::USER_KEY, arrow::datatypes::DataType::Int64, false));
     Arc::new(Schema::new(fields))
 }
 
@@ -105,14 +96,7 @@ impl LayoutWriter {
     pub fn new(table: Table, file_schema: SchemaRef, row_group_rows: usize) -> Self {
         let row_group_rows = row_group_rows.max(1);
         let properties = properties(&file_schema, row_group_rows);
-        Self {
-            table,
-            file_schema,
-            properties,
-            row_group_rows,
-            open: None,
-            adds: Vec::new(),
-        }
+        Self { table, file_schema, properties, row_group_rows, open: None, adds: Vec::new() }
     }
 
     /// Writes rows of one `day`, which is split by `prefix_bits`.
@@ -178,34 +162,21 @@ impl LayoutWriter {
                     group.rows += 1;
                     group.max_key = *key;
                 }
-                _ => file.row_groups.push(RowGroup {
-                    rows: 1,
-                    min_key: *key,
-                    max_key: *key,
-                }),
+                _ => file.row_groups.push(RowGroup { rows: 1, min_key: *key, max_key: *key }),
             }
         }
         file.statistics
             .add(batch, &STATISTICS_COLUMNS)
-            .map_err(|e| StoreError::io("write", file.path.clone(), e))?;
-        file.writer
-            .write(batch)
-            .await
-            .map_err(|e| StoreError::io("write", file.path.clone(), e))
+            .map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
+        file.writer.write(batch).await.map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))
     }
 
     async fn close(&mut self) -> Result<(), StoreError> {
         let Some(mut file) = self.open.take() else { return Ok(()) };
-        let metadata = file
-            .writer
-            .finish()
-            .await
-            .map_err(|e| StoreError::io("write", file.path.clone(), e))?;
-        let row_groups: Vec<u64> = metadata
-            .row_groups()
-            .iter()
-            .map(|g| g.num_rows().unsigned_abs())
-            .collect();
+        let metadata =
+            file.writer.finish().await.map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
+        let row_groups: Vec<u64> =
+            metadata.row_groups().iter().map(|g| g.num_rows().unsigned_abs()).collect();
         let noted: Vec<u64> = file.row_groups.iter().map(|g| g.rows).collect();
         if row_groups != noted {
             return Err(self.error("row groups differ from their description"));
@@ -229,6 +200,8 @@ impl LayoutWriter {
 /// Writes one file of a reference table, rows in the order in which they come.
 pub struct ReferenceWriter {
     path: String,
+    /// Where that is, for errors.
+    place: String,
     writer: AsyncArrowWriter<HashingWriter>,
     sink: Arc<Mutex<Sink>>,
     statistics: StatisticsCollector,
@@ -251,25 +224,30 @@ impl ReferenceWriter {
             .set_statistics_enabled(EnabledStatistics::Page)
             .build();
         let (writer, sink) = start_file(&table, &path, file_schema, properties)?;
-        Ok(Self { path, writer, sink, statistics: StatisticsCollector::default() })
+        Ok(Self { place: place(&table, &path), path, writer, sink, statistics: StatisticsCollector::default() })
     }
 
     /// Appends rows.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         // Only the number of rows: any column of a reference table may hold personal data.
-        self.statistics.add(batch, &[]).map_err(|e| StoreError::io("write", self.path.clone(), e))?;
-        self.writer.write(batch).await.map_err(|e| StoreError::io("write", self.path.clone(), e))
+        self.statistics.add(batch, &[]).map_err(|e| StoreError::io("write", self.place.clone(), e))?;
+        self.writer.write(batch).await.map_err(|e| StoreError::io("write", self.place.clone(), e))
     }
 
     /// Completes the file.
     pub async fn finish(mut self) -> Result<Add, StoreError> {
-        self.writer.finish().await.map_err(|e| StoreError::io("write", self.path.clone(), e))?;
+        self.writer.finish().await.map_err(|e| StoreError::io("write", self.place.clone(), e))?;
         let (_, size) = written(&self.sink);
         Ok(commit::add_action(self.path, None, size, &self.statistics.finish(), None))
     }
 
     /// Gives up: an object that was never completed does not exist.
     pub fn abort(self) {}
+}
+
+/// The data file at `path` of `table`, for errors.
+fn place(table: &Table, path: &str) -> String {
+    format!("{}{path}", table.location().display())
 }
 
 fn created_by() -> String {
@@ -294,7 +272,7 @@ fn start_file(
         sink: Arc::clone(&sink),
     };
     let writer = AsyncArrowWriter::try_new(hashing, file_schema, Some(properties))
-        .map_err(|e| StoreError::io("write", path, e))?;
+        .map_err(|e| StoreError::io("write", place(table, path), e))?;
     Ok((writer, sink))
 }
 
@@ -308,11 +286,7 @@ fn properties(file_schema: &Schema, row_group_rows: usize) -> WriterProperties {
     let sorting = SORT_COLUMNS
         .iter()
         .filter_map(|name| file_schema.index_of(name).ok())
-        .map(|index| SortingColumn {
-            column_idx: index as i32,
-            descending: false,
-            nulls_first: false,
-        })
+        .map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: false })
         .collect();
     let mut builder = WriterProperties::builder()
         .set_created_by(created_by())
@@ -336,9 +310,7 @@ fn properties(file_schema: &Schema, row_group_rows: usize) -> WriterProperties {
             .set_column_compression(column, Compression::UNCOMPRESSED);
     }
     // Unique per row: a dictionary would only be built to be thrown away.
-    builder
-        .set_column_dictionary_enabled(ColumnPath::from(schema::EVENT_ID), false)
-        .build()
+    builder.set_column_dictionary_enabled(ColumnPath::from(schema::EVENT_ID), false).build()
 }
 
 struct Sink {
@@ -359,20 +331,10 @@ impl AsyncFileWriter for HashingWriter {
             sink.hash.update(&bytes);
             sink.bytes += bytes.len() as u64;
         }
-        Box::pin(async move {
-            self.inner
-                .put(bytes)
-                .await
-                .map_err(|e| ParquetError::External(Box::new(e)))
-        })
+        Box::pin(async move { self.inner.put(bytes).await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 
     fn complete(&mut self) -> BoxFuture<'_, parquet::errors::Result<()>> {
-        Box::pin(async move {
-            self.inner
-                .shutdown()
-                .await
-                .map_err(|e| ParquetError::External(Box::new(e)))
-        })
+        Box::pin(async move { self.inner.shutdown().await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 }

@@ -15,7 +15,7 @@ use crate::wire::lock;
 use crate::wire::settings::server_version;
 
 /// All functions for the session of `identity`.
-pub(crate) fn all(identity: Identity) -> Vec<ScalarUDF> {
+pub(crate) fn all(identity: &Identity) -> Vec<ScalarUDF> {
     let text = |value: String| ScalarValue::Utf8(Some(value));
     let version = format!("PostgreSQL {}", server_version());
     let user = identity.user.clone();
@@ -55,8 +55,8 @@ pub(crate) fn all(identity: Identity) -> Vec<ScalarUDF> {
         constant("pg_collation_is_visible", &[1], yes()),
         constant("pg_statistics_obj_is_visible", &[1], yes()),
         ScalarUDF::from(SizePretty::new()),
-        ScalarUDF::from(CurrentSetting::new(&identity)),
-        ScalarUDF::from(SetConfig::new(&identity)),
+        ScalarUDF::from(CurrentSetting::new(identity)),
+        ScalarUDF::from(SetConfig::new(identity)),
     ]
 }
 

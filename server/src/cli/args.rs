@@ -328,7 +328,8 @@ fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 fn parse_day(text: &str) -> Result<i32, String> {
-    wayfare_engine::store::layout::parse_day(text).ok_or_else(|| "expected a day such as 2026-01-01".to_owned())
+    wayfare_engine::store::layout::parse_day(text)
+        .ok_or_else(|| "expected a day such as 2026-01-01".to_owned())
 }
 
 #[cfg(test)]

@@ -24,10 +24,7 @@ struct Question {
 
 /// `lost` marks in the data that a person never came back; it is no contact, so the questions leave it out.
 const QUESTIONS: [Question; 5] = [
-    Question {
-        text: "Who came, and what did they do?",
-        sql: include_str!("demo/events.sql"),
-    },
+    Question { text: "Who came, and what did they do?", sql: include_str!("demo/events.sql") },
     Question {
         text: "How do visits look? (a gap of more than 30 minutes starts a new session)",
         sql: include_str!("demo/sessions.sql"),
@@ -36,10 +33,7 @@ const QUESTIONS: [Question; 5] = [
         text: "How far do people get from the catalog to the cart to a payment within an hour?",
         sql: include_str!("demo/funnel.sql"),
     },
-    Question {
-        text: "At which step do sessions end?",
-        sql: include_str!("demo/exits.sql"),
-    },
+    Question { text: "At which step do sessions end?", sql: include_str!("demo/exits.sql") },
     Question {
         text: "Of the people who first came in a month, who came back in the months after?",
         sql: include_str!("demo/retention.sql"),
@@ -49,8 +43,10 @@ const QUESTIONS: [Question; 5] = [
 /// Loads, answers, serves.
 pub async fn run(config: EngineConfig, args: &DemoArgs) -> Result<(), CliError> {
     let default = EngineConfig::default().store_url;
-    let store_url = if config.store_url == default { DEMO_STORE.to_owned() } else { config.store_url.clone() };
-    let engine = Arc::new(Engine::open_or_create(EngineConfig { store_url: store_url.clone(), ..config }).await?);
+    let store_url =
+        if config.store_url == default { DEMO_STORE.to_owned() } else { config.store_url.clone() };
+    let engine =
+        Arc::new(Engine::open_or_create(EngineConfig { store_url: store_url.clone(), ..config }).await?);
     load_bundled(&engine, &store_url).await?;
     let session = engine.session(&SessionOptions::default())?;
     for question in &QUESTIONS {

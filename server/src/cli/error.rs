@@ -16,11 +16,7 @@ pub enum CliError {
     Dataset(#[from] wayfare_datasets::DatasetError),
     /// A file or standard stream could not be read or written.
     #[error("cannot {action} {place:?}: {source}")]
-    Io {
-        action: &'static str,
-        place: String,
-        source: io::Error,
-    },
+    Io { action: &'static str, place: String, source: io::Error },
     /// Anything else, said in full.
     #[error("{0}")]
     Other(String),

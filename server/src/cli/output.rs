@@ -83,7 +83,11 @@ impl Target {
 }
 
 /// Writes all batches of `stream`; only the `table` format holds them in memory.
-pub async fn write(stream: SendableRecordBatchStream, format: OutputFormat, target: &Target) -> Result<(), CliError> {
+pub async fn write(
+    stream: SendableRecordBatchStream,
+    format: OutputFormat,
+    target: &Target,
+) -> Result<(), CliError> {
     let outcome = match target.open() {
         Ok(out) => write_to(stream, format, out).await.map_err(|e| placed(e, target)),
         Err(error) => Err(error),
@@ -112,7 +116,7 @@ async fn write_to(
 }
 
 enum BatchWriter {
-    Csv(arrow::csv::Writer<Box<dyn Write + Send>>),
+    Csv(Box<arrow::csv::Writer<Box<dyn Write + Send>>>),
     Json(ArrayWriter<Box<dyn Write + Send>>),
     Ndjson(LineDelimitedWriter<Box<dyn Write + Send>>),
     Parquet(Box<ArrowWriter<Box<dyn Write + Send>>>),
@@ -125,7 +129,7 @@ impl BatchWriter {
                 let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(out);
                 // The header comes also when no row does.
                 writer.write(&RecordBatch::new_empty(schema))?;
-                Self::Csv(writer)
+                Self::Csv(Box::new(writer))
             }
             OutputFormat::Json => Self::Json(ArrayWriter::new(out)),
             OutputFormat::Ndjson => Self::Ndjson(LineDelimitedWriter::new(out)),

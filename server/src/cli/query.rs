@@ -18,7 +18,9 @@ pub async fn run(config: EngineConfig, args: &QueryArgs) -> Result<(), CliError>
     let session = engine.session(&SessionOptions { pin: args.pin(), ..SessionOptions::default() })?;
     let statements = session.parse(&sql)?;
     if statements.is_empty() {
-        return Err(CliError::Other("no statement given: pass SQL as an argument, with --file or on standard input".to_owned()));
+        return Err(CliError::Other(
+            "no statement given: pass SQL as an argument, with --file or on standard input".to_owned(),
+        ));
     }
     if statements.len() > 1 && args.output.is_some() {
         return Err(CliError::Other(format!(
@@ -41,10 +43,14 @@ pub async fn run(config: EngineConfig, args: &QueryArgs) -> Result<(), CliError>
 fn statement_text(args: &QueryArgs) -> Result<String, CliError> {
     match (&args.sql, &args.file) {
         (Some(sql), _) => Ok(sql.clone()),
-        (None, Some(file)) => std::fs::read_to_string(file).map_err(|e| CliError::io("read", file.display().to_string(), e)),
+        (None, Some(file)) => {
+            std::fs::read_to_string(file).map_err(|e| CliError::io("read", file.display().to_string(), e))
+        }
         (None, None) => {
             let mut sql = String::new();
-            std::io::stdin().read_to_string(&mut sql).map_err(|e| CliError::io("read", "standard input", e))?;
+            std::io::stdin()
+                .read_to_string(&mut sql)
+                .map_err(|e| CliError::io("read", "standard input", e))?;
             Ok(sql)
         }
     }

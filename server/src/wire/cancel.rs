@@ -47,7 +47,7 @@ impl CancelRegistry {
     pub(crate) fn register(
         self: &Arc<Self>,
         pid: i32,
-        key: SecretKey,
+        key: &SecretKey,
         current: Arc<CurrentStatement>,
     ) -> Registration {
         lock(&self.connections).insert(pid, Registered { key: key.to_bytes(), current });
@@ -247,7 +247,7 @@ mod tests {
     async fn only_the_right_key_cancels_and_only_a_running_statement() {
         let registry = Arc::new(CancelRegistry::default());
         let current = Arc::new(CurrentStatement::default());
-        let registration = registry.register(7, SecretKey::I32(1), Arc::clone(&current));
+        let registration = registry.register(7, &SecretKey::I32(1), Arc::clone(&current));
 
         registry.cancel(7, &SecretKey::I32(1)); // nothing runs
         let interrupt = Interrupt::start(Arc::clone(&current), None, None, CancellationToken::new());

@@ -454,14 +454,14 @@ mod tests {
 
     use super::*;
 
-    fn encode(array: ArrayRef, format: Format) -> Vec<Option<Vec<u8>>> {
+    fn encode(array: ArrayRef, format: &Format) -> Vec<Option<Vec<u8>>> {
         encode_in(array, format, "UTC")
     }
 
-    fn encode_in(array: ArrayRef, format: Format, zone: &str) -> Vec<Option<Vec<u8>>> {
+    fn encode_in(array: ArrayRef, format: &Format, zone: &str) -> Vec<Option<Vec<u8>>> {
         let schema = Arc::new(Schema::new(vec![Field::new("c", array.data_type().clone(), true)]));
         let options = Arc::new(FormatOptions::default());
-        let fields = Arc::new(field_infos(&schema, None, &format, &options).unwrap());
+        let fields = Arc::new(field_infos(&schema, None, format, &options).unwrap());
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array]).unwrap();
         let mut encoder = BatchEncoder::new(fields, &schema, zone).unwrap();
         let columns = encoder.prepare(&batch).unwrap();
@@ -475,7 +475,7 @@ mod tests {
     }
 
     fn text(array: ArrayRef) -> Vec<Option<String>> {
-        let rows = encode(array, Format::UnifiedText).into_iter();
+        let rows = encode(array, &Format::UnifiedText).into_iter();
         rows.map(|row| row.map(|bytes| String::from_utf8(bytes).unwrap())).collect()
     }
 
@@ -503,14 +503,14 @@ mod tests {
         );
         let zoned: ArrayRef = Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"));
         assert_eq!(text(Arc::clone(&zoned))[0], some("2023-11-14 22:13:20+00"));
-        let kolkata = encode_in(zoned, Format::UnifiedText, "Asia/Kolkata");
+        let kolkata = encode_in(zoned, &Format::UnifiedText, "Asia/Kolkata");
         assert_eq!(kolkata[0].as_deref(), Some(b"2023-11-15 03:43:20+05:30".as_slice()));
     }
 
     #[test]
     fn binary_timestamps_count_from_2000() {
         let array = TimestampMicrosecondArray::from(vec![POSTGRES_EPOCH_US + 1]).with_timezone("UTC");
-        assert_eq!(encode(Arc::new(array), Format::UnifiedBinary), [Some(vec![0, 0, 0, 0, 0, 0, 0, 1])]);
+        assert_eq!(encode(Arc::new(array), &Format::UnifiedBinary), [Some(vec![0, 0, 0, 0, 0, 0, 0, 1])]);
     }
 
     #[test]
@@ -528,7 +528,7 @@ mod tests {
     fn ordinary_types_come_from_arrow_pg() {
         assert_eq!(text(Arc::new(StringViewArray::from(vec![Some("a"), None]))), [some("a"), None]);
         assert_eq!(
-            encode(Arc::new(Int64Array::from(vec![7])), Format::UnifiedBinary),
+            encode(Arc::new(Int64Array::from(vec![7])), &Format::UnifiedBinary),
             [Some(vec![0, 0, 0, 0, 0, 0, 0, 7])]
         );
     }

@@ -56,6 +56,7 @@ pub(crate) fn separate_names(statement: &mut Statement) {
 fn plan_name(expr: &Expr) -> String {
     match expr {
         Expr::Cast { expr, .. } | Expr::Nested(expr) => plan_name(expr),
+        Expr::TypedString(typed) => typed.value.to_string(),
         Expr::Identifier(ident) => ident_name(ident),
         Expr::CompoundIdentifier(idents) => idents.last().map(ident_name).unwrap_or_default(),
         other => other.to_string(),
@@ -181,11 +182,13 @@ mod tests {
 
     #[test]
     fn repeated_names_are_told_apart() {
-        let mut statement = parse("SELECT NULL, NULL::int, a AS x, b AS x, count(*) FROM t");
+        let mut statement =
+            parse("SELECT NULL, NULL::int, a AS x, b AS x, DATE '2024-01-01', '2024-01-01' FROM t");
         separate_names(&mut statement);
         assert_eq!(
             statement.to_string(),
-            "SELECT NULL, NULL::INT AS \"NULL (2)\", a AS x, b AS \"x (4)\", count(*) FROM t"
+            "SELECT NULL, NULL::INT AS \"NULL (2)\", a AS x, b AS \"x (4)\", DATE '2024-01-01', \
+             '2024-01-01' AS \"'2024-01-01' (6)\" FROM t"
         );
     }
 }

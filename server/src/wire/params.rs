@@ -25,6 +25,11 @@ const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 /// The zone of stored timestamps.
 const UTC: &str = "UTC";
 
+/// Whether values of this type are lists.
+pub(crate) fn is_array(pg_type: &Type) -> bool {
+    element_type(pg_type).is_some()
+}
+
 /// Whether values of this type are taken as they stand and fit wherever a text literal does.
 ///
 /// A client that declares its parameters as text means "as I would write it": JDBC does so for every string.
@@ -47,6 +52,7 @@ pub(crate) fn cast_type(pg_type: &Type) -> Option<SqlType> {
         Type::TIME => SqlType::Time(None, TimezoneInfo::None),
         Type::TIMESTAMP => SqlType::Timestamp(Some(6), TimezoneInfo::None),
         Type::TIMESTAMPTZ => SqlType::Timestamp(Some(6), TimezoneInfo::WithTimeZone),
+        Type::INTERVAL => SqlType::Interval { fields: None, precision: None },
         Type::BYTEA => SqlType::Bytea,
         Type::BOOL_ARRAY => return array(SqlType::Boolean),
         Type::INT2_ARRAY => return array(SqlType::SmallInt(None)),
@@ -63,7 +69,6 @@ pub(crate) fn fallback_cast_type(pg_type: &Type) -> SqlType {
     match *pg_type {
         // Wide enough for money and rates; a literal of its own precision cannot be planned for.
         Type::NUMERIC => SqlType::Numeric(ExactNumberInfo::PrecisionAndScale(38, 10)),
-        Type::INTERVAL => SqlType::Interval { fields: None, precision: None },
         _ => SqlType::Text,
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, LimitClause, ObjectName, Query, Statement, Value, ValueWithSpan,
-    Visit, VisitMut, Visitor, VisitorMut,
+    CastKind, DataType as SqlType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause,
+    ObjectName, Query, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_pg_catalog::sql::rules::{
@@ -103,7 +103,7 @@ fn reads_catalog(statement: &Statement) -> bool {
 }
 
 /// The parameters `$1`, `$2` ... of `statement`, each with the type that its place in the statement gives it: the
-/// operand of a cast, or the count of `LIMIT` and `OFFSET`.
+/// operand of a cast, the count of `LIMIT` and `OFFSET`, the list of `= ANY`.
 pub(crate) fn parameters(statement: &EngineStatement) -> Vec<Option<Type>> {
     struct Parameters(Vec<Option<Type>>);
     impl Parameters {
@@ -132,6 +132,9 @@ pub(crate) fn parameters(statement: &EngineStatement) -> Vec<Option<Type>> {
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             if let Some(number) = parameter_number(expr) {
                 self.add(number);
+            }
+            if let Some(number) = list_parameter(expr) {
+                self.add(number).get_or_insert(Type::TEXT_ARRAY);
             }
             if let Expr::Cast { expr, data_type, .. } = expr
                 && let Some(number) = parameter_number(expr)
@@ -175,6 +178,24 @@ pub(crate) fn cast_parameters(statement: &mut EngineStatement, types: &[Option<S
     }
     if let Some(statement) = sql_of_mut(statement) {
         let _ = VisitMut::visit(statement, &mut Casts(types));
+    }
+}
+
+/// The number of the parameter that is the list of `x = ANY ($1)`, which the rules have made `array_contains($1, x)`.
+fn list_parameter(expr: &Expr) -> Option<usize> {
+    let Expr::Function(function) = expr else {
+        return None;
+    };
+    let FunctionArguments::List(arguments) = &function.args else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(list)))
+            if function.name.to_string().eq_ignore_ascii_case("array_contains") =>
+        {
+            parameter_number(list)
+        }
+        _ => None,
     }
 }
 
@@ -235,6 +256,8 @@ mod tests {
     fn parameters_are_counted_and_typed_by_casts() {
         let statement = parse("SELECT $2::bigint FROM t WHERE a = $3 LIMIT $1");
         assert_eq!(parameters(&statement), [Some(Type::INT8), Some(Type::INT8), None]);
+        let any = Rewriter::new().rewrite("", parse("SELECT a FROM t WHERE a = ANY($1)"));
+        assert_eq!(parameters(&any), [Some(Type::TEXT_ARRAY)]);
         assert!(parameters(&parse("SELECT '$1'")).is_empty());
         assert_eq!(parameters(&parse("EXPLAIN SELECT $1")), [None]);
     }

@@ -229,7 +229,7 @@ impl SqlSession {
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
-            let mut batches = engine.execute(plan).await.map_err(engine_error)?;
+            let mut batches = engine.execute(plan).await.map_err(|e| engine_error(&e))?;
             let mut changed = 0;
             while let Some(batch) = batches.next().await {
                 let batch = batch.map_err(|e| user_error(from_datafusion(&e)))?;
@@ -248,7 +248,7 @@ impl SqlSession {
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let set = format!("SET datafusion.execution.time_zone = '{time_zone}'");
-            let mut batches = engine.query(&set).await.map_err(engine_error)?;
+            let mut batches = engine.query(&set).await.map_err(|e| engine_error(&e))?;
             while let Some(batch) = batches.next().await {
                 batch.map_err(|e| user_error(from_datafusion(&e)))?;
             }
@@ -268,8 +268,8 @@ impl SqlSession {
     }
 }
 
-fn engine_error(failure: wayfare_engine::Error) -> PgWireError {
-    user_error(from_engine(&failure))
+fn engine_error(failure: &wayfare_engine::Error) -> PgWireError {
+    user_error(from_engine(failure))
 }
 
 /// Plans `statement` and settles the type of each parameter: as the client declared it, else as a cast in the
@@ -283,8 +283,13 @@ async fn plan(
     let declared_at = |index: usize| declared.get(index).and_then(Option::as_ref);
     // Declared types are put into the statement as casts; text, which fits everywhere, and numeric, whose precision
     // is that of each value, are not.
-    let mut casts: Vec<Option<SqlType>> =
-        (0..count).map(|index| declared_at(index).and_then(params::cast_type)).collect();
+    let mut casts: Vec<Option<SqlType>> = (0..count)
+        .map(|index| {
+            // The planner has no type for a list without knowing that it is one.
+            let list = || statement.parameters[index].as_ref().filter(|pg_type| params::is_array(pg_type));
+            declared_at(index).and_then(params::cast_type).or_else(|| list().and_then(params::cast_type))
+        })
+        .collect();
     let mut planned = plan_once(engine, statement, &casts).await?;
     if count == 0 {
         return Ok((planned, extra_declared(declared, Vec::new())));
@@ -399,7 +404,7 @@ async fn send_rows(
     if sender.send(Ok(Item::Fields(fields))).await.is_err() {
         return Ok(());
     }
-    let mut batches = engine.execute(plan).await.map_err(engine_error)?;
+    let mut batches = engine.execute(plan).await.map_err(|e| engine_error(&e))?;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(|e| user_error(from_datafusion(&e)))?;
         let columns = encoder.prepare(&batch)?;

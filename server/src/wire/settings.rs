@@ -108,9 +108,14 @@ pub(crate) fn find(name: &str) -> Option<&'static Variable> {
     VARIABLES.iter().find(|variable| variable.name.eq_ignore_ascii_case(name))
 }
 
-fn find_or_error(name: &str) -> Result<&'static Variable, ErrorInfo> {
+/// Boxed, because most settings are found.
+fn refusal(code: &str, message: impl Into<String>) -> Box<ErrorInfo> {
+    Box::new(error_info(code, message))
+}
+
+fn find_or_error(name: &str) -> Result<&'static Variable, Box<ErrorInfo>> {
     find(name).ok_or_else(|| {
-        error_info(sqlstate::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
+        refusal(sqlstate::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
     })
 }
 
@@ -136,7 +141,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Self::set`].
-    pub(crate) fn set_initial(&mut self, name: &str, value: &str) -> Result<(), ErrorInfo> {
+    pub(crate) fn set_initial(&mut self, name: &str, value: &str) -> Result<(), Box<ErrorInfo>> {
         let variable = self.set(name, Some(value))?;
         let value = self.get_known(variable).to_owned();
         self.initial.insert(variable.name, value);
@@ -147,7 +152,11 @@ impl Settings {
     ///
     /// # Errors
     /// 42704 unknown name, 22023 value outside the domain, 55P02 read-only variable.
-    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) -> Result<&'static Variable, ErrorInfo> {
+    pub(crate) fn set(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<&'static Variable, Box<ErrorInfo>> {
         let variable = find_or_error(name)?;
         let value = match value {
             Some(value) => canonical(variable, value)?,
@@ -171,7 +180,7 @@ impl Settings {
     ///
     /// # Errors
     /// 42704 unknown name.
-    pub(crate) fn get(&self, name: &str) -> Result<&str, ErrorInfo> {
+    pub(crate) fn get(&self, name: &str) -> Result<&str, Box<ErrorInfo>> {
         find_or_error(name).map(|variable| self.get_known(variable))
     }
 
@@ -226,15 +235,15 @@ impl Settings {
 }
 
 /// `value` in the form in which `SHOW` prints it.
-fn canonical(variable: &Variable, value: &str) -> Result<String, ErrorInfo> {
+fn canonical(variable: &Variable, value: &str) -> Result<String, Box<ErrorInfo>> {
     let invalid = || {
-        error_info(
+        refusal(
             sqlstate::INVALID_PARAMETER_VALUE,
             format!("invalid value for parameter \"{}\": \"{value}\"", variable.name),
         )
     };
     match variable.domain {
-        Domain::Fixed => Err(error_info(
+        Domain::Fixed => Err(refusal(
             sqlstate::CANT_CHANGE_RUNTIME_PARAM,
             format!("parameter \"{}\" cannot be changed", variable.name),
         )),
@@ -242,14 +251,14 @@ fn canonical(variable: &Variable, value: &str) -> Result<String, ErrorInfo> {
         Domain::Boolean => match value.to_ascii_lowercase().as_str() {
             "on" | "true" | "yes" | "1" | "t" | "y" => Ok("on".to_owned()),
             "off" | "false" | "no" | "0" | "f" | "n" => Ok("off".to_owned()),
-            _ => Err(error_info(
+            _ => Err(refusal(
                 sqlstate::INVALID_PARAMETER_VALUE,
                 format!("parameter \"{}\" requires a Boolean value", variable.name),
             )),
         },
         Domain::Integer(least, most) => match value.trim().parse::<i64>() {
             Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
-            Ok(number) => Err(error_info(
+            Ok(number) => Err(refusal(
                 sqlstate::INVALID_PARAMETER_VALUE,
                 format!(
                     "{number} is outside the valid range for parameter \"{}\" ({least} .. {most})",
@@ -261,14 +270,15 @@ fn canonical(variable: &Variable, value: &str) -> Result<String, ErrorInfo> {
         Domain::Milliseconds => milliseconds(value).map(|n| n.to_string()).ok_or_else(invalid),
         Domain::TimeZone => time_zone(value).ok_or_else(invalid),
         Domain::DateStyle => date_style(value).ok_or_else(|| {
-            error_info(
+            refusal(
                 sqlstate::FEATURE_NOT_SUPPORTED,
                 format!("DateStyle \"{value}\" is not supported: use ISO, with MDY, DMY or YMD"),
             )
         }),
-        Domain::Encoding => match value.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
+        // Some clients quote the name.
+        Domain::Encoding => match value.to_ascii_lowercase().replace(['-', '_', '\''], "").as_str() {
             "utf8" | "unicode" => Ok("UTF8".to_owned()),
-            _ => Err(error_info(
+            _ => Err(refusal(
                 sqlstate::FEATURE_NOT_SUPPORTED,
                 format!("client_encoding \"{value}\" is not supported: use UTF8"),
             )),

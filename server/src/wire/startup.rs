@@ -51,7 +51,7 @@ impl StartupHandler for Connection {
                 )));
             }
         };
-        let settings = initial_settings(&user, client.metadata()).map_err(fatal)?;
+        let settings = initial_settings(&user, client.metadata()).map_err(|info| fatal(*info))?;
 
         let (pid, key) = KEYS.generate(client);
         client.set_pid_and_secret_key(pid, key.clone());
@@ -63,7 +63,7 @@ impl StartupHandler for Connection {
         let time_zone = settings.time_zone().to_owned();
         *lock(&self.state) = SessionState::new(settings);
         let sql = self.open_session(user, pid, time_zone).await?;
-        let registration = self.shared.cancels.register(pid, key, Arc::clone(&self.current));
+        let registration = self.shared.cancels.register(pid, &key, Arc::clone(&self.current));
         self.admit(sql, Admission { _slot: slot, _registration: registration });
         finish_authentication(client, &reported).await
     }
@@ -78,7 +78,7 @@ impl Connection {
             let options = SessionOptions { time_zone: Some(time_zone), ..SessionOptions::default() };
             let session = shared.engine.session(&options).map_err(|e| from_engine(&e))?;
             let identity = Identity { user, pid, state };
-            shared.catalog.install(session.context(), identity).map_err(|e| from_datafusion(&e))?;
+            shared.catalog.install(session.context(), &identity).map_err(|e| from_datafusion(&e))?;
             Ok(Arc::new(session))
         });
         let session = match opened.await {
@@ -91,7 +91,7 @@ impl Connection {
 }
 
 /// The settings that a client asks for in its start-up packet. Unknown ones are refused, as PostgreSQL does.
-fn initial_settings(user: &str, asked: &HashMap<String, String>) -> Result<Settings, ErrorInfo> {
+fn initial_settings(user: &str, asked: &HashMap<String, String>) -> Result<Settings, Box<ErrorInfo>> {
     let mut initial = Settings::new(user);
     for (name, value) in asked {
         match name.as_str() {
@@ -106,7 +106,7 @@ fn initial_settings(user: &str, asked: &HashMap<String, String>) -> Result<Setti
 }
 
 /// Applies `-c name=value --name=value ...`; a backslash keeps the next character.
-fn set_options(initial: &mut Settings, options: &str) -> Result<(), ErrorInfo> {
+fn set_options(initial: &mut Settings, options: &str) -> Result<(), Box<ErrorInfo>> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
     let mut characters = options.chars();
@@ -127,10 +127,10 @@ fn set_options(initial: &mut Settings, options: &str) -> Result<(), ErrorInfo> {
             }
         };
         let Some((name, value)) = assignment.split_once('=') else {
-            return Err(fatal_info(
+            return Err(Box::new(fatal_info(
                 sqlstate::SYNTAX_ERROR,
                 format!("invalid command-line argument for server process: {assignment}"),
-            ));
+            )));
         };
         // Clients write dashes for underscores here.
         let name = name.replace('-', "_");

@@ -4,11 +4,11 @@
 //! Transactions are read-only and hold nothing: they only keep the status that clients rely on.
 
 use datafusion::sql::sqlparser::tokenizer::Token;
-use pgwire::error::{ErrorInfo, PgWireResult};
+use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::response::TransactionStatus;
 
 use super::settings::{self, Settings};
-use crate::error::{error, error_info, sqlstate, user_error};
+use crate::error::{error, error_info, sqlstate};
 
 /// Engine options that a session may set; everything else of DataFusion belongs to the operator.
 const ENGINE_OPTION_PREFIXES: &[&str] = &[
@@ -330,7 +330,7 @@ impl Tokens<'_> {
         Ok(Some(value))
     }
 
-    fn syntax_error(&self) -> pgwire::error::PgWireError {
+    fn syntax_error(&self) -> PgWireError {
         match self.0.first() {
             Some(token) => error(sqlstate::SYNTAX_ERROR, format!("syntax error at or near \"{token}\"")),
             None => error(sqlstate::SYNTAX_ERROR, "syntax error at end of input"),
@@ -446,7 +446,7 @@ impl SessionState {
                 "SET".clone_into(&mut outcome.tag);
             }
             SessionStatement::Show(name) => {
-                let value = self.settings.get(name).map_err(user_error)?;
+                let value = self.settings.get(name).map_err(PgWireError::UserError)?;
                 outcome.rows = Some(vec![vec![value.to_owned()]]);
                 "SHOW".clone_into(&mut outcome.tag);
             }
@@ -457,7 +457,7 @@ impl SessionState {
                 "SHOW".clone_into(&mut outcome.tag);
             }
             SessionStatement::Reset(Some(name)) => {
-                self.settings.set(name, None).map_err(user_error)?;
+                self.settings.set(name, None).map_err(PgWireError::UserError)?;
                 "RESET".clone_into(&mut outcome.tag);
             }
             SessionStatement::Reset(None) => {
@@ -501,8 +501,8 @@ impl SessionState {
             ));
             return Ok(());
         }
-        let old = self.settings.get(name).map_err(user_error)?.to_owned();
-        let variable = self.settings.set(name, value).map_err(user_error)?;
+        let old = self.settings.get(name).map_err(PgWireError::UserError)?.to_owned();
+        let variable = self.settings.set(name, value).map_err(PgWireError::UserError)?;
         let hidden = self.hidden_by_local.iter().position(|(name, _)| *name == variable.name);
         match (local, hidden) {
             (true, None) => self.hidden_by_local.push((variable.name, old)),
@@ -521,7 +521,7 @@ impl SessionState {
         let at_begin = self.at_begin.take();
         if commits {
             for (name, value) in hidden {
-                self.settings.set(name, Some(&value)).map_err(user_error)?;
+                self.settings.set(name, Some(&value)).map_err(PgWireError::UserError)?;
             }
         } else if let Some(settings) = at_begin {
             self.settings = settings;

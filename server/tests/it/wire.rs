@@ -204,6 +204,25 @@ async fn limit_and_offset_may_be_parameters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_and_intervals_may_be_parameters() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
+    let rows =
+        client.query("SELECT id FROM people WHERE name = ANY($1)", &[&vec!["ana", "eve"]]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [1]);
+    let mut raw = RawClient::connect(&server).await;
+    let (messages, _) = raw
+        .extended(
+            "SELECT TIMESTAMP '2024-01-31 00:00:00' + $1",
+            &[Type::INTERVAL.oid()],
+            &[Some("1 day 2 hours")],
+        )
+        .await;
+    assert_eq!(fields(&messages), row(&["2024-02-01 02:00:00"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_prepared_statement_sees_later_changes() {
     let server = TestServer::start().await;
     let client = server.connect().await;
@@ -725,7 +744,7 @@ async fn the_catalog_lists_tables_and_columns() {
          AND n.nspname <> 'information_schema' AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1,2",
     )
     .await;
-    assert_eq!(tables, [row(&["public", "people", "r"])]);
+    assert_eq!(tables, [row(&["public", "people", "r"]), row(&["public", "touchpoints", "r"])]);
     let columns = text_rows(
         &client,
         "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
@@ -775,6 +794,11 @@ async fn psql_describes_everything() {
         assert!(table.contains("Table \"public.people\""), "{table}");
         assert!(table.contains("id|bigint||not null|"), "{table}");
         assert!(table.contains("born|date|||"), "{table}");
+        // The physical columns are nobody's business.
+        let touchpoints = run(&["\\d touchpoints"]).unwrap_or_default();
+        assert!(touchpoints.contains("ts|timestamp with time zone||not null|"), "{touchpoints}");
+        assert!(touchpoints.contains("revenue|numeric|||"), "{touchpoints}");
+        assert!(!touchpoints.contains("user_key") && !touchpoints.contains("day"), "{touchpoints}");
         let schemas = run(&["\\dn"]).unwrap_or_default();
         assert!(schemas.contains("journey|wayfare") && schemas.contains("public|wayfare"), "{schemas}");
         let databases = run(&["\\l"]).unwrap_or_default();

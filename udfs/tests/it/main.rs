@@ -1,5 +1,13 @@
 //! Integration tests: the functions as SQL sees them, against known answers and slow references.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says what it did not run"
+)]
+
 mod examples;
 mod funnel_properties;
 mod reference;

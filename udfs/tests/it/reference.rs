@@ -3,13 +3,13 @@
 use wayfare_udfs::journey::funnel::FunnelModes;
 
 /// One row: its time and the steps that it meets, counted from 1.
-pub type Row = (i64, Vec<usize>);
+pub(crate) type Row = (i64, Vec<usize>);
 
 /// The deepest step, by trying every chain.
 ///
 /// Strict modes that end the search are applied to the sorted events first: events are admitted one
 /// by one, and each is judged by the depth that brute force finds among those admitted before it.
-pub fn funnel_depth(steps: usize, modes: FunnelModes, window: i64, rows: &[Row]) -> usize {
+pub(crate) fn funnel_depth(steps: usize, modes: FunnelModes, window: i64, rows: &[Row]) -> usize {
     let mut events: Vec<(i64, usize)> = Vec::new();
     for (time, met) in rows {
         if met.is_empty() {
@@ -75,7 +75,7 @@ fn extend(steps: usize, modes: FunnelModes, end: i64, events: &[(i64, usize)], l
 }
 
 /// Session numbers: one more than the gaps that are too long before each row.
-pub fn session_numbers(gap: i64, times: &[i64]) -> Vec<i64> {
+pub(crate) fn session_numbers(gap: i64, times: &[i64]) -> Vec<i64> {
     (0..times.len())
         .map(|row| {
             let breaks = times[..=row]

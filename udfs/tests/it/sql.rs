@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// A session with the functions of this crate and nothing that depends on the machine.
-pub fn context() -> SessionContext {
+pub(crate) fn context() -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(3).with_batch_size(4);
     let mut context = SessionContext::new_with_config(config);
     wayfare_udfs::register_all(&mut context).unwrap();
@@ -18,7 +18,7 @@ pub fn context() -> SessionContext {
 }
 
 /// Registers a table of `partitions` partitions that hold the rows of `batch` round robin.
-pub fn register(context: &SessionContext, name: &str, batch: &RecordBatch, partitions: usize) {
+pub(crate) fn register(context: &SessionContext, name: &str, batch: &RecordBatch, partitions: usize) {
     let mut parts: Vec<Vec<RecordBatch>> = vec![vec![]; partitions];
     for row in 0..batch.num_rows() {
         parts[row % partitions].push(batch.slice(row, 1));
@@ -27,17 +27,17 @@ pub fn register(context: &SessionContext, name: &str, batch: &RecordBatch, parti
     context.register_table(name, Arc::new(table)).unwrap();
 }
 
-pub fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(crate) fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
         .unwrap()
 }
 
 /// Rows of the result; every column is cast to BIGINT.
-pub async fn numbers(context: &SessionContext, sql: &str) -> Vec<Vec<Option<i64>>> {
+pub(crate) async fn numbers(context: &SessionContext, sql: &str) -> Vec<Vec<Option<i64>>> {
     try_numbers(context, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"))
 }
 
-pub async fn try_numbers(context: &SessionContext, sql: &str) -> Result<Vec<Vec<Option<i64>>>> {
+pub(crate) async fn try_numbers(context: &SessionContext, sql: &str) -> Result<Vec<Vec<Option<i64>>>> {
     let mut rows = Vec::new();
     for batch in context.sql(sql).await?.collect().await? {
         let columns: Vec<ArrayRef> =
@@ -54,14 +54,14 @@ pub async fn try_numbers(context: &SessionContext, sql: &str) -> Result<Vec<Vec<
 }
 
 /// The only number of the result.
-pub async fn number(context: &SessionContext, sql: &str) -> Option<i64> {
+pub(crate) async fn number(context: &SessionContext, sql: &str) -> Option<i64> {
     let rows = numbers(context, sql).await;
     assert_eq!((rows.len(), rows[0].len()), (1, 1), "{sql}");
     rows[0][0]
 }
 
 /// The error that the statement ends with, planning or running.
-pub async fn error(context: &SessionContext, sql: &str) -> String {
+pub(crate) async fn error(context: &SessionContext, sql: &str) -> String {
     match try_numbers(context, sql).await {
         Ok(rows) => panic!("expected an error from {sql}, got {rows:?}"),
         Err(error) => error.strip_backtrace(),

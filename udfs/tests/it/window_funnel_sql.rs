@@ -80,7 +80,7 @@ async fn result_is_bigint_and_not_null() {
         ))
         .await
         .unwrap();
-    let field = frame.schema().field(0).clone();
+    let field = frame.schema().field(0);
     assert_eq!(field.data_type(), &arrow::datatypes::DataType::Int64);
     assert!(!field.is_nullable());
 }

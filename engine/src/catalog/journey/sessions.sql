@@ -12,7 +12,8 @@ SELECT
     session_number,
     min(ts) AS started_at,
     max(ts) AS ended_at,
-    (extract(epoch FROM max(ts)) - extract(epoch FROM min(ts))) AS duration_seconds,
+    -- from whole microseconds: a difference of two epochs as floats would lose digits
+    (arrow_cast(max(ts), 'Int64') - arrow_cast(min(ts), 'Int64')) / 1000000.0 AS duration_seconds,
     count(*) AS events,
     count(*) = 1 AS is_bounce,
     first_value(event ORDER BY ts, event_id) AS entry_event,

@@ -150,28 +150,3 @@ fn options_are_checked_without_files() {
     let new_column = ReadOptions { extra: ExtraColumns::Columns, ..wrong };
     assert!(check_options(&new_column).is_ok());
 }
-
-/// Rows per second of both text formats; run with `--release -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn throughput() {
-    let dir = tempfile::tempdir().expect("dir");
-    let (csv, ndjson) = rows(1_000_000);
-    for (name, format, text) in [("a.csv", InputFormat::Csv, csv), ("a.ndjson", InputFormat::Ndjson, ndjson)]
-    {
-        let path = dir.path().join(name);
-        std::fs::write(&path, &text).expect("write");
-        let file = SourceFile::local(name.to_owned(), path, text.len() as u64, format, Compression::None);
-        let start = std::time::Instant::now();
-        let rows: usize = open(&file, &Arc::default(), &[])
-            .expect("reader")
-            .map(|parsed| parsed.expect("batch").batch.num_rows())
-            .sum();
-        let seconds = start.elapsed().as_secs_f64();
-        eprintln!(
-            "{name}: {rows} rows, {:.0} rows/s, {:.0} MB/s",
-            rows as f64 / seconds,
-            text.len() as f64 / seconds / 1e6
-        );
-    }
-}

@@ -17,6 +17,11 @@ use crate::journey::funnel::FunnelState;
 /// Adding a row is an append to three vectors whatever the number of groups. Results cost one
 /// counting sort by group, then a sort by time for the groups that did not arrive in time order.
 /// While results are made, the rows exist twice.
+///
+/// What it brings over one accumulator for each group (bench `window_funnel`, 1 M rows of 100,000
+/// groups; dev profile on two busy cores, so only the ratio counts): adding shuffled rows 0.12 s
+/// instead of 7.1 s, rows in order 0.12 s instead of 1.0 s; results from shuffled rows 0.19 s
+/// instead of 0.56 s.
 #[derive(Debug)]
 pub(super) struct FunnelGroupsAccumulator {
     call: FunnelCall,

@@ -63,7 +63,7 @@ fn objects_become_typed_columns() {
         strings(&batch, "properties"),
         [Some(r#"{"b":1.50,"a":[1]}"#.to_owned()), Some(r#"{"k":1}"#.to_owned())]
     );
-    let column = |name: &str| batch.batch.column_by_name(name).expect("a column").clone();
+    let column = |name: &str| Arc::clone(batch.batch.column_by_name(name).expect("a column"));
     assert_eq!(column("ts").as_primitive::<TimestampMicrosecondType>().value(0), 1_704_067_200_500_000);
     assert_eq!(column("revenue").as_primitive::<Decimal128Type>().value(0), 199_900);
     assert!((column("score").as_primitive::<Float64Type>().value(0) - 9.0).abs() < f64::EPSILON);

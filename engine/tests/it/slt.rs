@@ -1,0 +1,64 @@
+//! The sqllogictest files in process. `WAYFARE_SLT=part-of-a-path` runs only some of them, `WAYFARE_SLT_COMPLETE=1`
+//! writes the answers into the files instead of comparing: read them against the definition, bugs are written too.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+use wayfare_engine::{Error, Session};
+
+use crate::{pg_text, slt_files, support};
+
+struct InProcess(Arc<Session>);
+
+#[async_trait]
+impl AsyncDB for InProcess {
+    type Error = Error;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
+        let (schema, batches) = support::batches(&self.0, sql).await?;
+        if schema.fields().is_empty() {
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        Ok(DBOutput::Rows {
+            types: vec![DefaultColumnType::Any; schema.fields().len()],
+            rows: pg_text::rows(&batches),
+        })
+    }
+
+    async fn shutdown(&mut self) {}
+
+    fn engine_name(&self) -> &'static str {
+        "wayfare"
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_in_process() {
+    let complete = std::env::var_os("WAYFARE_SLT_COMPLETE").is_some();
+    let files = slt_files::files();
+    let mut failures = Vec::new();
+    for file in &files {
+        let engine = support::memory_engine().await;
+        support::load(&engine, &[slt_files::touchpoints()]).await;
+        let session = Arc::new(support::session(&engine));
+        let mut runner = Runner::new(|| async { Ok(InProcess(Arc::clone(&session))) });
+        let outcome = if complete {
+            runner
+                .update_test_file(
+                    file,
+                    " ",
+                    sqllogictest::default_validator,
+                    sqllogictest::default_normalizer,
+                    sqllogictest::default_column_validator,
+                )
+                .await
+                .map_err(|e| e.to_string())
+        } else {
+            runner.run_file_async(file).await.map_err(|e| e.to_string())
+        };
+        failures.extend(outcome.err());
+    }
+    slt_files::report(files.len(), &failures);
+}
