@@ -173,8 +173,11 @@ impl LayoutWriter {
 
     async fn close(&mut self) -> Result<(), StoreError> {
         let Some(mut file) = self.open.take() else { return Ok(()) };
-        let metadata =
-            file.writer.finish().await.map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
+        let metadata = file
+            .writer
+            .finish()
+            .await
+            .map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
         let row_groups: Vec<u64> =
             metadata.row_groups().iter().map(|g| g.num_rows().unsigned_abs()).collect();
         let noted: Vec<u64> = file.row_groups.iter().map(|g| g.rows).collect();
@@ -224,7 +227,13 @@ impl ReferenceWriter {
             .set_statistics_enabled(EnabledStatistics::Page)
             .build();
         let (writer, sink) = start_file(&table, &path, file_schema, properties)?;
-        Ok(Self { place: place(&table, &path), path, writer, sink, statistics: StatisticsCollector::default() })
+        Ok(Self {
+            place: place(&table, &path),
+            path,
+            writer,
+            sink,
+            statistics: StatisticsCollector::default(),
+        })
     }
 
     /// Appends rows.

@@ -22,7 +22,8 @@ impl Shop {
     async fn open() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let generator = GeneratorConfig { events: 4_000, users: 150, days: 4, ..GeneratorConfig::default() };
-        let written = write_dataset(&generator, directory.path(), OutputFormat::Parquet, None, 2).expect("data");
+        let written =
+            write_dataset(&generator, directory.path(), OutputFormat::Parquet, None, 2).expect("data");
         let config = EngineConfig {
             store_url: "memory:///test".to_owned(),
             target_file_bytes: 50_000,
@@ -32,7 +33,14 @@ impl Shop {
         let engine = support::engine(config).await;
         support::load(&engine, &written.files).await;
         let session = support::session(&engine);
-        let files = engine.store().newest("touchpoints").await.expect("a snapshot").expect("a table").files().to_vec();
+        let files = engine
+            .store()
+            .newest("touchpoints")
+            .await
+            .expect("a snapshot")
+            .expect("a table")
+            .files()
+            .to_vec();
         let user = value(
             &session,
             "SELECT user_id FROM touchpoints GROUP BY user_id HAVING count(DISTINCT day) = 4 ORDER BY count(*), user_id LIMIT 1",
@@ -48,7 +56,11 @@ impl Shop {
         for day in self.days() {
             let of_day: Vec<&DataFile> = self.files.iter().filter(|f| f.day == Some(day)).collect();
             assert!(of_day.len() > 1, "day {} is one file", day_text(day));
-            assert!(of_day.iter().any(|f| row_groups(f) > 1), "day {} has no file of several row groups", day_text(day));
+            assert!(
+                of_day.iter().any(|f| row_groups(f) > 1),
+                "day {} has no file of several row groups",
+                day_text(day)
+            );
         }
     }
 
@@ -141,7 +153,8 @@ async fn a_query_of_one_person_reads_the_row_groups_of_that_prefix() {
 
     let day = shop.days()[2];
     let (files, read, all) = shop.holding(user, |f| f.day == Some(day));
-    let both = format!("SELECT event_id FROM touchpoints WHERE user_id = '{user}' AND day = '{}'", day_text(day));
+    let both =
+        format!("SELECT event_id FROM touchpoints WHERE user_id = '{user}' AND day = '{}'", day_text(day));
     let plan = plan(&shop.session, &both).await;
     let expected =
         format!("files={files}/{}, row_groups={read}/{all}, day={}", shop.files.len(), day_text(day));
@@ -151,7 +164,12 @@ async fn a_query_of_one_person_reads_the_row_groups_of_that_prefix() {
 #[tokio::test]
 async fn nothing_is_read_where_nothing_can_match() {
     let shop = Shop::open().await;
-    for filter in ["day = '1999-01-01'", "ts > '2100-01-01T00:00:00Z'", "event = 'zzz'", "user_key = 1 AND user_key = 2"] {
+    for filter in [
+        "day = '1999-01-01'",
+        "ts > '2100-01-01T00:00:00Z'",
+        "event = 'zzz'",
+        "user_key = 1 AND user_key = 2",
+    ] {
         let plan = plan(&shop.session, &format!("SELECT event_id FROM touchpoints WHERE {filter}")).await;
         assert_eq!(plan.trim(), "EmptyExec", "{filter}");
     }
@@ -167,8 +185,11 @@ async fn counts_and_extremes_come_from_the_log() {
     }
     assert_eq!(value(&shop.session, "SELECT count(*) FROM touchpoints").await, "4000");
     let from_log = lines(&shop.session, "SELECT min(ts), max(ts), max(event) FROM touchpoints").await;
-    let from_files =
-        lines(&shop.session, "SELECT min(ts), max(ts), max(event) FROM (SELECT * FROM touchpoints ORDER BY page LIMIT 9999)").await;
+    let from_files = lines(
+        &shop.session,
+        "SELECT min(ts), max(ts), max(event) FROM (SELECT * FROM touchpoints ORDER BY page LIMIT 9999)",
+    )
+    .await;
     assert_eq!(from_log, from_files);
     // With a filter the rows have to be looked at.
     let filtered = plan(&shop.session, "SELECT count(*) FROM touchpoints WHERE event <> 'page_view'").await;
@@ -179,14 +200,25 @@ async fn counts_and_extremes_come_from_the_log() {
 async fn columns_filters_and_limits_go_into_the_scan() {
     let shop = Shop::open().await;
     let columns = plan(&shop.session, "SELECT event, ts FROM touchpoints").await;
-    assert!(columns.contains("projection=[event, ts]") || columns.contains("projection=[ts, event]"), "{columns}");
+    assert!(
+        columns.contains("projection=[event, ts]") || columns.contains("projection=[ts, event]"),
+        "{columns}"
+    );
 
-    let filters = plan(&shop.session, "SELECT user_id FROM touchpoints WHERE event = 'purchase' AND revenue > 10").await;
+    let filters =
+        plan(&shop.session, "SELECT user_id FROM touchpoints WHERE event = 'purchase' AND revenue > 10")
+            .await;
     assert!(filters.starts_with("TableScanExec"), "no operator above the scan: {filters}");
     assert!(filters.contains("projection=[user_id]"), "{filters}");
-    assert!(filters.contains("predicate=") && filters.contains("= purchase") && filters.contains("revenue@"), "{filters}");
+    assert!(
+        filters.contains("predicate=") && filters.contains("= purchase") && filters.contains("revenue@"),
+        "{filters}"
+    );
 
-    for limited in ["SELECT user_id FROM touchpoints LIMIT 5", "SELECT user_id FROM touchpoints WHERE channel = 'email' LIMIT 5"] {
+    for limited in [
+        "SELECT user_id FROM touchpoints LIMIT 5",
+        "SELECT user_id FROM touchpoints WHERE channel = 'email' LIMIT 5",
+    ] {
         let plan = plan(&shop.session, limited).await;
         let scan = plan.lines().find(|line| line.contains("TableScanExec")).expect("a scan");
         assert!(scan.contains("limit=5"), "{plan}");
@@ -243,7 +275,11 @@ async fn pruning_never_changes_an_answer() {
             .collect();
         assert_eq!(found, expected, "{clause}");
         let count = |table: &str| format!("SELECT count(*), sum(revenue) FROM {table} WHERE {clause}");
-        assert_eq!(lines(&session, &count("touchpoints")).await, lines(&session, &count("copy")).await, "{clause}");
+        assert_eq!(
+            lines(&session, &count("touchpoints")).await,
+            lines(&session, &count("copy")).await,
+            "{clause}"
+        );
         with_rows += usize::from(!found.is_empty());
     }
     assert!(with_rows >= clauses.len() - 2, "only {with_rows} clauses find rows");

@@ -38,9 +38,12 @@ impl InputRow {
 
     fn csv(&self, out: &mut String) {
         let id = self.event_id.as_deref().unwrap_or_default();
-        let revenue = self.revenue_cents.map(|c| format!("{}{}.{:02}", if c < 0 { "-" } else { "" }, c.abs() / 100, c.abs() % 100));
+        let revenue = self
+            .revenue_cents
+            .map(|c| format!("{}{}.{:02}", if c < 0 { "-" } else { "" }, c.abs() / 100, c.abs() % 100));
         let (revenue, page) = (revenue.unwrap_or_default(), self.page.as_deref().unwrap_or_default());
-        writeln!(out, "{id},\"{}\",{},{},{revenue},{page}", self.user_id, self.time_text(), self.event).expect("text");
+        writeln!(out, "{id},\"{}\",{},{},{revenue},{page}", self.user_id, self.time_text(), self.event)
+            .expect("text");
     }
 }
 
@@ -63,9 +66,16 @@ fn input_rows(most: usize) -> impl Strategy<Value = Vec<InputRow>> {
     let event = prop::sample::select(vec!["visit", "view", "purchase"]);
     let revenue = prop::option::of(-500..5_000_i64);
     let page = prop::option::of(prop::sample::select(vec!["/a", "/b"]));
-    let row = (id, user, ts, event, revenue, page).prop_map(|(event_id, user_id, (day, us), event, revenue_cents, page)| {
-        InputRow { event_id, user_id, ts_us: day * DAY_US + us, event, revenue_cents, page: page.map(str::to_owned) }
-    });
+    let row = (id, user, ts, event, revenue, page).prop_map(
+        |(event_id, user_id, (day, us), event, revenue_cents, page)| InputRow {
+            event_id,
+            user_id,
+            ts_us: day * DAY_US + us,
+            event,
+            revenue_cents,
+            page: page.map(str::to_owned),
+        },
+    );
     // Repeats of whole rows.
     prop::collection::vec((row, 1..3_usize), 1..most)
         .prop_map(|rows| rows.into_iter().flat_map(|(row, times)| vec![row; times]).collect())

@@ -1,5 +1,12 @@
 //! Integration tests of the engine, in one binary because each binary links all of DataFusion.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
 mod explain;
 mod load;
 mod pg_text;

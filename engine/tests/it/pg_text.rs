@@ -3,9 +3,9 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
@@ -45,9 +45,11 @@ pub fn text(array: &dyn Array, row: usize) -> Option<String> {
         DataType::UInt64 => number!(UInt64Type),
         DataType::Float32 => float(f64::from(array.as_primitive::<Float32Type>().value(row))),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(precision, scale) => {
-            Decimal128Type::format_decimal(array.as_primitive::<Decimal128Type>().value(row), *precision, *scale)
-        }
+        DataType::Decimal128(precision, scale) => Decimal128Type::format_decimal(
+            array.as_primitive::<Decimal128Type>().value(row),
+            *precision,
+            *scale,
+        ),
         DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(row).to_owned(),
         DataType::Utf8View => array.as_string_view().value(row).to_owned(),
@@ -60,7 +62,9 @@ pub fn text(array: &dyn Array, row: usize) -> Option<String> {
                 TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row) * 1_000_000,
                 TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().value(row) * 1_000,
                 TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value(row),
-                TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000),
+                TimeUnit::Nanosecond => {
+                    array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000)
+                }
             };
             // The wire shows every instant in the session's zone, which is UTC in these tests.
             timestamp(micros) + if zone.is_some() { "+00" } else { "" }
@@ -69,7 +73,8 @@ pub fn text(array: &dyn Array, row: usize) -> Option<String> {
         DataType::LargeList(_) => list(array.as_list::<i64>().value(row).as_ref()),
         DataType::Union(_, _) => return json(array, row),
         DataType::Dictionary(_, _) => {
-            let plain = arrow::compute::cast(array, &dictionary_values(array)).expect("a cast to the value type");
+            let plain =
+                arrow::compute::cast(array, &dictionary_values(array)).expect("a cast to the value type");
             return text(&plain, row);
         }
         other => panic!("{other} has no text here: cast it in the query"),
@@ -116,7 +121,8 @@ fn list(values: &dyn Array) -> String {
 fn json(array: &dyn Array, row: usize) -> Option<String> {
     let union = array.as_union();
     let DataType::Union(fields, _) = array.data_type() else { return None };
-    let name = fields.iter().find(|(id, _)| *id == union.type_id(row)).map(|(_, field)| field.name().as_str());
+    let name =
+        fields.iter().find(|(id, _)| *id == union.type_id(row)).map(|(_, field)| field.name().as_str());
     let value = text(&union.value(row), 0)?;
     Some(match name {
         Some("str") => serde_json::Value::from(value).to_string(),

@@ -24,12 +24,14 @@ pub fn files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut directories = vec![directory()];
     while let Some(directory) = directories.pop() {
-        let entries = std::fs::read_dir(&directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
+        let entries =
+            std::fs::read_dir(&directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
         for entry in entries {
             let path = entry.expect("an entry of a directory").path();
             if path.is_dir() {
                 directories.push(path);
-            } else if path.extension().is_some_and(|e| e == "slt") && path.to_string_lossy().contains(&wanted) {
+            } else if path.extension().is_some_and(|e| e == "slt") && path.to_string_lossy().contains(&wanted)
+            {
                 files.push(path);
             }
         }
@@ -56,7 +58,8 @@ fn without_file_names(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     while let Some(part) = parts.next() {
         let is_last = parts.peek().is_none();
-        let start = part.len().checked_sub(UUID_CHARS).filter(|start| !is_last && part.is_char_boundary(*start));
+        let start =
+            part.len().checked_sub(UUID_CHARS).filter(|start| !is_last && part.is_char_boundary(*start));
         match start {
             Some(start) if part[start..].chars().all(|c| c.is_ascii_hexdigit() || c == '-') => {
                 out.push_str(&part[..start]);

@@ -8,5 +8,8 @@
     reason = "a test stops at the first surprise and says what it did not run"
 )]
 
+mod clients;
+mod s3;
+mod slt_wire;
 mod support;
 mod wire;

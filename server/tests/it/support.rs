@@ -59,7 +59,7 @@ impl TestServer {
         config
             .host(self.address.ip().to_string())
             .port(self.address.port())
-            .user("ana")
+            .user("tester")
             .dbname("wayfare")
             .connect_timeout(Duration::from_secs(10));
         configure(&mut config);
@@ -119,7 +119,7 @@ pub fn psql(address: SocketAddr, commands: &[&str]) -> Option<String> {
         .arg(address.ip().to_string())
         .arg("-p")
         .arg(address.port().to_string())
-        .args(["-U", "ana", "-d", "wayfare"])
+        .args(["-U", "tester", "-d", "wayfare"])
         .env("PGCONNECT_TIMEOUT", "10");
     for one in commands {
         command.args(["-c", one]);

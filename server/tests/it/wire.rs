@@ -440,7 +440,7 @@ async fn too_many_clients_are_refused() {
     let refused = tokio_postgres::Config::new()
         .host("127.0.0.1")
         .port(server.address.port())
-        .user("ana")
+        .user("tester")
         .connect(NoTls)
         .await
         .err()
@@ -756,7 +756,7 @@ async fn the_catalog_lists_tables_and_columns() {
     assert_eq!(columns[0][1].as_deref(), Some("bigint"));
     assert_eq!(columns[5][1].as_deref(), Some("timestamp without time zone"));
     assert_eq!(text_value(&client, "SELECT current_database()").await.as_deref(), Some("wayfare"));
-    assert_eq!(text_value(&client, "SELECT current_user").await.as_deref(), Some("ana"));
+    assert_eq!(text_value(&client, "SELECT current_user").await.as_deref(), Some("tester"));
     let pid = text_value(&client, "SELECT pg_backend_pid()").await;
     let other = server.connect().await;
     assert_ne!(pid, text_value(&other, "SELECT pg_backend_pid()").await);

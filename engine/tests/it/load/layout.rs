@@ -16,7 +16,8 @@ use super::{DAY_US, InputRow, input_rows, run, write_csv};
 use crate::support::{engine, load};
 
 /// Columns whose extremes may stand in the log: none of them tells who somebody is.
-const PUBLIC_COLUMNS: [&str; 8] = ["user_key", "ts", "received_at", "event", "channel", "revenue", "cost", "score"];
+const PUBLIC_COLUMNS: [&str; 8] =
+    ["user_key", "ts", "received_at", "event", "channel", "revenue", "cost", "score"];
 const ROW_GROUP_ROWS: usize = 7;
 
 /// Where a row stands in a file: `(user_key, user_id, ts, event_id)`.
@@ -51,7 +52,8 @@ fn check_file(table: &Path, add: &Value) -> usize {
     assert_eq!(add["tags"]["wayfare.layout"], "1");
 
     let day = add["partitionValues"]["day"].as_str().expect("a day");
-    let day_number = chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").expect("a date") - chrono::NaiveDate::default();
+    let day_number =
+        chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").expect("a date") - chrono::NaiveDate::default();
     let name = path.strip_prefix(&format!("day={day}/k")).unwrap_or_else(|| panic!("{path} is not of {day}"));
     let mut parts = name.split('-');
     let bits: u32 = parts.next().expect("bits").parse().expect("a number");
@@ -65,12 +67,19 @@ fn check_file(table: &Path, add: &Value) -> usize {
         let batch = batch.expect("a batch");
         assert!(batch.column_by_name("day").is_none(), "the partition column is in the path alone");
         let column = |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("no {name}"));
-        let (user_keys, times) =
-            (column("user_key").as_primitive::<Int64Type>(), column("ts").as_primitive::<TimestampMicrosecondType>());
+        let (user_keys, times) = (
+            column("user_key").as_primitive::<Int64Type>(),
+            column("ts").as_primitive::<TimestampMicrosecondType>(),
+        );
         let (users, ids) = (column("user_id").as_string::<i32>(), column("event_id").as_string::<i32>());
         assert_eq!(ids.null_count(), 0, "every row has an id");
         for row in 0..batch.num_rows() {
-            keys.push((user_keys.value(row), users.value(row).to_owned(), times.value(row), ids.value(row).to_owned()));
+            keys.push((
+                user_keys.value(row),
+                users.value(row).to_owned(),
+                times.value(row),
+                ids.value(row).to_owned(),
+            ));
         }
     }
     assert!(keys.is_sorted(), "{path} is not sorted");

@@ -26,8 +26,16 @@ async fn the_first_of_an_event_id_stays() {
     let directory = tempfile::tempdir().expect("a directory");
     let header = "event_id,user_id,ts,event";
     // Later in time, in another file, of another person: input order alone decides.
-    let first = write(&directory, "z.csv", &format!("{header}\ne1,ben,2024-01-01T12:00:00Z,first\ne1,ana,2024-01-01T01:00:00Z,second\n"));
-    let other = write(&directory, "a.csv", &format!("{header}\ne1,ana,2024-01-01T00:00:00Z,third\ne2,ana,2024-01-01T00:00:00Z,new\n"));
+    let first = write(
+        &directory,
+        "z.csv",
+        &format!("{header}\ne1,ben,2024-01-01T12:00:00Z,first\ne1,ana,2024-01-01T01:00:00Z,second\n"),
+    );
+    let other = write(
+        &directory,
+        "a.csv",
+        &format!("{header}\ne1,ana,2024-01-01T00:00:00Z,third\ne2,ana,2024-01-01T00:00:00Z,new\n"),
+    );
     let engine = memory_engine().await;
     let report = load(&engine, &[&first, &other]).await;
     assert_eq!((report.rows_loaded, report.rows_duplicate), (2, 2));
@@ -35,7 +43,11 @@ async fn the_first_of_an_event_id_stays() {
     assert_eq!(lines(&session(&engine), sql).await, ["e1|ben|first", "e2|ana|new"]);
 
     // An id is one of a day: the same one a day later is another row.
-    let later = write(&directory, "later.csv", &format!("{header}\ne1,ben,2024-01-02T00:00:00Z,later\ne2,ana,2024-01-01T23:00:00Z,again\n"));
+    let later = write(
+        &directory,
+        "later.csv",
+        &format!("{header}\ne1,ben,2024-01-02T00:00:00Z,later\ne2,ana,2024-01-01T23:00:00Z,again\n"),
+    );
     let report = load(&engine, &[&later]).await;
     assert_eq!((report.rows_loaded, report.rows_duplicate), (1, 1));
 }
@@ -73,10 +85,14 @@ async fn naive_times_are_of_the_zone_and_days_are_of_utc() {
          millis,ana,1704067200000,visit\n",
     );
     let engine = memory_engine().await;
-    let read = ReadOptions { time_zone: parse_time_zone("Europe/Berlin").expect("a zone"), ..ReadOptions::default() };
+    let read = ReadOptions {
+        time_zone: parse_time_zone("Europe/Berlin").expect("a zone"),
+        ..ReadOptions::default()
+    };
     let request = LoadRequest { read, ..request(&[&file]) };
     engine.load(&request, Arc::new(NoProgress)).await.expect("a load");
-    let found = lines(&session(&engine), "SELECT event_id, ts, day FROM touchpoints ORDER BY ts, event_id").await;
+    let found =
+        lines(&session(&engine), "SELECT event_id, ts, day FROM touchpoints ORDER BY ts, event_id").await;
     assert_eq!(
         found,
         [
@@ -94,7 +110,11 @@ async fn naive_times_are_of_the_zone_and_days_are_of_utc() {
 #[tokio::test(flavor = "multi_thread")]
 async fn absent_empty_and_null_values_are_null() {
     let directory = tempfile::tempdir().expect("a directory");
-    let csv = write(&directory, "a.csv", "event_id,user_id,ts,event,channel,revenue,score\n1,u,2024-01-01T00:00:00Z,e,,,\n");
+    let csv = write(
+        &directory,
+        "a.csv",
+        "event_id,user_id,ts,event,channel,revenue,score\n1,u,2024-01-01T00:00:00Z,e,,,\n",
+    );
     let json = write(
         &directory,
         "a.ndjson",
@@ -110,7 +130,14 @@ async fn absent_empty_and_null_values_are_null() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_gives_the_same_table_and_nothing_new_after_another() {
     let directory = tempfile::tempdir().expect("a directory");
-    let generator = GeneratorConfig { events: 1_500, users: 60, days: 3, duplicates: 0.02, late: 0.05, ..GeneratorConfig::default() };
+    let generator = GeneratorConfig {
+        events: 1_500,
+        users: 60,
+        days: 3,
+        duplicates: 0.02,
+        late: 0.05,
+        ..GeneratorConfig::default()
+    };
     let forms = [
         (OutputFormat::Parquet, None),
         (OutputFormat::Csv, None),

@@ -23,7 +23,12 @@ fn expected(rows: &[InputRow]) -> Vec<String> {
                 format!("{}{}.{:02}00", if c < 0 { "-" } else { "" }, c.abs() / 100, c.abs() % 100)
             });
             let time = row.time_text();
-            let time = time.replace('T', " ").trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.').to_owned();
+            let time = time
+                .replace('T', " ")
+                .trim_end_matches('Z')
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .to_owned();
             let time = if time.len() < "2024-02-28 00:00:00".len() { format!("{:0<19}", time) } else { time };
             let page = row.page.as_deref().unwrap_or("NULL");
             format!("{}|{time}+00|{}|{revenue}|{page}", row.user_id, row.event)

@@ -36,7 +36,11 @@ async fn the_same_file_from_two_engines_is_loaded_once() {
             let counts = "SELECT count(*), count(DISTINCT event_id), count(DISTINCT page) FROM touchpoints";
             assert_eq!(lines(&session(engine), counts).await, ["150|150|150"]);
         }
-        assert_eq!(engines[0].history("touchpoints").await.expect("history").len(), 2, "creation and one load");
+        assert_eq!(
+            engines[0].history("touchpoints").await.expect("history").len(),
+            2,
+            "creation and one load"
+        );
     }
 }
 
@@ -51,7 +55,8 @@ async fn different_files_of_the_same_days_are_all_loaded() {
         requests.push(request(&[file]));
         engines.push(directory_engine(&store).await);
     }
-    let loads = engines.iter().zip(&requests).map(|(engine, request)| engine.load(request, Arc::new(NoProgress)));
+    let loads =
+        engines.iter().zip(&requests).map(|(engine, request)| engine.load(request, Arc::new(NoProgress)));
     for report in join_all(loads).await {
         assert_eq!(report.expect("a load").rows_loaded, 120);
     }
@@ -73,7 +78,8 @@ async fn ids_that_two_loads_share_are_loaded_once() {
     ];
     let engines = [directory_engine(&store).await, directory_engine(&store).await];
     let requests = [request(&[&files[0]]), request(&[&files[1]])];
-    let loads = engines.iter().zip(&requests).map(|(engine, request)| engine.load(request, Arc::new(NoProgress)));
+    let loads =
+        engines.iter().zip(&requests).map(|(engine, request)| engine.load(request, Arc::new(NoProgress)));
     let loaded: u64 = join_all(loads).await.into_iter().map(|r| r.expect("a load").rows_loaded).sum();
     assert_eq!(loaded, 90);
     assert_eq!(value(&session(&engines[0]), "SELECT count(DISTINCT page) FROM touchpoints").await, "90");

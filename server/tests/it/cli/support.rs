@@ -1,0 +1,206 @@
+//! A directory of its own for each test, and the binary run in it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The store that commands work on unless they name another.
+pub(super) const STORE: &str = "store";
+/// Three rows of two people on two days.
+pub(super) const THREE_ROWS: &str = "\
+event_id,user_id,ts,event,revenue
+e1,ann,2026-01-01T10:00:00Z,view,1.50
+e2,ann,2026-01-01T10:05:00Z,buy,2.25
+e3,ben,2026-01-02T11:00:00Z,view,
+";
+
+/// A temporary directory in which commands run. File names are relative to it.
+pub(super) struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir(dir.path().join("spill")).expect("a directory to spill to");
+        Self { dir }
+    }
+
+    /// A place whose store holds [`THREE_ROWS`].
+    pub(super) fn with_three_rows() -> Self {
+        let place = Self::new();
+        place.write("three.csv", THREE_ROWS);
+        place.ok(&["load", "three.csv"]);
+        place
+    }
+
+    pub(super) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).expect("a file");
+    }
+
+    pub(super) fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
+        std::fs::read(self.path(name)).expect("a file")
+    }
+
+    /// `wayfare ARGS` on [`STORE`] with two threads, spilling below this place.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_wayfare"), args)
+    }
+
+    /// The same in a shell that limits the size of files that it writes, in units of 512 bytes.
+    pub(super) fn command_with_file_limit(&self, blocks: u32, args: &[&str]) -> Command {
+        let script = format!("ulimit -f {blocks} && exec \"$0\" \"$@\"");
+        let mut all = vec!["-c", &script, env!("CARGO_BIN_EXE_wayfare")];
+        all.extend(args);
+        self.command_of("sh", &all)
+    }
+
+    fn command_of(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        let defaults = [("--store", STORE), ("--threads", "2"), ("--temp-dir", "spill")];
+        for (option, value) in defaults {
+            if !args.contains(&option) {
+                command.args([option, value]);
+            }
+        }
+        for variable in ["WAYFARE_STORE", "WAYFARE_MEMORY_LIMIT", "WAYFARE_LOG"] {
+            command.env_remove(variable);
+        }
+        // A backtrace in a message for a person would show.
+        command.env("RUST_BACKTRACE", "1");
+        command
+    }
+
+    /// Runs `wayfare ARGS` to its end.
+    pub(super) fn run(&self, args: &[&str]) -> Finished {
+        Finished::of(&mut self.command(args))
+    }
+
+    /// Standard output of `wayfare ARGS`, which must succeed and say nothing else.
+    pub(super) fn ok(&self, args: &[&str]) -> String {
+        self.run(args).succeeded(args)
+    }
+
+    /// The rows of `sql`, as JSON objects.
+    pub(super) fn rows(&self, sql: &str) -> Vec<Value> {
+        serde_json::from_str(&self.ok(&["query", "--format", "json", sql])).expect("JSON")
+    }
+
+    /// The first column of the only row of `sql`.
+    pub(super) fn value(&self, sql: &str) -> Value {
+        let rows = self.rows(sql);
+        assert_eq!(rows.len(), 1, "{sql}");
+        let columns = rows[0].as_object().expect("an object");
+        columns.values().next().cloned().unwrap_or(Value::Null)
+    }
+
+    /// The number of touchpoints in `store`.
+    pub(super) fn touchpoints(&self, store: &str) -> u64 {
+        let sql = "SELECT count(*) FROM touchpoints";
+        let text = self.ok(&["query", "--format", "csv", "--store", store, sql]);
+        text.lines().nth(1).and_then(|line| line.parse().ok()).expect("a count")
+    }
+
+    /// Paths below `directory` whose names end in `suffix`, sorted.
+    pub(super) fn files(&self, directory: &str, suffix: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut open = vec![self.path(directory)];
+        while let Some(directory) = open.pop() {
+            for entry in std::fs::read_dir(directory).expect("a directory") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if path.to_string_lossy().ends_with(suffix) {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// `None` if a signal ended it.
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Finished {
+    pub(super) fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the command starts");
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8 on standard output"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
+        }
+    }
+
+    pub(super) fn succeeded(self, args: &[&str]) -> String {
+        let unexpected: Vec<&str> = self.stderr.lines().filter(|line| !is_progress(line)).collect();
+        assert!(self.code == Some(0) && unexpected.is_empty(), "{args:?}: {self:#?}");
+        self.stdout
+    }
+
+    /// Asserts that this is a failed request, told in one sentence that holds all of `parts`.
+    pub(super) fn assert_refused(&self, parts: &[&str]) {
+        assert_eq!(self.code, Some(1), "{self:#?}");
+        let lines: Vec<&str> = self.stderr.lines().filter(|line| !is_progress(line)).collect();
+        assert_eq!(lines.len(), 1, "one sentence: {self:#?}");
+        assert!(lines[0].starts_with("error: "), "{self:#?}");
+        for part in parts {
+            assert!(lines[0].contains(part), "{part:?} is not in {:?}", lines[0]);
+        }
+        for noise in NOISE {
+            assert!(!lines[0].contains(noise), "{noise:?} is in {:?}", lines[0]);
+        }
+    }
+}
+
+/// What a person should not be told: wrappers of other libraries, formatted values of Rust, traces.
+const NOISE: [&str; 18] = [
+    "panicked",
+    "External error",
+    "Generic",
+    "DataFusion",
+    "Arrow error",
+    "ArrowError",
+    "Parquet error",
+    "Delta",
+    "kernel",
+    "Object at location",
+    "LocalFileSystem",
+    "IoError",
+    "Some(",
+    "Error {",
+    "Error(",
+    "Os {",
+    "backtrace",
+    "internal error",
+];
+
+/// Lines that a slow load prints on standard error.
+fn is_progress(line: &str) -> bool {
+    ["looking at the input: ", "reading: ", "writing: ", "committing: "].iter().any(|p| line.starts_with(p))
+}
+
+/// A figure of the report of a load.
+pub(super) fn figure(report: &str, name: &str) -> u64 {
+    report
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no {name:?} in {report}"))
+}
