@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, plan_err};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -15,7 +16,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 
 use crate::catalog::hidden;
-use crate::catalog::journey::JOURNEY_SCHEMA;
+use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::config::{EngineConfig, SessionOptions};
@@ -86,7 +87,7 @@ impl Session {
         self.scope.begin().await?;
         let state = self.context.state();
         let error = match state.statement_to_plan(statement.clone()).await {
-            Ok(plan) => return checked(plan),
+            Ok(plan) => return self.checked(plan),
             Err(error) => error,
         };
         if !hidden::misses_physical_column(&error) {
@@ -98,7 +99,36 @@ impl Session {
         self.scope.show_physical(true);
         let plan = state.statement_to_plan(statement).await;
         self.scope.show_physical(false);
-        checked(plan?)
+        self.checked(plan?)
+    }
+
+    /// Refuses what a statement must not do anywhere in it: reach files, or change the store.
+    fn checked(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let mut refused = None;
+        plan.apply(|node| {
+            refused = refused.take().or_else(|| refusal(node)).or_else(|| self.keeps(node));
+            Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        match refused {
+            Some(what) => plan_err!("{what}").map_err(|e: DataFusionError| e.into()),
+            None => Ok(plan),
+        }
+    }
+
+    /// Why `node` must not drop what it names. DataFusion would only say that there is no such table.
+    fn keeps(&self, node: &LogicalPlan) -> Option<String> {
+        let name = match node {
+            LogicalPlan::Ddl(DdlStatement::DropTable(drop)) => &drop.name,
+            LogicalPlan::Ddl(DdlStatement::DropView(drop)) => &drop.name,
+            _ => return None,
+        };
+        let (schema, table) = (name.schema().unwrap_or(PUBLIC_SCHEMA), name.table());
+        let stays = match schema {
+            PUBLIC_SCHEMA => self.scope.is_stored(table),
+            JOURNEY_SCHEMA => journey::view(table).is_some(),
+            _ => false,
+        };
+        stays.then(|| format!("{schema}.{table} belongs to the store and cannot be dropped by a statement"))
     }
 
     /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
@@ -154,14 +184,16 @@ fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionCon
     settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
+    // Drops rows that hold the answer where a partition has only NULLs: https://github.com/apache/datafusion/issues/25147
+    settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     settings.execution.time_zone =
         Some(options.time_zone.clone().unwrap_or_else(|| crate::schema::UTC.to_owned()));
     session
 }
 
-/// Refuses what a statement must not do: reach files, or change the store.
-fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let refused = match &plan {
+/// Why `node` is refused.
+fn refusal(node: &LogicalPlan) -> Option<String> {
+    let what = match node {
         LogicalPlan::Copy(_) => Some("COPY TO a file: use `wayfare query --output FILE`"),
         LogicalPlan::Ddl(DdlStatement::CreateExternalTable(_)) => {
             Some("CREATE EXTERNAL TABLE: use `wayfare load` to bring files in")
@@ -177,8 +209,5 @@ fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
         LogicalPlan::Dml(_) => Some("changing tables by statements: use `wayfare load`"),
         _ => None,
     };
-    match refused {
-        Some(what) => plan_err!("not supported: {what}").map_err(|e: DataFusionError| e.into()),
-        None => Ok(plan),
-    }
+    what.map(|what| format!("not supported: {what}"))
 }

@@ -71,6 +71,11 @@ impl StatementScope {
         self.show_physical.store(show, Ordering::Relaxed);
     }
 
+    /// Whether the store has a table called `name`.
+    pub fn is_stored(&self, name: &str) -> bool {
+        lock(&self.names).iter().any(|n| n == name)
+    }
+
     /// The touchpoint tables that the statement has named so far.
     pub async fn touchpoint_tables(&self) -> Vec<String> {
         self.snapshots
@@ -229,6 +234,10 @@ impl SchemaProvider for JourneySchema {
             Some(view) => self.scope.plan_view(view.sql).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    fn register_table(&self, name: String, _: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
+        plan_err!("schema 'journey' holds ready-made views only: create '{name}' in schema public")
     }
 
     fn table_exist(&self, name: &str) -> bool {

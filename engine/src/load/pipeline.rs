@@ -26,7 +26,7 @@ use crate::error::{Error, Result, StoreError};
 use crate::load::duplicates::{Dropped, DuplicateIndex, RowNumber};
 use crate::load::error::LoadError;
 use crate::load::existing;
-use crate::load::read::{self, ParsedBatch, ReadOptions, SourceFile};
+use crate::load::read::{self, ParsedBatch, ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::load::request::{LoadProgress, LoadStage};
 use crate::load::rows::{self, OccurrenceNumbers, RowPreparer, WORK_DAY, WORK_ROW};
@@ -105,6 +105,18 @@ struct Shared {
 }
 
 impl Shared {
+    /// Sets bad rows aside, or makes the first of them the error of the load.
+    fn reject(&self, rejected: Vec<Rejected>) -> Result<()> {
+        self.rows_rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
+        match (&self.rejects, rejected.into_iter()) {
+            (Some(sink), rows) => Ok(lock(sink).write(rows.as_slice())?),
+            (None, mut rows) => match rows.next() {
+                Some(first) => Err(LoadError::BadRow(Box::new(first)).into()),
+                None => Ok(()),
+            },
+        }
+    }
+
     fn note_unseen(&self, columns: Vec<String>) {
         let mut unseen = lock(&self.unseen);
         match &mut *unseen {
@@ -242,6 +254,7 @@ fn read_files(job: &Job, shared: &Shared, work_schema: &SchemaRef, senders: &[Se
     }
 }
 
+/// Parses a file on a thread of its own, while this one prepares and hands on what was parsed.
 fn read_file(
     job: &Job,
     shared: &Shared,
@@ -250,27 +263,45 @@ fn read_file(
     file: usize,
 ) -> Result<()> {
     let mut reader = read::open(&job.files[file], &job.read, &job.extra)?;
+    let runtime = tokio::runtime::Handle::current();
+    let (parsed, batches) = std::sync::mpsc::sync_channel(CHANNEL_BATCHES);
+    std::thread::scope(|scope| {
+        let parser = scope.spawn(move || {
+            // Files in object stores are read through the runtime.
+            let _inside = runtime.enter();
+            // Nobody takes the next batch: the load has failed and says why elsewhere.
+            let _ = reader.by_ref().try_for_each(|batch| parsed.send(batch));
+            reader.unseen_sources()
+        });
+        hand_on(job, shared, work_schema, senders, file, batches)?;
+        match parser.join() {
+            Ok(unseen) => shared.note_unseen(unseen),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        Ok(())
+    })
+}
+
+/// Prepares the batches of one file and sends them to the sorters.
+fn hand_on(
+    job: &Job,
+    shared: &Shared,
+    work_schema: &SchemaRef,
+    senders: &[Sender<RecordBatch>],
+    file: usize,
+    batches: std::sync::mpsc::Receiver<std::result::Result<ParsedBatch, LoadError>>,
+) -> Result<()> {
     let batch_schema = schema::load_schema_with(&job.extra);
     let mut preparer = RowPreparer::new(file, &batch_schema, Arc::clone(work_schema));
     let mut days = BTreeMap::new();
-    for parsed in reader.by_ref() {
+    for parsed in batches {
         if shared.first_bad_file.load(Ordering::Relaxed) < file {
             return Ok(());
         }
         let ParsedBatch { batch, rejected, rows_read } = parsed?;
         shared.rows_read.fetch_add(rows_read, Ordering::Relaxed);
         shared.progress.rows(rows_read);
-        if !rejected.is_empty() {
-            shared.rows_rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
-            match &shared.rejects {
-                Some(sink) => lock(sink).write(&rejected)?,
-                None => {
-                    if let Some(first) = rejected.into_iter().next() {
-                        return Err(LoadError::BadRow(Box::new(first)).into());
-                    }
-                }
-            }
-        }
+        shared.reject(rejected)?;
         if batch.num_rows() == 0 {
             continue;
         }
@@ -293,7 +324,6 @@ fn read_file(
             }
         }
     }
-    shared.note_unseen(reader.unseen_sources());
     let mut all_days = lock(&shared.days);
     for (day, rows) in days {
         *all_days.entry(day).or_default() += rows;

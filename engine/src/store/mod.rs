@@ -89,7 +89,11 @@ impl Store {
             .map_err(|e| StoreError::io("create a store at", location.display(), e))?
             .is_some();
         if occupied {
-            return Err(StoreError::Occupied { url: location.display() });
+            // Another process may have put the marker there since it was looked for.
+            return match Self::open(location.clone()).await {
+                Err(StoreError::NotAStore { .. }) => Err(StoreError::Occupied { url: location.display() }),
+                outcome => outcome,
+            };
         }
         let marker = location.path.clone().join(MARKER);
         let body = format!("{{\"format\":{FORMAT}}}\n");

@@ -15,6 +15,9 @@ use crate::store::layout::{self, RowGroup};
 use crate::store::stats::FileStatistics;
 use crate::store::table::{PROPERTY_KIND, Table, TableKind};
 
+/// Delta's property that gives columns other names in the files than in the table.
+const PROPERTY_COLUMN_MAPPING: &str = "delta.columnMapping.mode";
+
 /// A live data file.
 #[derive(Debug, Clone)]
 pub struct DataFile {
@@ -67,6 +70,13 @@ impl TableSnapshot {
             Some(kind) if kind == TableKind::Touchpoints.as_str() => TableKind::Touchpoints,
             _ => TableKind::Reference,
         };
+        let mapping = state.metadata().configuration().get(PROPERTY_COLUMN_MAPPING);
+        if mapping.is_some_and(|mode| mode != "none") {
+            return Err(unsupported(
+                table,
+                "its columns have other names in the files (column mapping); rewrite it without".to_owned(),
+            ));
+        }
         let partitioned_by = state.metadata().partition_columns();
         let expected: &[&str] = match kind {
             TableKind::Touchpoints => &[schema::DAY],

@@ -171,7 +171,7 @@ async fn nothing_is_read_where_nothing_can_match() {
         "user_key = 1 AND user_key = 2",
     ] {
         let plan = plan(&shop.session, &format!("SELECT event_id FROM touchpoints WHERE {filter}")).await;
-        assert_eq!(plan.trim(), "EmptyExec", "{filter}");
+        assert!(plan.contains("EmptyExec") && !plan.contains("TableScanExec"), "{filter}: {plan}");
     }
 }
 

@@ -88,11 +88,16 @@ fn dictionary_values(array: &dyn Array) -> DataType {
     }
 }
 
-/// Only numbers of a middle size: others have an exponent in PostgreSQL.
+/// The shortest digits that read back the same; an exponent of at least two digits outside a middle range.
 fn float(value: f64) -> String {
-    let plain = value == 0.0 || (1e-4..1e15).contains(&value.abs());
-    assert!(plain, "{value} has an exponent or is not finite: round or cast it in the query");
-    value.to_string()
+    if value == 0.0 || (1e-4..1e15).contains(&value.abs()) {
+        return value.to_string();
+    }
+    assert!(value.is_finite(), "{value} has no text here: cast it in the query");
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').expect("an exponent");
+    let exponent: i32 = exponent.parse().expect("a number");
+    format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
 
 fn timestamp(micros: i64) -> String {

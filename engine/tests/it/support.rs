@@ -77,9 +77,9 @@ pub async fn value(session: &Session, sql: &str) -> String {
     rows[0][0].clone()
 }
 
-/// The physical plan of `sql`.
+/// The physical plan of `sql`, one operator a line.
 pub async fn plan(session: &Session, sql: &str) -> String {
     let rows = rows(session, &format!("EXPLAIN {sql}")).await;
     let physical = rows.into_iter().find(|row| row[0] == "physical_plan");
-    physical.unwrap_or_else(|| panic!("no physical plan: {sql}"))[1].clone()
+    physical.unwrap_or_else(|| panic!("no physical plan: {sql}"))[1].replace("\\n", "\n")
 }

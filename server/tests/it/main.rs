@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise and says what it did not run"
 )]
 
+mod cli;
 mod clients;
 mod s3;
 mod slt_wire;
