@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    // A panic is a bug of ours or of a library, and ends as one error line like any other failure.
+    // Damage in a file can make its decoder panic; the loader catches that. Any panic ends as one error line.
     std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()

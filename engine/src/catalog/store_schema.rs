@@ -236,7 +236,11 @@ impl SchemaProvider for JourneySchema {
         }
     }
 
-    fn register_table(&self, name: String, _: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
+    fn register_table(
+        &self,
+        name: String,
+        _: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         plan_err!("schema 'journey' holds ready-made views only: create '{name}' in schema public")
     }
 

@@ -52,6 +52,11 @@ const SORT_SHARE: f64 = 0.5;
 const INDEX_SHARE: f64 = 0.125;
 /// Rows per batch while sorting: fewer runs to merge than with the query default.
 const SORT_BATCH_ROWS: usize = 8192;
+/// A sorter with less than this for each row of a batch gets smaller batches, of which a merge holds several.
+const BATCH_ROW_BYTES: usize = 16 << 10;
+const MIN_SORT_BATCH_ROWS: usize = 256;
+/// What a sorter sets aside for merging, or a quarter of its memory if that is less: the default of DataFusion.
+const MERGE_RESERVATION_BYTES: usize = 10 << 20;
 
 /// Loads what `request` names into the store.
 ///
@@ -152,7 +157,8 @@ impl Attempt<'_> {
             row_group_rows: self.config.row_group_rows,
             target_file_bytes: self.config.target_file_bytes,
         };
-        let context = sort_context(self.config.memory_limit_bytes, &temp_dir)?;
+        let sorters = self.config.target_partitions.max(1);
+        let context = sort_context(self.config.memory_limit_bytes, sorters, &temp_dir)?;
         let (written, rejects) =
             pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
 
@@ -257,13 +263,18 @@ fn days_of(adds: &[deltalake_core::kernel::Add]) -> BTreeSet<i32> {
 }
 
 /// A task context of the load's own: its memory does not compete with queries for the same pool.
-fn sort_context(memory_limit_bytes: usize, temp_dir: &Path) -> Result<Arc<TaskContext>> {
+fn sort_context(memory_limit_bytes: usize, sorters: usize, temp_dir: &Path) -> Result<Arc<TaskContext>> {
+    let pool_bytes = share(memory_limit_bytes, SORT_SHARE);
+    let sorter_bytes = pool_bytes / sorters;
     let disk =
         DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(share(memory_limit_bytes, SORT_SHARE))))
+        .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes)))
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    let config = SessionConfig::new().with_batch_size(SORT_BATCH_ROWS);
+    let batch_rows = (sorter_bytes / BATCH_ROW_BYTES).clamp(MIN_SORT_BATCH_ROWS, SORT_BATCH_ROWS);
+    let config = SessionConfig::new()
+        .with_batch_size(batch_rows)
+        .with_sort_spill_reservation_bytes((sorter_bytes / 4).min(MERGE_RESERVATION_BYTES));
     Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
 }

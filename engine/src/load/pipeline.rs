@@ -444,6 +444,10 @@ fn sort_error(job: &Job, error: DataFusionError) -> Error {
         DataFusionError::IoError(_) | DataFusionError::ArrowError(_, _) => {
             StoreError::io("spill to", job.temp_dir.display().to_string(), error).into()
         }
+        DataFusionError::ResourcesExhausted(_) => Error::InvalidArgument(
+            "the rows cannot be sorted in so little memory: raise --memory-limit, or lower --threads"
+                .to_owned(),
+        ),
         _ => error.into(),
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -59,6 +60,13 @@ impl Target {
         }
     }
 
+    fn failed(&self, error: io::Error) -> CliError {
+        match self {
+            Self::Standard => closed_or(error),
+            Self::File { .. } => CliError::io("write", self.place(), error),
+        }
+    }
+
     fn open(&self) -> Result<Box<dyn Write + Send>, CliError> {
         match self {
             Self::Standard => Ok(Box::new(BufWriter::new(io::stdout()))),
@@ -71,14 +79,42 @@ impl Target {
 
     fn finish(&self, outcome: Result<(), CliError>) -> Result<(), CliError> {
         let Self::File { path, partial } = self else { return outcome };
-        match outcome {
-            Ok(()) => std::fs::rename(partial, path).map_err(|e| CliError::io("write", self.place(), e)),
-            Err(error) => {
-                // The command failed already; what is left over does no harm.
-                let _ = std::fs::remove_file(partial);
-                Err(error)
-            }
+        let outcome = outcome.and_then(|()| {
+            std::fs::rename(partial, path).map_err(|e| CliError::io("write", self.place(), e))
+        });
+        if outcome.is_err() {
+            // The command failed already; what is left over does no harm.
+            let _ = std::fs::remove_file(partial);
         }
+        outcome
+    }
+}
+
+/// Remembers why a write failed: the writers of the formats keep only its text.
+struct Remembering {
+    out: Box<dyn Write + Send>,
+    failure: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Remembering {
+    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let copy = io::Error::new(error.kind(), error.to_string());
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            copy
+        })
+    }
+}
+
+impl Write for Remembering {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.out.write(bytes);
+        self.remember(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.out.flush();
+        self.remember(result)
     }
 }
 
@@ -89,7 +125,16 @@ pub async fn write(
     target: &Target,
 ) -> Result<(), CliError> {
     let outcome = match target.open() {
-        Ok(out) => write_to(stream, format, out).await.map_err(|e| placed(e, target)),
+        Ok(out) => {
+            let failure = Arc::default();
+            let out = Remembering { out, failure: Arc::clone(&failure) };
+            let outcome = write_to(stream, format, Box::new(out)).await;
+            let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match failure {
+                Some(error) => Err(target.failed(error)),
+                None => outcome,
+            }
+        }
         Err(error) => Err(error),
     };
     target.finish(outcome)
@@ -165,24 +210,5 @@ impl BatchWriter {
             Self::Parquet(writer) => writer.into_inner().map_err(datafusion::error::DataFusionError::from)?,
         };
         out.flush().map_err(closed_or)
-    }
-}
-
-/// Names the file of a write error, and recognises a closed pipe inside a writer's error.
-fn placed(error: CliError, target: &Target) -> CliError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let mut kind = None;
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<io::Error>() {
-            kind = Some((io.kind(), io.to_string()));
-        }
-        cause = current.source();
-    }
-    match (target, kind) {
-        (Target::Standard, Some((io::ErrorKind::BrokenPipe, _))) => CliError::OutputClosed,
-        (Target::File { .. }, Some((kind, text))) => {
-            CliError::io("write", target.place(), io::Error::new(kind, text))
-        }
-        _ => error,
     }
 }

@@ -39,6 +39,8 @@ const SUSPICIOUS_BYTES: i64 = 1 << 30;
 /// Compression ratio above which a large column chunk is suspicious.
 const MAX_RATIO: i64 = 1_000;
 const MAGIC: &[u8; 4] = b"PAR1";
+/// What the layers above the decoder put before its messages.
+const LAYERS: [&str; 4] = ["Parquet argument error:", "Parquet error:", "External:", "Arrow:"];
 
 /// Reads one Parquet file.
 #[derive(Debug)]
@@ -422,8 +424,14 @@ fn undecodable(file: &SourceFile, reason: &str) -> LoadError {
     LoadError::damaged(&file.display, "in its footer", told)
 }
 
+/// The message of the decoder on one line, without the names of the layers that it came through.
 fn one_line(error: &dyn std::error::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().trim().to_owned()
+    let text = error.to_string();
+    let mut line = text.lines().next().unwrap_or_default().trim();
+    while let Some(rest) = LAYERS.iter().find_map(|layer| line.strip_prefix(layer)) {
+        line = rest.trim_start();
+    }
+    line.to_owned()
 }
 
 /// The columns of a Parquet file.

@@ -2,27 +2,37 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wayfare_datasets::{GeneratorConfig, OutputFormat, write_dataset};
+use wayfare_engine::load::read::ReadOptions;
+use wayfare_engine::load::{Dedup, LoadRequest, NoProgress, OnError};
+use wayfare_engine::store::TOUCHPOINTS;
+use wayfare_engine::{Engine, EngineConfig};
 
 use super::support::{Place, STORE};
 
 /// A Python that can import `deltalake` and `pyarrow`.
 const PYTHON_VARIABLE: &str = "WAYFARE_PYTHON";
+/// Ends without tearing down: the threads of pyarrow can abort a process that ends right after the import.
+const IMPORT: &str = "import os, deltalake, pyarrow; os._exit(0)";
 /// Commits after which Delta writes a checkpoint.
-const CHECKPOINT_INTERVAL: usize = 100;
+const CHECKPOINT_INTERVAL: u32 = 100;
 
 /// The Python to use, or `None` where there is none and that is no failure.
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os(PYTHON_VARIABLE).map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    let import = Command::new(&python).args(["-c", "import deltalake, pyarrow"]).output();
+    let import = Command::new(&python).args(["-c", IMPORT]).output();
     let problem = match import {
         Ok(output) if output.status.success() => return Some(python),
         Ok(output) => String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned(),
         Err(error) => error.to_string(),
     };
-    let text = format!("{} cannot import deltalake and pyarrow ({problem}); set {PYTHON_VARIABLE}", python.display());
+    let text = format!(
+        "{} cannot import deltalake and pyarrow ({problem}); set {PYTHON_VARIABLE}",
+        python.display()
+    );
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{text}");
     eprintln!("not run: {text}");
     None
@@ -51,8 +61,9 @@ fn assert_agreement(python: &PathBuf, place: &Place, version: u64) {
     }
 
     let columns = theirs["columns"].as_array().expect("columns");
-    let (physical, shown): (Vec<&Value>, Vec<&Value>) =
-        columns.iter().partition(|column| ["user_key", "day"].contains(&column["name"].as_str().unwrap_or("")));
+    let (physical, shown): (Vec<&Value>, Vec<&Value>) = columns
+        .iter()
+        .partition(|column| ["user_key", "day"].contains(&column["name"].as_str().unwrap_or("")));
     assert_eq!(physical.len(), 2, "the physical columns are in the schema");
     let ours = place.rows(
         "SELECT column_name, data_type, is_nullable FROM information_schema.columns \
@@ -112,22 +123,42 @@ fn another_reader_sees_the_same_table() {
     assert_agreement(&python, &place, 2);
 }
 
-#[test]
-fn another_reader_sees_the_same_table_after_a_checkpoint() {
+#[tokio::test]
+async fn another_reader_sees_the_same_table_after_a_checkpoint() {
     let Some(python) = python() else { return };
     let place = Place::with_three_rows();
-    for load in 0..CHECKPOINT_INTERVAL {
-        let row = format!("event_id,user_id,ts,event,revenue\nn{load},u{load},2026-01-01T12:00:00Z,view,0.01\n");
-        place.write("row.csv", row);
-        place.ok(&["load", "row.csv"]);
-    }
+    load_single_rows(&place, CHECKPOINT_INTERVAL).await;
     let log = format!("{STORE}/touchpoints/_delta_log");
     assert!(!place.files(&log, ".checkpoint.parquet").is_empty(), "a checkpoint was written");
-    assert_agreement(&python, &place, 1 + CHECKPOINT_INTERVAL as u64);
-    assert_eq!(place.touchpoints(STORE), 3 + CHECKPOINT_INTERVAL as u64);
+    assert_agreement(&python, &place, 1 + u64::from(CHECKPOINT_INTERVAL));
+    assert_eq!(place.touchpoints(STORE), 3 + u64::from(CHECKPOINT_INTERVAL));
     // Identities of loads survive in the checkpoint.
     let again = place.ok(&["load", "three.csv"]);
     assert!(again.contains("already loaded: three.csv"), "{again}");
+}
+
+/// `loads` loads of one row each, in this process: a hundred processes would take their time.
+async fn load_single_rows(place: &Place, loads: u32) {
+    let store_url = place.path(STORE).display().to_string();
+    let config = EngineConfig { store_url, ..EngineConfig::default() };
+    let engine = Engine::open(config).await.expect("the store");
+    for load in 0..loads {
+        let file = format!("row-{load}.csv");
+        place.write(
+            &file,
+            format!("event_id,user_id,ts,event,revenue\nn{load},u{load},2026-01-01,view,0.01\n"),
+        );
+        let request = LoadRequest {
+            table: TOUCHPOINTS.to_owned(),
+            inputs: vec![place.path(&file).display().to_string()],
+            read: ReadOptions::default(),
+            on_error: OnError::Abort,
+            dedup: Dedup::EventId,
+            force: false,
+        };
+        let report = engine.load(&request, Arc::new(NoProgress)).await.expect("a load");
+        assert_eq!(report.rows_loaded, 1);
+    }
 }
 
 #[test]

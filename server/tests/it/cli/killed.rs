@@ -46,7 +46,11 @@ fn killed_loads_leave_all_or_nothing() {
             part => panic!("kill {kill} after {moment:?} left {part} of {ROWS} rows (seed {seed})"),
         }
         let report = place.ok(&["load", "input", "--store", &store]);
-        assert_eq!(figure(&report, "rows loaded"), before + ROWS - after, "kill {kill}, seed {seed}: {report}");
+        assert_eq!(
+            figure(&report, "rows loaded"),
+            before + ROWS - after,
+            "kill {kill}, seed {seed}: {report}"
+        );
         assert_eq!(place.touchpoints(&store), before + ROWS, "kill {kill}, seed {seed}");
         std::fs::remove_dir_all(place.path(&store)).expect("the store goes");
     }

@@ -24,7 +24,12 @@ fn csv() {
 
 #[test]
 fn csv_without_rows_has_its_header() {
-    let text = Place::with_three_rows().ok(&["query", "--format", "csv", "SELECT event FROM touchpoints WHERE false"]);
+    let text = Place::with_three_rows().ok(&[
+        "query",
+        "--format",
+        "csv",
+        "SELECT event FROM touchpoints WHERE false",
+    ]);
     assert_eq!(text, "event\n");
 }
 
@@ -56,7 +61,8 @@ fn json_and_ndjson() {
 
 #[test]
 fn table() {
-    let text = Place::with_three_rows().ok(&["query", "SELECT user_id, count(*) AS n FROM touchpoints GROUP BY user_id ORDER BY n DESC"]);
+    let text = Place::with_three_rows()
+        .ok(&["query", "SELECT user_id, count(*) AS n FROM touchpoints GROUP BY user_id ORDER BY n DESC"]);
     let expected = "\
         +---------+---+\n\
         | user_id | n |\n\
@@ -71,7 +77,9 @@ fn table() {
 #[test]
 fn parquet_goes_to_a_file() {
     let place = Place::with_three_rows();
-    place.run(&["query", "--format", "parquet", SQL]).assert_refused(&["--format parquet needs --output FILE"]);
+    place
+        .run(&["query", "--format", "parquet", SQL])
+        .assert_refused(&["--format parquet needs --output FILE"]);
     assert_eq!(place.ok(&["query", "--format", "parquet", "--output", "out.parquet", SQL]), "");
     let file = File::open(place.path("out.parquet")).expect("a file");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet").build().expect("a reader");
@@ -86,10 +94,15 @@ fn an_output_file_appears_when_it_is_complete() {
     place.write("out.csv", "as it was\n");
     // Fails after many batches have been written.
     let failing = "SELECT 1 / (value - 1900000) AS x FROM generate_series(1, 2000000)";
-    place.run(&["query", "--format", "csv", "--output", "out.csv", failing]).assert_refused(&["division by zero"]);
+    place
+        .run(&["query", "--format", "csv", "--output", "out.csv", failing])
+        .assert_refused(&["division by zero"]);
     assert_eq!(place.read("out.csv"), b"as it was\n");
-    place.run(&["query", "--format", "csv", "--output", "new.csv", failing]).assert_refused(&["division by zero"]);
-    let names: Vec<_> = place.files(".", "").into_iter().filter(|f| f.to_string_lossy().contains("new.csv")).collect();
+    place
+        .run(&["query", "--format", "csv", "--output", "new.csv", failing])
+        .assert_refused(&["division by zero"]);
+    let names: Vec<_> =
+        place.files(".", "").into_iter().filter(|f| f.to_string_lossy().contains("new.csv")).collect();
     assert!(names.is_empty(), "{names:?}");
 
     place.ok(&["query", "--format", "csv", "--output", "out.csv", SQL]);
@@ -106,7 +119,8 @@ fn an_output_that_cannot_be_written() {
     let args = ["query", "--format", "csv", "--output", "full.csv", SERIES];
     Finished::of(&mut place.command_with_file_limit(64, &args))
         .assert_refused(&["cannot write \"full.csv\"", "File too large"]);
-    assert!(place.files(".", "full.csv").is_empty() && place.files(".", ".partial").is_empty());
+    assert!(place.files(".", "full.csv").is_empty());
+    assert!(place.files(".", ".partial").is_empty());
 }
 
 #[test]
@@ -115,7 +129,9 @@ fn sql_from_a_file_and_from_standard_input() {
     let sql = "-- how many\nSELECT count(*) AS n\nFROM touchpoints;\n";
     place.write("count.sql", sql);
     assert_eq!(place.ok(&["query", "--format", "csv", "-f", "count.sql"]), "n\n3\n");
-    place.run(&["query", "-f", "nowhere.sql"]).assert_refused(&["cannot read \"nowhere.sql\"", "No such file"]);
+    place
+        .run(&["query", "-f", "nowhere.sql"])
+        .assert_refused(&["cannot read \"nowhere.sql\"", "No such file"]);
 
     let mut command = place.command(&["query", "--format", "csv"]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

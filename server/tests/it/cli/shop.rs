@@ -84,8 +84,9 @@ impl Shop {
 
     /// How many of the groups that `levels_sql` gives a `level` reached each of `steps` steps.
     fn reached(&self, levels_sql: &str, steps: usize) -> Value {
-        let counts: Vec<String> =
-            (1..=steps).map(|step| format!("count(*) FILTER (WHERE level >= {step}) AS step_{step}")).collect();
+        let counts: Vec<String> = (1..=steps)
+            .map(|step| format!("count(*) FILTER (WHERE level >= {step}) AS step_{step}"))
+            .collect();
         let rows = self.place.rows(&format!("SELECT {} FROM ({levels_sql})", counts.join(", ")));
         Value::Array(rows[0].as_object().expect("an object").values().cloned().collect())
     }
@@ -193,9 +194,7 @@ fn thirty_minute_sessions() {
             "mean_duration_s" => of_sessions("avg(seconds)"),
             "median_duration_s" => of_sessions("median(seconds)"),
             "max_duration_s" => of_sessions("max(seconds)"),
-            "sessions_per_user_mean" => {
-                of_sessions("CAST(count(*) AS DOUBLE) / count(DISTINCT user_id)")
-            }
+            "sessions_per_user_mean" => of_sessions("CAST(count(*) AS DOUBLE) / count(DISTINCT user_id)"),
             "max_sessions_one_user" => of_sessions("max(session)"),
             "by_timeout_minutes" => {
                 for (minutes, expected) in expected.as_object().expect("an object") {
@@ -282,7 +281,9 @@ fn figures_of_the_authors() {
     let half_hours = sessions("INTERVAL '30 minutes'");
     // Their sessions have an event for the start and one for the end.
     let of_sessions = |what: &str| shop.place.value(&format!("SELECT {what} FROM {half_hours}"));
-    let seconds = |what: &str| of_sessions(&format!("concat('0 days ', to_char(to_timestamp(round({what})), '%H:%M:%S'))"));
+    let seconds = |what: &str| {
+        of_sessions(&format!("concat('0 days ', to_char(to_timestamp(round({what})), '%H:%M:%S'))"))
+    };
     let funnels = shop.list("funnels_users");
     let mut not_covered = BTreeSet::new();
     for (key, expected) in published {
@@ -340,7 +341,8 @@ fn what_is_not_covered() {
         "funnel_segments",
         "published",
     ];
-    let answers: Map<String, Value> = serde_json::from_str(simple_shop::answers_json()).expect("a JSON object");
+    let answers: Map<String, Value> =
+        serde_json::from_str(simple_shop::answers_json()).expect("a JSON object");
     let others: BTreeSet<&str> =
         answers.keys().map(String::as_str).filter(|key| !covered.contains(key)).collect();
     for key in &others {

@@ -151,7 +151,11 @@ fn row_without_user_id() {
 #[test]
 fn file_without_user_id() {
     let content = "event_id,customer,ts,event\nn1,ann,2026-01-03,view\n";
-    Known::new().refuses_content("customers.csv", content, &["no column for user_id", "--map user_id=customer"]);
+    Known::new().refuses_content(
+        "customers.csv",
+        content,
+        &["no column for user_id", "--map user_id=customer"],
+    );
 }
 
 #[test]
@@ -203,8 +207,8 @@ fn truncated_gzip_that_is_read_to_a_line() {
     let config = GeneratorConfig { events: 40_000, users: 1_000, days: 2, ..GeneratorConfig::default() };
     let known = Known::new();
     let compression = Some(Compression::Gzip);
-    let report = write_dataset(&config, &known.place.path("long"), OutputFormat::Csv, compression, 1)
-        .expect("a file");
+    let report =
+        write_dataset(&config, &known.place.path("long"), OutputFormat::Csv, compression, 1).expect("a file");
     let bytes = std::fs::read(&report.files[0]).expect("a file");
     known.refuses_content("cut.csv.gz", first_half(&bytes), &["damaged after line ", "ends too early"]);
 }
@@ -229,6 +233,17 @@ fn overwritten_parquet() {
     let middle = bytes.len() / 2;
     bytes[middle..middle + 2_000].fill(0x5a);
     Known::new().refuses_content("overwritten.parquet", bytes, &["\"overwritten.parquet\""]);
+}
+
+#[test]
+fn parquet_whose_decoder_panics() {
+    let mut bytes = generated(OutputFormat::Parquet, None);
+    // Numbers that never end.
+    let middle = bytes.len() / 2;
+    for start in (1_000..bytes.len() - 20_000).step_by(997).chain([middle]) {
+        bytes[start..start + 64].fill(0xff);
+    }
+    Known::new().refuses_content("ones.parquet", bytes, &["\"ones.parquet\" is damaged"]);
 }
 
 #[test]
@@ -350,14 +365,18 @@ fn store_in_a_place_that_takes_no_files() {
         eprintln!("not run: this system has no /proc");
         return;
     }
-    Known::new().refuses(&["load", "three.csv", "--store", "/proc/wayfare"], &["cannot create a store", "/proc/wayfare"]);
+    Known::new().refuses(
+        &["load", "three.csv", "--store", "/proc/wayfare"],
+        &["cannot create a store", "/proc/wayfare"],
+    );
 }
 
 #[test]
 fn query_of_a_directory_that_is_no_store() {
     let known = Known::new();
     std::fs::create_dir(known.place.path("plain")).expect("a directory");
-    known.refuses(&["query", "SELECT 1", "--store", "plain"], &["no Wayfare store", "/plain", "wayfare load"]);
+    known
+        .refuses(&["query", "SELECT 1", "--store", "plain"], &["no Wayfare store", "/plain", "wayfare load"]);
     assert!(known.place.files("plain", "").is_empty(), "a query creates nothing");
 }
 
@@ -386,7 +405,10 @@ fn full_disk_while_writing() {
     known.place.write("big.parquet", generated(OutputFormat::Parquet, None));
     // 16 KiB: the log's files fit, the data files do not.
     let finished = Finished::of(&mut known.place.command_with_file_limit(32, &["load", "big.parquet"]));
-    known.refused(&finished, &["cannot write", "/store/touchpoints/day=2026-01-0", ".parquet", "File too large"]);
+    known.refused(
+        &finished,
+        &["cannot write", "/store/touchpoints/day=2026-01-0", ".parquet", "File too large"],
+    );
     let report = known.place.ok(&["load", "big.parquet"]);
     assert!(report.contains("rows loaded                5000"), "a repeat completes it: {report}");
 }
@@ -394,12 +416,25 @@ fn full_disk_while_writing() {
 #[test]
 fn full_disk_while_spilling() {
     let known = Known::new();
-    let config = GeneratorConfig { events: 60_000, users: 2_000, days: 1, ..GeneratorConfig::default() };
-    write_dataset(&config, &known.place.path("big"), OutputFormat::Parquet, None, 1).expect("a file");
-    let args = ["load", "big", "--memory-limit", "12MiB"];
+    much_of_one_day(&known.place);
+    let args = ["load", "big", "--memory-limit", "48MiB"];
     let finished = Finished::of(&mut known.place.command_with_file_limit(64, &args));
     known.refused(&finished, &["cannot spill to \"spill\"", "File too large"]);
     assert!(known.place.files("spill", "").is_empty(), "nothing is left over");
+}
+
+#[test]
+fn too_little_memory() {
+    let known = Known::new();
+    much_of_one_day(&known.place);
+    known.refuses(&["load", "big", "--memory-limit", "1MiB"], &["memory", "raise --memory-limit"]);
+    assert!(known.place.files("spill", "").is_empty(), "nothing is left over");
+}
+
+/// A directory `big` with more rows than fit into a small memory.
+fn much_of_one_day(place: &Place) {
+    let config = GeneratorConfig { events: 100_000, users: 2_000, days: 1, ..GeneratorConfig::default() };
+    write_dataset(&config, &place.path("big"), OutputFormat::Parquet, None, 1).expect("a file");
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! Generated input, kept between runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use wayfare_datasets::{DatasetReport, write_dataset};
+
+use crate::args::{Args, Format};
+use crate::error::{BenchError, Result};
+
+/// Files per data set: enough for readers to work side by side.
+const PARTS: u32 = 8;
+/// Is there once all files are: without it a directory is what an interrupted run left behind.
+const COMPLETE: &str = "complete";
+
+/// Files to load.
+#[derive(Debug)]
+pub struct Dataset {
+    /// Their form.
+    pub format: Format,
+    /// The directory that holds them.
+    pub dir: PathBuf,
+    /// Rows in all of them.
+    pub rows: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Seconds that generating took; `None` if they were there.
+    pub generate_seconds: Option<f64>,
+}
+
+/// Finds the files that `args` describe, or generates them.
+pub fn prepare(args: &Args, format: Format) -> Result<Dataset> {
+    let generator = args.generator();
+    let dir = args.data_dir(format);
+    if dir.join(COMPLETE).exists() {
+        eprintln!("using {}", dir.display());
+        let bytes = data_bytes(&dir)?;
+        return Ok(Dataset { format, dir, rows: generator.total_rows(), bytes, generate_seconds: None });
+    }
+    if dir.exists() {
+        fs::remove_dir_all(&dir)
+            .map_err(|e| BenchError::new(format!("cannot remove the incomplete {}", dir.display()), e))?;
+    }
+    eprintln!("generating {} rows of {} people as {}", generator.events, generator.users, format.name());
+    let started = Instant::now();
+    let DatasetReport { rows, bytes, .. } = write_dataset(&generator, &dir, format.output(), None, PARTS)
+        .map_err(|e| BenchError::new("cannot generate data", e))?;
+    let seconds = started.elapsed().as_secs_f64();
+    fs::write(dir.join(COMPLETE), "")
+        .map_err(|e| BenchError::new(format!("cannot write to {}", dir.display()), e))?;
+    eprintln!("generated {rows} rows, {bytes} bytes in {seconds:.1} s");
+    Ok(Dataset { format, dir, rows, bytes, generate_seconds: Some(seconds) })
+}
+
+/// The data files of `dir`, sorted.
+pub fn data_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| BenchError::new(format!("cannot read {}", dir.display()), e);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn data_bytes(dir: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for file in data_files(dir)? {
+        bytes += fs::metadata(&file)
+            .map_err(|e| BenchError::new(format!("cannot read {}", file.display()), e))?
+            .len();
+    }
+    Ok(bytes)
+}
