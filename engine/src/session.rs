@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, plan_err};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -25,6 +25,13 @@ use crate::store::Store;
 
 /// Statements longer than this are refused before they are parsed.
 pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+
+/// Options of DataFusion that would bring the dynamic filters of aggregates back, which drop rows that hold the
+/// answer where a partition has only NULLs: <https://github.com/apache/datafusion/issues/25147>.
+const WRONG_OPTIONS: [&str; 2] = [
+    "datafusion.optimizer.enable_aggregate_dynamic_filter_pushdown",
+    "datafusion.optimizer.enable_dynamic_filter_pushdown",
+];
 
 /// A session. Statements of one session are planned one after the other; they may run side by side.
 pub struct Session {
@@ -184,7 +191,7 @@ fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionCon
     settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
-    // Drops rows that hold the answer where a partition has only NULLs: https://github.com/apache/datafusion/issues/25147
+    // See WRONG_OPTIONS.
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     settings.execution.time_zone =
         Some(options.time_zone.clone().unwrap_or_else(|| crate::schema::UTC.to_owned()));
@@ -206,6 +213,11 @@ fn refusal(node: &LogicalPlan) -> Option<String> {
             | DdlStatement::DropCatalogSchema(_)
             | DdlStatement::CreateIndex(_),
         ) => Some("this kind of CREATE or DROP"),
+        LogicalPlan::Statement(PlanStatement::SetVariable(set))
+            if WRONG_OPTIONS.contains(&set.variable.as_str()) =>
+        {
+            Some("setting this option: with it, min and max are wrong where files hold only NULLs")
+        }
         LogicalPlan::Dml(_) => Some("changing tables by statements: use `wayfare load`"),
         _ => None,
     };
