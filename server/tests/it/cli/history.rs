@@ -233,7 +233,7 @@ fn compressed_files_in_one_load() {
             eprintln!("not run: there is no {program}");
             continue;
         };
-        place.write(&format!("in/{program}.csv.{extension}").trim_end_matches('.'), content);
+        place.write(format!("in/{program}.csv.{extension}").trim_end_matches('.'), content);
         written += 1;
     }
     let report = place.ok(&["load", "in"]);

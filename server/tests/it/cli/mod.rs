@@ -9,3 +9,4 @@ mod query;
 mod shop;
 mod support;
 mod wrong_inputs;
+mod wrong_places;

@@ -128,6 +128,53 @@ impl Place {
     }
 }
 
+/// What a reader can see of the table, and its data files.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    rows: String,
+    history: String,
+    tables: String,
+    data_files: usize,
+}
+
+/// A store with known rows, which no wrong request may change.
+pub(super) struct Known {
+    pub(super) place: Place,
+    before: Seen,
+}
+
+impl Known {
+    pub(super) fn new() -> Self {
+        let place = Place::with_three_rows();
+        let before = seen(&place);
+        Self { place, before }
+    }
+
+    /// Writes `content` to `file` and loads it.
+    pub(super) fn refuses_content(&self, file: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
+        self.place.write(file, content);
+        self.refuses(&["load", file], &[&[file], parts].concat());
+    }
+
+    pub(super) fn refuses(&self, args: &[&str], parts: &[&str]) {
+        self.refused(&self.place.run(args), parts);
+    }
+
+    pub(super) fn refused(&self, finished: &Finished, parts: &[&str]) {
+        finished.assert_refused(parts);
+        assert_eq!(seen(&self.place), self.before);
+    }
+}
+
+fn seen(place: &Place) -> Seen {
+    Seen {
+        rows: place.ok(&["query", "--format", "csv", "SELECT * FROM touchpoints ORDER BY event_id"]),
+        history: place.ok(&["history"]),
+        tables: place.ok(&["tables"]),
+        data_files: place.files(STORE, ".parquet").len(),
+    }
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub(super) struct Finished {
