@@ -15,10 +15,17 @@ const STACK_BYTES: usize = 64 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    // A server says what went wrong; a command says it in its one error line.
+    let serves = matches!(cli.command, cli::args::Command::Serve(_) | cli::args::Command::Demo(_));
+    let level = if serves { "error" } else { "off" };
+    let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // Damage in a file can make its decoder panic; the loader catches that. Any panic ends as one error line.
-    std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
+    std::panic::set_hook(Box::new(|panic| {
+        // Only the place: the message may hold a user's data.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
         {

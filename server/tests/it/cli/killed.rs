@@ -45,7 +45,9 @@ fn killed_loads_leave_all_or_nothing() {
         }
         left_all += u32::from(trial.complete(ROWS) == ROWS);
     }
-    eprintln!("{KILLS} loads killed alive, {too_late} ended before; {left_all} of them all left all rows");
+    eprintln!(
+        "{KILLS} loads killed, {too_late} more had ended before; all rows were there {left_all} times, else none"
+    );
 }
 
 #[test]
