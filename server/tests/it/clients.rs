@@ -12,6 +12,7 @@ use wayfare_engine::{Engine, EngineConfig};
 use wayfare_server::ServeOptions;
 
 use crate::support::TestServer;
+use crate::support::tell;
 
 const ROWS: &str = "\
 user_id,ts,event,revenue,currency
@@ -47,7 +48,7 @@ async fn run(mut command: Command, probe: Command) -> Option<String> {
     });
     if !installed.await.unwrap() {
         assert!(std::env::var_os("CI").is_none(), "client missing in CI: {command:?}");
-        println!("not run: {command:?} needs a client that is not installed");
+        tell(format!("not run: {command:?} needs a client that is not installed"));
         return None;
     }
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

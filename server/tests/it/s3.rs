@@ -1,5 +1,6 @@
 //! A store and its input in S3, against a local service (Python packages `moto` and `boto3`).
 
+use crate::support::tell;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -69,7 +70,7 @@ impl Drop for S3 {
 
 fn missing(why: &str) -> Option<S3> {
     assert!(std::env::var_os("CI").is_none(), "the S3 service cannot be started in CI: {why}");
-    println!("not run: {why}");
+    tell(format!("not run: {why}"));
     None
 }
 

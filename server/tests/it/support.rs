@@ -128,7 +128,7 @@ pub fn psql(address: SocketAddr, commands: &[&str]) -> Option<String> {
         Ok(output) => output,
         Err(e) => {
             assert!(std::env::var_os("CI").is_none(), "psql is needed in CI: {e}");
-            println!("not run: psql not found");
+            tell("not run: psql not found");
             return None;
         }
     };
@@ -136,4 +136,11 @@ pub fn psql(address: SocketAddr, commands: &[&str]) -> Option<String> {
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "psql {commands:?}:\n{printed}\n{complaints}");
     Some(printed)
+}
+
+/// Says something past the capture of the test harness: what is not run must be seen.
+pub fn tell(text: impl std::fmt::Display) {
+    use std::io::Write;
+    // A closed standard error is nobody listening.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -11,6 +11,7 @@ use wayfare_udfs::journey::session::SessionCounter;
 use wayfare_udfs::journey::time::FixedWindow;
 
 use crate::reference;
+use crate::sql::tell;
 use crate::sql::{context, numbers, register, table};
 
 /// Cases that cannot run, with what they need. A change here is a decision.
@@ -81,7 +82,7 @@ fn unsupported_cases_are_exactly_the_known_ones() {
     let mut found = BTreeSet::new();
     for case in cases() {
         if let Err((id, missing)) = read(&case) {
-            println!("sessionize {id}: not run, needs {missing}");
+            tell(format!("sessionize {id}: not run, needs {missing}"));
             found.insert((id, missing));
         }
     }

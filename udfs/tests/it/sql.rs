@@ -67,3 +67,10 @@ pub(crate) async fn error(context: &SessionContext, sql: &str) -> String {
         Err(error) => error.strip_backtrace(),
     }
 }
+
+/// Says something past the capture of the test harness: what is not run must be seen.
+pub(crate) fn tell(text: impl std::fmt::Display) {
+    use std::io::Write;
+    // A closed standard error is nobody listening.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -10,6 +10,7 @@ use wayfare_udfs::journey::funnel::{FunnelModes, FunnelState, depth_of_sorted};
 use wayfare_udfs::journey::time::FixedWindow;
 
 use crate::reference;
+use crate::sql::tell;
 use crate::sql::{context, error, number, numbers, register, table};
 
 /// Cases that cannot run, with the mode that they need. A change here is a decision.
@@ -73,7 +74,7 @@ fn read(case: &Value) -> Case {
         depth => BTreeMap::from([(0, depth.as_i64().unwrap())]),
     };
     for (_, user, stored, corrected) in CORRECTED.iter().filter(|entry| entry.0 == id) {
-        println!("window_funnel {id}: user {user} is {corrected}, not {stored} as stored");
+        tell(format!("window_funnel {id}: user {user} is {corrected}, not {stored} as stored"));
         assert_eq!(expected.insert(*user, *corrected), Some(*stored));
     }
     Case {
@@ -131,7 +132,7 @@ fn unsupported_cases_are_exactly_the_known_ones() {
     let mut found = BTreeSet::new();
     for case in cases() {
         if let Some(mode) = case.unsupported_mode() {
-            println!("window_funnel {}: not run, needs mode '{mode}'", case.id);
+            tell(format!("window_funnel {}: not run, needs mode '{mode}'", case.id));
             found.insert((case.id.clone(), mode.to_owned()));
         }
     }

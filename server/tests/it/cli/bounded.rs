@@ -7,6 +7,7 @@ use std::time::Duration;
 use wayfare_datasets::{GeneratorConfig, OutputFormat, write_dataset};
 
 use super::support::{Place, figure};
+use crate::support::tell;
 
 const ROWS: u64 = 300_000;
 
@@ -29,7 +30,7 @@ fn a_load_beyond_its_memory_spills() {
     let report = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(figure(&report, "rows loaded"), ROWS, "{report}");
-    eprintln!("peak resident memory with a limit of 64 MiB: {} MiB", peak_kib / 1024);
+    tell(format!("peak resident memory with a limit of 64 MiB: {} MiB", peak_kib / 1024));
     assert!(spilled, "nothing was written to the spill directory");
     assert!(place.files("spill", "").is_empty(), "what was spilled is removed");
 

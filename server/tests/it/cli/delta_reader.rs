@@ -12,6 +12,7 @@ use wayfare_engine::store::TOUCHPOINTS;
 use wayfare_engine::{Engine, EngineConfig};
 
 use super::support::{Place, STORE};
+use crate::support::tell;
 
 /// A Python that can import `deltalake` and `pyarrow`.
 const PYTHON_VARIABLE: &str = "WAYFARE_PYTHON";
@@ -34,7 +35,7 @@ fn python() -> Option<PathBuf> {
         python.display()
     );
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{text}");
-    eprintln!("not run: {text}");
+    tell(format!("not run: {text}"));
     None
 }
 

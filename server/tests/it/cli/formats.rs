@@ -5,6 +5,7 @@ use std::time::Instant;
 use wayfare_datasets::{Compression, GeneratorConfig, OutputFormat, write_dataset};
 
 use super::support::{Place, figure};
+use crate::support::tell;
 
 /// Number of rows, if set.
 const ROWS_VARIABLE: &str = "WAYFARE_TEST_ROWS";
@@ -35,7 +36,7 @@ fn the_forms_of_the_same_rows_give_the_same_table() {
         Ok(text) => text.parse().expect("a number of rows"),
         Err(_) => DEFAULT_ROWS,
     };
-    eprintln!("{rows} rows ({ROWS_VARIABLE} sets another number)");
+    tell(format!("{rows} rows ({ROWS_VARIABLE} sets another number)"));
     let place = Place::new();
     let config = GeneratorConfig {
         events: rows,
@@ -52,7 +53,7 @@ fn the_forms_of_the_same_rows_give_the_same_table() {
     for (form, ..) in FORMS {
         let started = Instant::now();
         let report = place.ok(&["load", form, "--store", &store_of(form)]);
-        eprintln!("{form}: loaded in {:?}", started.elapsed());
+        tell(format!("{form}: loaded in {:?}", started.elapsed()));
         assert_eq!(figure(&report, "rows loaded"), rows, "{report}");
         assert_eq!(figure(&report, "rows skipped as duplicates"), 0, "{report}");
     }

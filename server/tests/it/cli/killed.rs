@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng};
 use wayfare_datasets::{GeneratorConfig, OutputFormat, write_dataset};
 
 use super::support::{Finished, Place, figure};
+use crate::support::tell;
 
 const KILLS: u32 = 50;
 /// Kills that wait for a file to appear.
@@ -26,7 +27,7 @@ fn killed_loads_leave_all_or_nothing() {
     let mut random = StdRng::seed_from_u64(seed);
     let place = place_with_input(seed, ROWS);
     let mut duration = unkilled_duration(&place);
-    eprintln!("{SEED_VARIABLE}={seed}, an unkilled load of {ROWS} rows takes {duration:?}");
+    tell(format!("{SEED_VARIABLE}={seed}, an unkilled load of {ROWS} rows takes {duration:?}"));
     let (mut kills, mut too_late, mut left_all) = (0, 0, 0);
     while kills < KILLS {
         assert!(too_late < 4 * KILLS, "loads are never met alive (seed {seed})");
@@ -45,9 +46,9 @@ fn killed_loads_leave_all_or_nothing() {
         }
         left_all += u32::from(trial.complete(ROWS) == ROWS);
     }
-    eprintln!(
+    tell(format!(
         "{KILLS} loads killed, {too_late} more had ended before; all rows were there {left_all} times, else none"
-    );
+    ));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use wayfare_datasets::simple_shop;
 
 use super::support::{Place, figure};
+use crate::support::tell;
 
 /// Rows that are actions of a shopper.
 const ANALYSIS: &str = "event <> 'lost'";
@@ -346,10 +347,10 @@ fn what_is_not_covered() {
     let others: BTreeSet<&str> =
         answers.keys().map(String::as_str).filter(|key| !covered.contains(key)).collect();
     for key in &others {
-        eprintln!("not covered: {key}");
+        tell(format!("not covered: {key}"));
     }
     for key in PUBLISHED_NOT_COVERED {
-        eprintln!("not covered: published.{key}");
+        tell(format!("not covered: published.{key}"));
     }
     assert_eq!(others, BTreeSet::from(NOT_COVERED));
     // Nothing of sessions and funnels is among them, except paths through sessions.

@@ -5,6 +5,7 @@ use std::path::Path;
 use wayfare_datasets::{GeneratorConfig, OutputFormat, write_dataset};
 
 use super::support::{Finished, Known, Place, THREE_ROWS};
+use crate::support::tell;
 
 #[test]
 fn rejects_without_skip() {
@@ -58,7 +59,7 @@ fn store_below_a_file() {
 #[test]
 fn store_in_a_place_that_takes_no_files() {
     if !Path::new("/proc/self").exists() {
-        eprintln!("not run: this system has no /proc");
+        tell("not run: this system has no /proc");
         return;
     }
     Known::new().refuses(
