@@ -40,12 +40,17 @@ fn writer_properties(compression: Option<Compression>) -> Result<WriterPropertie
         Some(Compression::Zstd) => Codec::ZSTD(ZstdLevel::try_new(1)?),
         Some(Compression::Gzip) => Codec::GZIP(GzipLevel::default()),
     };
-    // Ids do not repeat and times hardly do: a dictionary of them would be built in vain.
+    // Ids do not repeat and times hardly do: a dictionary of them would be built in vain. Random digits do not
+    // compress either.
     let mut builder = WriterProperties::builder()
         .set_compression(codec)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        // Loaded as a whole: nobody prunes by statistics, and they cost a comparison per value.
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_column_dictionary_enabled(ColumnPath::from("event_id"), false);
+    if compression.is_none() {
+        builder = builder.set_column_compression(ColumnPath::from("event_id"), Codec::UNCOMPRESSED);
+    }
     for column in ["ts", "received_at"] {
         builder = builder
             .set_column_dictionary_enabled(ColumnPath::from(column), false)
