@@ -12,8 +12,9 @@ use wayfare_engine::load::read::{EpochUnit, ExtraColumns, InputFormat};
 #[command(name = "wayfare", version, max_term_width = 100)]
 pub struct Cli {
     /// Where the store is: a directory, or a file://, s3://, gs:// or az:// URL
-    #[arg(long, global = true, env = "WAYFARE_STORE", value_name = "URL", default_value = "./wayfare-data")]
-    pub store: String,
+    /// [default: ./wayfare-data, for demo ./wayfare-demo]
+    #[arg(long, global = true, env = "WAYFARE_STORE", value_name = "URL")]
+    pub store: Option<String>,
 
     /// Memory that queries and loads may take before they spill to disk, such as 512MiB or 4GiB
     #[arg(long, global = true, env = "WAYFARE_MEMORY_LIMIT", value_name = "SIZE", default_value = "4GiB", value_parser = parse_bytes)]

@@ -15,14 +15,15 @@ use super::output::{self, Target};
 use super::{load, serve};
 
 /// Where the demonstration keeps its store unless --store names another place.
-const DEMO_STORE: &str = "./wayfare-demo";
+pub const DEMO_STORE: &str = "./wayfare-demo";
 
 struct Question {
     text: &'static str,
     sql: &'static str,
 }
 
-/// `lost` marks in the data that a person never came back; it is no contact, so the questions leave it out.
+/// `lost` marks in the data that a person never came back; it is no contact. Where it would count as one, the
+/// questions leave it out.
 const QUESTIONS: [Question; 5] = [
     Question { text: "Who came, and what did they do?", sql: include_str!("demo/events.sql") },
     Question {
@@ -33,20 +34,20 @@ const QUESTIONS: [Question; 5] = [
         text: "How far do people get from the catalog to the cart to a payment within an hour?",
         sql: include_str!("demo/funnel.sql"),
     },
-    Question { text: "At which step do sessions end?", sql: include_str!("demo/exits.sql") },
     Question {
-        text: "Of the people who first came in a month, who came back in the months after?",
+        text: "At which step do sessions end? ('lost' marks that the person never came back)",
+        sql: include_str!("demo/exits.sql"),
+    },
+    Question {
+        text: "Of the people who first came in a month, who came back in the months after? (empty: still to come)",
         sql: include_str!("demo/retention.sql"),
     },
 ];
 
 /// Loads, answers, serves.
 pub async fn run(config: EngineConfig, args: &DemoArgs) -> Result<(), CliError> {
-    let default = EngineConfig::default().store_url;
-    let store_url =
-        if config.store_url == default { DEMO_STORE.to_owned() } else { config.store_url.clone() };
-    let engine =
-        Arc::new(Engine::open_or_create(EngineConfig { store_url: store_url.clone(), ..config }).await?);
+    let store_url = config.store_url.clone();
+    let engine = Arc::new(Engine::open_or_create(config).await?);
     load_bundled(&engine, &store_url).await?;
     let session = engine.session(&SessionOptions::default())?;
     for question in &QUESTIONS {

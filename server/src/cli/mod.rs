@@ -35,8 +35,12 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
 
 fn engine_config(cli: &Cli) -> EngineConfig {
     let default = EngineConfig::default();
+    let default_store = match cli.command {
+        Command::Demo(_) => demo::DEMO_STORE.to_owned(),
+        _ => default.store_url.clone(),
+    };
     EngineConfig {
-        store_url: cli.store.clone(),
+        store_url: cli.store.clone().unwrap_or(default_store),
         memory_limit_bytes: cli.memory_limit,
         temp_dir: cli.temp_dir.clone(),
         target_partitions: cli.threads.map_or(default.target_partitions, usize::from),

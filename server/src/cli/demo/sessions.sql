@@ -4,7 +4,7 @@ WITH visits AS (
     FROM touchpoints
     WHERE event <> 'lost'
 ), sessions AS (
-    SELECT user_id, visit, count(*) AS events, max(ts) - min(ts) AS length
+    SELECT user_id, visit, count(*) AS events
     FROM visits
     GROUP BY user_id, visit
 )

@@ -2,6 +2,7 @@
 
 mod bounded;
 mod delta_reader;
+mod demo;
 mod formats;
 mod history;
 mod killed;
