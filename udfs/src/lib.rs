@@ -9,6 +9,7 @@ mod arguments;
 mod docs;
 pub mod journey;
 mod length;
+pub mod statement;
 mod window;
 
 use std::sync::Arc;
