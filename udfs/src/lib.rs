@@ -10,6 +10,7 @@ mod docs;
 pub mod journey;
 mod length;
 pub mod statement;
+pub mod table;
 mod window;
 
 use std::sync::Arc;
