@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        let text = blank_table_words(sql, &PostgreSqlDialect {}, &|name| name.eq_ignore_ascii_case("funnel"));
+        let text = rewrite_text(sql, &PostgreSqlDialect {}, &|name| name.eq_ignore_ascii_case("funnel"));
         assert_eq!(text.chars().count(), sql.chars().count(), "positions stay: {sql}");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
