@@ -7,6 +7,7 @@
 mod aggregate;
 mod arguments;
 mod docs;
+pub mod interval;
 pub mod journey;
 mod length;
 pub mod statement;
