@@ -7,8 +7,10 @@
 mod aggregate;
 mod arguments;
 mod docs;
+pub mod interval;
 pub mod journey;
 mod length;
+pub mod statement;
 pub mod table;
 mod window;
 
