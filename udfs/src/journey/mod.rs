@@ -9,6 +9,7 @@
 
 pub mod event;
 pub mod funnel;
+pub mod retention;
 pub mod session;
 pub mod stats;
 pub mod ties;

@@ -1,0 +1,3 @@
+//! Who comes back: retention, stickiness, lifecycle, active users.
+
+pub mod seen;
