@@ -6,11 +6,13 @@
 
 mod aggregate;
 mod arguments;
+mod calendar;
 mod docs;
 pub mod journey;
 mod length;
 pub mod table;
 mod window;
+mod zone;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Aggregate functions.
 
 pub(crate) mod buffered;
+pub(crate) mod report;
 mod retention;
 mod window_funnel;
 

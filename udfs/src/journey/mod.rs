@@ -8,7 +8,9 @@
 //! ([`event`]), so that the same machine serves callers whose rows already arrive in order.
 
 pub mod event;
+pub mod exact_sum;
 pub mod funnel;
+pub mod period;
 pub mod retention;
 pub mod session;
 pub mod stats;

@@ -11,6 +11,7 @@
 mod examples;
 mod funnel_properties;
 mod reference;
+mod retention_matrix_vectors;
 mod retention_vectors;
 mod sessionize_sql;
 mod sessionize_vectors;

@@ -16,7 +16,8 @@ mod rows;
 mod state;
 
 pub(crate) use function::{Buffered, BufferedAggregate};
-pub(crate) use order::SortedRows;
+pub(crate) use order::{SortedRows, condition_columns};
+pub(crate) use rows::{kept_column, kept_type};
 
 use std::fmt::Debug;
 
