@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod arguments;
+mod calendar;
 mod docs;
 pub mod interval;
 pub mod journey;
@@ -13,6 +14,7 @@ mod length;
 pub mod statement;
 pub mod table;
 mod window;
+mod zone;
 
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub use aggregate::WindowFunnel;
+pub use aggregate::{Retention, WindowFunnel};
 pub use docs::reference_markdown;
 pub use window::Sessionize;
 
@@ -43,7 +45,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
 
 /// Returns the aggregate functions of this crate.
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::from(WindowFunnel::new()))]
+    vec![Arc::new(AggregateUDF::from(WindowFunnel::new())), Arc::new(AggregateUDF::from(Retention::new()))]
 }
 
 /// Returns the window functions of this crate.

@@ -12,6 +12,8 @@ mod examples;
 mod funnel_properties;
 mod intervals;
 mod reference;
+mod retention_matrix_vectors;
+mod retention_vectors;
 mod sessionize_sql;
 mod sessionize_vectors;
 mod sql;
