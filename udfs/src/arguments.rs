@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::buffer::ScalarBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::datatypes::{
     DataType, Int64Type, IntervalUnit, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
@@ -120,4 +120,12 @@ pub(crate) fn ticks(array: &ArrayRef) -> Result<ScalarBuffer<i64>> {
         other => return internal_err!("ts was not coerced to a time: {other}"),
     };
     Ok(values.clone())
+}
+
+/// Bits of the rows that are true, not NULL.
+pub(crate) fn true_rows(array: &BooleanArray) -> BooleanBuffer {
+    match array.nulls() {
+        Some(nulls) => array.values() & nulls.inner(),
+        None => array.values().clone(),
+    }
 }

@@ -9,6 +9,7 @@ mod arguments;
 mod docs;
 pub mod journey;
 mod length;
+pub mod table;
 mod window;
 
 use std::sync::Arc;

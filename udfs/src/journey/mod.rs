@@ -10,4 +10,6 @@
 pub mod event;
 pub mod funnel;
 pub mod session;
+pub mod stats;
+pub mod ties;
 pub mod time;

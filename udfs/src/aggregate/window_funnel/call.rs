@@ -1,13 +1,12 @@
 //! The arguments of one `window_funnel` call: their types, their constants, their rows.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::NAME;
-use crate::arguments::{LengthArgument, constant, is_text, is_time, ticks};
+use crate::arguments::{LengthArgument, constant, is_text, is_time, ticks, true_rows};
 use crate::journey::event::{insert_step, words_for};
 use crate::journey::funnel::{FunnelModes, FunnelState, depth_of_sorted};
 use crate::length::Length;
@@ -155,12 +154,4 @@ fn condition_sets(conditions: &[ArrayRef], rows: usize, words: usize) -> Vec<u64
         }
     }
     sets
-}
-
-/// Bits of the rows that are true, not NULL.
-fn true_rows(array: &BooleanArray) -> BooleanBuffer {
-    match array.nulls() {
-        Some(nulls) => array.values() & nulls.inner(),
-        None => array.values().clone(),
-    }
 }

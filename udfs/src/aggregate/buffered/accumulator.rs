@@ -1,0 +1,185 @@
+//! The accumulators: for all groups at once, and for one group.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue, internal_err, resources_err};
+use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
+
+use super::order::SortedRows;
+use super::rows::Rows;
+use super::{Call, Kept, state};
+use crate::arguments::true_rows;
+
+/// Keeps the rows of all groups until results are asked for.
+#[derive(Debug)]
+pub(super) struct BufferedGroups {
+    call: Arc<dyn Call>,
+    group_count: usize,
+    rows: Rows,
+}
+
+impl BufferedGroups {
+    pub(super) fn new(call: Arc<dyn Call>, kept_types: Vec<DataType>) -> Self {
+        Self { call, group_count: 0, rows: Rows::new(kept_types) }
+    }
+
+    fn add(
+        &mut self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        group_of: impl Fn(usize) -> usize,
+    ) -> Result<()> {
+        let (columns, keep) = keep(self.call.as_ref(), values, filter)?;
+        let rows = values.first().map_or(0, |column| column.len());
+        let number = |row| group_number(self.call.name(), group_of(row));
+        let groups = match &keep {
+            Some(keep) => keep.set_indices().map(number).collect::<Result<_>>()?,
+            None => (0..rows).map(number).collect::<Result<_>>()?,
+        };
+        self.rows.push(&columns, keep.as_ref(), groups)
+    }
+
+    /// Removes the groups to emit and returns their rows.
+    fn take(&mut self, emit_to: EmitTo) -> Result<SortedRows> {
+        let (group_count, (groups, columns)) = match emit_to {
+            EmitTo::All => (std::mem::take(&mut self.group_count), self.rows.take()?),
+            EmitTo::First(count) => {
+                self.group_count = self.group_count.saturating_sub(count);
+                (count, self.rows.take_first(count)?)
+            }
+        };
+        SortedRows::new(self.call.name(), &groups, &columns, group_count)
+    }
+}
+
+/// The kept columns, and the kept rows that `filter` lets through.
+fn keep(
+    call: &dyn Call,
+    values: &[ArrayRef],
+    filter: Option<&BooleanArray>,
+) -> Result<(Vec<ArrayRef>, Option<BooleanBuffer>)> {
+    let Kept { columns, rows } = call.keep(values)?;
+    let filter = filter.map(true_rows);
+    Ok((
+        columns,
+        match (rows, filter) {
+            (Some(rows), Some(filter)) => Some(&rows & &filter),
+            (rows, filter) => rows.or(filter),
+        },
+    ))
+}
+
+fn group_number(name: &str, group: usize) -> Result<u32> {
+    u32::try_from(group).or_else(|_| {
+        resources_err!("{name}: more than {} groups in one partition; use more partitions", u32::MAX)
+    })
+}
+
+impl GroupsAccumulator for BufferedGroups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.group_count = total_num_groups;
+        self.add(values, opt_filter, |row| group_indices[row])
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.group_count = total_num_groups;
+        let name = self.call.name();
+        let (positions, columns) = state::from_lists(name, values, self.rows.types())?;
+        let groups = positions
+            .into_iter()
+            .map(|position| group_number(name, group_indices[position]))
+            .collect::<Result<_>>()?;
+        self.rows.push(&columns, None, groups)
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let rows = self.take(emit_to)?;
+        let values = self.call.evaluate(&rows)?;
+        if values.len() != rows.group_count() {
+            return internal_err!(
+                "{} gave {} values for {} groups",
+                self.call.name(),
+                values.len(),
+                rows.group_count()
+            );
+        }
+        Ok(values)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let rows = self.take(emit_to)?;
+        state::to_lists(self.call.name(), rows)
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut each_row = Self::new(Arc::clone(&self.call), self.rows.types().to_vec());
+        each_row.group_count = values.first().map_or(0, |column| column.len());
+        each_row.add(values, opt_filter, |row| row)?;
+        each_row.state(EmitTo::All)
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.rows.allocated_bytes()
+    }
+}
+
+/// Keeps the rows of one group: without GROUP BY, and as a window function.
+#[derive(Debug)]
+pub(super) struct BufferedOne(BufferedGroups);
+
+impl BufferedOne {
+    pub(super) fn new(call: Arc<dyn Call>, kept_types: Vec<DataType>) -> Self {
+        Self(BufferedGroups::new(call, kept_types))
+    }
+
+    fn sorted(&mut self) -> Result<SortedRows> {
+        let name = self.0.call.name();
+        let (groups, columns) = self.0.rows.joined_rows()?;
+        SortedRows::new(name, groups, columns, 1)
+    }
+}
+
+impl Accumulator for BufferedOne {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.add(values, None, |_| 0)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let count = states.first().map_or(0, |column| column.len());
+        self.0.merge_batch(states, &vec![0; count], 1)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let rows = self.sorted()?;
+        let lists = state::to_lists(self.0.call.name(), rows)?;
+        lists.iter().map(|list| ScalarValue::try_from_array(list, 0)).collect()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let rows = self.sorted()?;
+        let value = self.0.call.evaluate(&rows)?;
+        ScalarValue::try_from_array(&value, 0)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+}

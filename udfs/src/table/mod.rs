@@ -1,0 +1,53 @@
+//! Table functions: whole reports that stand in FROM and return flat columns.
+//!
+//! `SELECT * FROM funnel(touchpoints, steps => [...], within => INTERVAL '7 days')`: the first argument is the
+//! data, a table, a view or a query in parentheses; the others are planned against its columns. A function builds
+//! a logical plan over the data, so everything that SQL does with a relation works on its result.
+
+mod arguments;
+mod call;
+mod condition;
+mod planner;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::logical_expr::{Documentation, LogicalPlan};
+
+pub use call::TableCall;
+pub use condition::Condition;
+
+/// A function that stands in FROM.
+pub trait TableFunction: Debug + Send + Sync {
+    /// Name in SQL, lower case.
+    fn name(&self) -> &'static str;
+
+    /// Names of the arguments behind the data, in the order in which they may be given without a name.
+    fn parameters(&self) -> &'static [&'static str];
+
+    /// Builds the plan of one call.
+    ///
+    /// # Errors
+    /// Plan errors that name the function and the argument and say what is allowed.
+    fn plan(&self, call: &mut TableCall<'_>) -> Result<LogicalPlan>;
+
+    /// Entry of the SQL reference.
+    fn documentation(&self) -> &Documentation;
+}
+
+/// Returns the table functions of this crate.
+pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
+    vec![]
+}
+
+/// Whether `name`, in any case, is a table function of this crate.
+pub fn is_table_function(name: &str) -> bool {
+    all_table_functions().iter().any(|function| function.name().eq_ignore_ascii_case(name))
+}
+
+/// Returns what plans the table functions; a session registers it once.
+pub fn relation_planner() -> Arc<dyn RelationPlanner> {
+    Arc::new(planner::JourneyRelations::new(all_table_functions()))
+}
