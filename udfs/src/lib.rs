@@ -9,8 +9,10 @@ mod arguments;
 mod docs;
 pub mod journey;
 mod length;
+mod session;
 pub mod table;
 mod window;
+mod zone;
 
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use aggregate::WindowFunnel;
 pub use docs::reference_markdown;
-pub use window::Sessionize;
+pub use window::SessionFunction;
 
 /// Adds every function of this crate to `registry`, replacing functions of the same name.
 ///
@@ -46,7 +48,7 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
 
 /// Returns the window functions of this crate.
 pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
-    vec![Arc::new(WindowUDF::from(Sessionize::new()))]
+    window::session::all().map(|function| Arc::new(WindowUDF::from(function))).collect()
 }
 
 /// Returns the scalar functions of this crate: none so far.

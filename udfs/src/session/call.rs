@@ -129,7 +129,9 @@ impl Call<'_> {
         let inclusive = given.constant(Role::Inclusive)?;
         let is_inclusive = matches!(inclusive, Some((_, ScalarValue::Boolean(Some(true)))));
         if is_inclusive && given.is_missing(Role::Gap) {
-            return plan_err!("{function}: inclusive says how gap is meant, but there is no gap; leave it out");
+            return plan_err!(
+                "{function}: inclusive says how gap is meant, but there is no gap; leave it out"
+            );
         }
         let limit = |role, includes_end| match given.constant(role)? {
             Some((name, value)) => limit(self.length(name), value, &time, includes_end).map(Some),

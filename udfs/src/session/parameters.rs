@@ -32,10 +32,7 @@ impl Role {
 
 /// Whether the argument has a value for each row, not one for all.
 pub(crate) fn is_per_row(role: Role) -> bool {
-    matches!(
-        role,
-        Role::UserId | Role::Ts | Role::StartIf | Role::EndIf | Role::SplitOn | Role::Separator
-    )
+    matches!(role, Role::UserId | Role::Ts | Role::StartIf | Role::EndIf | Role::SplitOn | Role::Separator)
 }
 
 /// A parameter: what it means and what it is called.

@@ -190,8 +190,7 @@ fn depth_start_and_ordinal() {
 
 #[test]
 fn rows_faster_than_human_are_marked_within_their_session() {
-    let rules =
-        Rules { gap: through(10), click_lag: Some(Limit::before(ticks(2))), ..Rules::default() };
+    let rules = Rules { gap: through(10), click_lag: Some(Limit::before(ticks(2))), ..Rules::default() };
     let found = places(&rules, &[at(0), at(2), at(3), at(3), at(20), at(21)]);
     let robots: Vec<bool> = found.into_iter().flatten().map(|place| place.is_robot).collect();
     assert_eq!(robots, [false, false, true, true, false, true]);

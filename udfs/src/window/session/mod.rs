@@ -60,11 +60,7 @@ impl SessionFunction {
         if required == parameters.len() {
             return plan_err!("{name} takes two arguments, got {}: write {name}({names})", types.len());
         }
-        plan_err!(
-            "{name} takes {required} to {} arguments, got {}: {names}",
-            parameters.len(),
-            types.len()
-        )
+        plan_err!("{name} takes {required} to {} arguments, got {}: {names}", parameters.len(), types.len())
     }
 
     /// Checks a call and returns its rules; `None` while a parameter has no value.
@@ -78,7 +74,9 @@ impl SessionFunction {
         }
         let lag = call.argument(arguments, Role::ClickLag);
         if output == Output::IsRobot && lag.is_none_or(|lag| *lag == Argument::Missing) {
-            return plan_err!("{name}: click_lag is missing; write for example click_lag => INTERVAL '1 second'");
+            return plan_err!(
+                "{name}: click_lag is missing; write for example click_lag => INTERVAL '1 second'"
+            );
         }
         call.rules(arguments)
     }
@@ -86,9 +84,10 @@ impl SessionFunction {
     /// The arguments as they run.
     fn physical_arguments(&self, exprs: &[Arc<dyn PhysicalExpr>]) -> Result<Vec<Argument>> {
         let parameters = self.spec.spelling.parameters();
-        let arguments = parameters.iter().zip(exprs).map(|((role, name), expr)| {
-            Argument::of_physical(expr, self.spec.name, name, is_per_row(*role))
-        });
+        let arguments = parameters
+            .iter()
+            .zip(exprs)
+            .map(|((role, name), expr)| Argument::of_physical(expr, self.spec.name, name, is_per_row(*role)));
         arguments.collect()
     }
 

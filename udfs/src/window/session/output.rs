@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, StructArray,
-};
+use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, ScalarValue, internal_err};
@@ -72,8 +70,8 @@ impl Value<'_> {
 }
 
 /// Collects results of many rows.
-pub(super) struct OutputBuilder<'a> {
-    ts: &'a DataType,
+pub(super) struct OutputBuilder {
+    ts: DataType,
     column: Column,
 }
 
@@ -85,8 +83,8 @@ enum Column {
     States { diffs: Int64Builder, numbers: Int64Builder, is_new: BooleanBuilder, depths: Int64Builder },
 }
 
-impl<'a> OutputBuilder<'a> {
-    pub(super) fn new(output: Output, ts: &'a DataType, rows: usize) -> Self {
+impl OutputBuilder {
+    pub(super) fn new(output: Output, ts: &DataType, rows: usize) -> Self {
         let integers = || Int64Builder::with_capacity(rows);
         let column = match output.data_type(ts) {
             DataType::Int64 => Column::Integers(integers()),
@@ -100,7 +98,7 @@ impl<'a> OutputBuilder<'a> {
             },
             _ => Column::Texts(StringBuilder::with_capacity(rows, rows * 8)),
         };
-        Self { ts, column }
+        Self { ts: ts.clone(), column }
     }
 
     pub(super) fn append(&mut self, value: Value) -> Result<()> {
@@ -108,11 +106,11 @@ impl<'a> OutputBuilder<'a> {
             (Column::Integers(column), Value::Integer(number)) => column.append_value(number),
             (Column::Integers(column), Value::Span(from, to)) => column.append_option(span::ticks(from, to)),
             (Column::Integers(column), Value::WholeSeconds(from, to)) => {
-                column.append_value(span::whole_seconds(from, to, self.ts));
+                column.append_value(span::whole_seconds(from, to, &self.ts));
             }
             (Column::Integers(column), Value::Null) => column.append_null(),
             (Column::Floats(column), Value::Span(from, to)) => {
-                column.append_value(span::seconds(from, to, self.ts));
+                column.append_value(span::seconds(from, to, &self.ts));
             }
             (Column::Floats(column), Value::Null) => column.append_null(),
             (Column::Booleans(column), Value::Boolean(value)) => column.append_value(value),
@@ -120,7 +118,7 @@ impl<'a> OutputBuilder<'a> {
             (Column::Texts(column), Value::Text(text)) => column.append_value(text),
             (Column::Texts(column), Value::Null) => column.append_null(),
             (Column::States { diffs, numbers, is_new, depths }, Value::State(place, time)) => {
-                diffs.append_value(span::whole_seconds(place.previous.unwrap_or(time), time, self.ts));
+                diffs.append_value(span::whole_seconds(place.previous.unwrap_or(time), time, &self.ts));
                 numbers.append_value(place.number);
                 is_new.append_value(place.is_new());
                 depths.append_value(place.depth);

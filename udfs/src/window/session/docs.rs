@@ -1,2 +1,0 @@
-use datafusion::logical_expr::Documentation;
-pub(super) fn of(_name: &str) -> Option<&'static Documentation> { None }
