@@ -94,16 +94,7 @@ impl Call<'_> {
             (Role::MaxEvents | Role::Seconds, other) => {
                 return plan_err!("{function}: {name} must be an integer, got {other}");
             }
-            (Role::Midnight, DataType::Null) => DataType::Utf8,
-            (Role::Midnight, given) if is_text(given) => {
-                if *time == DataType::Int64 {
-                    return plan_err!(
-                        "{function}: {name} needs a timestamp or a date as ts, got an integer; \
-                         convert ts with to_timestamp"
-                    );
-                }
-                DataType::Utf8
-            }
+            (Role::Midnight, given) if is_text(given) || given.is_null() => DataType::Utf8,
             (Role::Midnight, other) => {
                 return plan_err!(
                     "{function}: {name} must be the name of a time zone such as 'Europe/Berlin', got {other}"
@@ -154,6 +145,12 @@ impl Call<'_> {
             };
         }
         let midnight = match given.constant(Role::Midnight)? {
+            Some((name, _)) if time == DataType::Int64 => {
+                return plan_err!(
+                    "{function}: {name} needs a timestamp or a date as ts, got an integer; \
+                     convert ts with to_timestamp"
+                );
+            }
             Some((name, value)) => match value.try_as_str() {
                 Some(Some(zone)) => Some(zone::parse(function, name, zone)?),
                 _ => return internal_err!("{function}: {name} was not coerced: {value}"),

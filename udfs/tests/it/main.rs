@@ -11,8 +11,7 @@
 mod examples;
 mod funnel_properties;
 mod reference;
-mod sessionize_sql;
-mod sessionize_vectors;
+mod sessions;
 mod sql;
 mod window_funnel_sql;
 mod window_funnel_vectors;
