@@ -2,6 +2,7 @@
 
 use datafusion::logical_expr::Documentation;
 
+use crate::table::all_table_functions;
 use crate::{all_aggregate_functions, all_scalar_functions, all_window_functions};
 
 pub(crate) const SESSIONS: &str = "Sessions";
@@ -66,6 +67,9 @@ fn entries() -> Vec<Entry> {
             function.aliases(),
             function.documentation(),
         );
+    }
+    for function in all_table_functions() {
+        push_documented(&mut entries, function.name(), "Table function", &[], Some(function.documentation()));
     }
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     entries

@@ -207,7 +207,7 @@ impl<'a> Given<'a> {
 }
 
 /// The limit that an SQL length gives; `includes_end` says whether its exact end still belongs to it.
-fn limit(
+pub(crate) fn limit(
     argument: LengthArgument,
     value: &ScalarValue,
     ts: &DataType,

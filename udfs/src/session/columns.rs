@@ -78,23 +78,41 @@ impl RowReader {
         if columns.ts.is_null(row) {
             return Ok(None);
         }
-        let time = columns.times[row];
         let is_met = |condition: Option<&BooleanArray>| {
             condition.is_some_and(|condition| condition.is_valid(row) && condition.value(row))
         };
-        let separator = is_met(columns.separator);
-        Ok(Some(SessionRow {
-            time,
-            separator,
+        let marks = Marks {
+            separator: is_met(columns.separator),
             starts: is_met(columns.start_if),
             ends: is_met(columns.end_if),
-            value: match columns.split_on {
-                Some(column) if !separator => self.value.number(column, row)?,
-                _ => None,
-            },
-            day: self.days.as_mut().map(|days| days.day(time)),
-        }))
+        };
+        self.row(columns.times[row], marks, columns.split_on, row).map(Some)
     }
+
+    /// The same from what is known of a row already; `split_on` is the column in which `row` has its value.
+    pub(crate) fn row(
+        &mut self,
+        time: i64,
+        marks: Marks,
+        split_on: Option<&ArrayRef>,
+        row: usize,
+    ) -> Result<SessionRow> {
+        let Marks { separator, starts, ends } = marks;
+        let value = match split_on {
+            Some(column) if !separator => self.value.number(column, row)?,
+            _ => None,
+        };
+        let day = self.days.as_mut().map(|days| days.day(time));
+        Ok(SessionRow { time, separator, starts, ends, value, day })
+    }
+}
+
+/// The conditions that a row meets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    pub(crate) separator: bool,
+    pub(crate) starts: bool,
+    pub(crate) ends: bool,
 }
 
 /// Numbers that change when the value does. Enough to compare a value with the latest one.

@@ -1,5 +1,7 @@
 //! Names of sessions.
 
+use std::fmt::Write;
+
 use arrow::datatypes::{
     DataType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
@@ -15,17 +17,18 @@ use crate::journey::session::SessionPlace;
 /// go. The part behind the last `@` has no `@`: different persons never share a name.
 pub(crate) fn session_id(person: &str, place: &SessionPlace, ts: &DataType) -> String {
     let mut id = format!("{person}@");
-    push_start(&mut id, place.start, ts);
-    if place.ordinal > 1 {
-        id.push('#');
-        id.push_str(&place.ordinal.to_string());
-    }
+    push_start(&mut id, place.start, place.ordinal, ts);
     id
 }
 
-fn push_start(id: &mut String, start: i64, ts: &DataType) {
-    use std::fmt::Write;
+/// The part of [`session_id`] behind the `@`.
+pub(crate) fn session_start(start: i64, ordinal: i64, ts: &DataType) -> String {
+    let mut id = String::new();
+    push_start(&mut id, start, ordinal, ts);
+    id
+}
 
+fn push_start(id: &mut String, start: i64, ordinal: i64, ts: &DataType) {
     let (time, format) = match ts {
         DataType::Timestamp(TimeUnit::Second, _) => (as_datetime::<TimestampSecondType>(start), MICROS),
         DataType::Timestamp(TimeUnit::Millisecond, _) => {
@@ -44,6 +47,9 @@ fn push_start(id: &mut String, start: i64, ts: &DataType) {
         Some(time) => write!(id, "{}", time.format(format)),
         None => write!(id, "{start}"),
     };
+    if ordinal > 1 {
+        let _ = write!(id, "#{ordinal}");
+    }
 }
 
 /// Seconds and milliseconds are written as microseconds: the same instant, the same name.

@@ -8,7 +8,7 @@ mod parameters;
 pub(crate) mod span;
 
 pub(crate) use argument::Argument;
-pub(crate) use call::{Call, SessionCall};
-pub(crate) use columns::{Columns, RowReader};
-pub(crate) use id::session_id;
+pub(crate) use call::{Call, SessionCall, limit};
+pub(crate) use columns::{Columns, Marks, RowReader};
+pub(crate) use id::{session_id, session_start};
 pub(crate) use parameters::{Parameter, RULES, Role, is_per_row};

@@ -25,7 +25,7 @@ impl Role {
     }
 
     /// Whether the argument can start a session.
-    pub(super) fn is_rule(self) -> bool {
+    pub(crate) fn is_rule(self) -> bool {
         !matches!(self, Self::UserId | Self::Ts | Self::Inclusive | Self::ClickLag)
     }
 }

@@ -14,6 +14,7 @@ pub(crate) fn context() -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(3).with_batch_size(4);
     let mut context = SessionContext::new_with_config(config);
     wayfare_udfs::register_all(&mut context).unwrap();
+    context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
     context
 }
 
