@@ -11,6 +11,7 @@ mod docs;
 pub mod interval;
 pub mod journey;
 mod length;
+mod session;
 pub mod statement;
 pub mod table;
 mod window;
@@ -24,7 +25,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use aggregate::{Retention, WindowFunnel};
 pub use docs::reference_markdown;
-pub use window::Sessionize;
+pub use window::SessionFunction;
 
 /// Adds every function of this crate to `registry`, replacing functions of the same name.
 ///
@@ -50,7 +51,7 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
 
 /// Returns the window functions of this crate.
 pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
-    vec![Arc::new(WindowUDF::from(Sessionize::new()))]
+    window::session::all().map(|function| Arc::new(WindowUDF::from(function))).collect()
 }
 
 /// Returns the scalar functions of this crate: none so far.

@@ -10,6 +10,7 @@ mod condition;
 mod planner;
 mod report;
 mod retention_matrix;
+mod sessions;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub trait TableFunction: Debug + Send + Sync {
 
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
-    vec![Arc::new(retention_matrix::RetentionMatrix)]
+    vec![Arc::new(retention_matrix::RetentionMatrix), Arc::new(sessions::SessionsTable)]
 }
 
 /// Whether `name`, in any case, is a table function of this crate.

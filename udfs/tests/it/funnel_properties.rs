@@ -14,7 +14,6 @@ use proptest::sample::SizeRange;
 use wayfare_udfs::all_aggregate_functions;
 use wayfare_udfs::journey::event::{insert_step, sort_by_time, words_for};
 use wayfare_udfs::journey::funnel::{FunnelModes, FunnelState, depth_of_sorted};
-use wayfare_udfs::journey::session::SessionCounter;
 use wayfare_udfs::journey::time::FixedWindow;
 
 use crate::reference::{self, Row};
@@ -130,19 +129,6 @@ proptest! {
         }),
     ) {
         prop_assert_eq!(plain_depth(modes, window, &rows), plain_depth(modes, window, &shuffled));
-    }
-
-    #[test]
-    fn sessions_equal_the_slow_reference(
-        gap in 0_i64..20,
-        mut times in prop::collection::vec(-50_i64..50, 0..30),
-    ) {
-        times.sort_unstable();
-        let window = FixedWindow::new(gap).unwrap();
-        let mut sessions = SessionCounter::default();
-        let numbers: Vec<i64> =
-            times.iter().map(|time| sessions.push(&window, *time).unwrap()).collect();
-        prop_assert_eq!(numbers, reference::session_numbers(gap, &times));
     }
 }
 

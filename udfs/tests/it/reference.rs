@@ -73,16 +73,3 @@ fn extend(steps: usize, modes: FunnelModes, end: i64, events: &[(i64, usize)], l
         .max()
         .unwrap_or(step)
 }
-
-/// Session numbers: one more than the gaps that are too long before each row.
-pub(crate) fn session_numbers(gap: i64, times: &[i64]) -> Vec<i64> {
-    (0..times.len())
-        .map(|row| {
-            let breaks = times[..=row]
-                .windows(2)
-                .filter(|pair| i128::from(pair[1]) - i128::from(pair[0]) > i128::from(gap))
-                .count();
-            i64::try_from(breaks).unwrap() + 1
-        })
-        .collect()
-}
