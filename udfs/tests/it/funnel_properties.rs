@@ -12,24 +12,41 @@ use datafusion::physical_expr::expressions::{col, lit};
 use proptest::prelude::*;
 use proptest::sample::SizeRange;
 use wayfare_udfs::all_aggregate_functions;
-use wayfare_udfs::journey::event::{insert_step, sort_by_time, words_for};
-use wayfare_udfs::journey::funnel::{FunnelModes, FunnelState, depth_of_sorted};
+use wayfare_udfs::journey::event::{contains_step, insert_step, sort_by_time, words_for};
+use wayfare_udfs::journey::funnel::{
+    Follow, FunnelModes, FunnelState, SessionWindow, chain_of_sorted, count_of_sorted, depth_of_sorted,
+};
 use wayfare_udfs::journey::session::SessionCounter;
 use wayfare_udfs::journey::time::FixedWindow;
 
+use crate::funnel_reference::{Funnel, Reach};
 use crate::reference::{self, Row};
 
-const MODES: [&str; 10] = [
+const MODES: [&str; 24] = [
     "default",
     "strict_order",
     "strict_increase",
     "strict_deduplication",
+    "strict_once",
     "strict_order, allow_reentry",
     "strict_order, strict_increase",
     "strict_order, strict_deduplication",
+    "strict_order, strict_once",
     "strict_increase, strict_deduplication",
+    "strict_increase, strict_once",
+    "strict_deduplication, strict_once",
     "strict_order, strict_increase, strict_deduplication",
+    "strict_order, strict_deduplication, strict_once",
+    "strict_order, strict_once, allow_reentry",
     "strict_order, strict_increase, strict_deduplication, allow_reentry",
+    "strict_order, strict_deduplication, strict_once, allow_reentry",
+    "strict_order, strict_increase, strict_deduplication, strict_once, allow_reentry",
+    "strict_rows",
+    "strict_rows, strict_increase",
+    "strict_steps",
+    "strict_steps, strict_increase",
+    "strict_no_repeat",
+    "strict_no_repeat, strict_increase",
 ];
 
 const STEPS: usize = 4;
@@ -46,7 +63,27 @@ fn rows(count: impl Into<SizeRange>) -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec((0_i64..12, met), count)
 }
 
-fn plain_depth(modes: &str, window: i64, rows: &[Row]) -> usize {
+fn reach() -> impl Strategy<Value = Reach> {
+    prop_oneof![2 => (0_i64..14).prop_map(Reach::Ticks), 1 => (0_i64..4).prop_map(Reach::Session)]
+}
+
+/// Calls `$function(state, modes, window, times, sets, ..)` for the window of a reach.
+macro_rules! with_window {
+    ($reach:expr, $window:ident => $call:expr) => {
+        match $reach {
+            Reach::Ticks(ticks) => {
+                let $window = &FixedWindow::new(ticks).unwrap();
+                $call
+            }
+            Reach::Session(gap) => {
+                let $window = &SessionWindow { gap: FixedWindow::new(gap).unwrap() };
+                $call
+            }
+        }
+    };
+}
+
+fn sorted(rows: &[Row]) -> (Vec<i64>, Vec<u64>) {
     let words = words_for(STEPS);
     let mut times = Vec::new();
     let mut sets = Vec::new();
@@ -59,9 +96,40 @@ fn plain_depth(modes: &str, window: i64, rows: &[Row]) -> usize {
         sets.extend(set);
     }
     sort_by_time(&mut times, &mut sets);
+    (times, sets)
+}
+
+fn plain_depth_in(steps: usize, modes: &str, reach: Reach, rows: &[Row]) -> usize {
+    let (times, sets) = sorted(rows);
     let modes = FunnelModes::parse(modes).unwrap();
-    let window = FixedWindow::new(window).unwrap();
-    depth_of_sorted(&mut FunnelState::new(STEPS), modes, &window, &times, &sets)
+    let state = &mut FunnelState::new(steps);
+    with_window!(reach, window => depth_of_sorted(state, modes, window, &times, &sets))
+}
+
+fn plain_depth(modes: &str, window: i64, rows: &[Row]) -> usize {
+    plain_depth_in(STEPS, modes, Reach::Ticks(window), rows)
+}
+
+fn plain_count(steps: usize, modes: &str, reach: Reach, rows: &[Row]) -> usize {
+    let (times, sets) = sorted(rows);
+    let modes = FunnelModes::parse(modes).unwrap();
+    let state = &mut FunnelState::counting(steps);
+    with_window!(reach, window => count_of_sorted(state, modes, window, &times, &sets, steps))
+}
+
+/// Rows of the chain as (time, steps met), in the order of the steps.
+fn plain_chain(steps: usize, modes: &str, reach: Reach, rows: &[Row]) -> Vec<(usize, i64, u64)> {
+    let (times, sets) = sorted(rows);
+    let modes = FunnelModes::parse(modes).unwrap();
+    let state = &mut FunnelState::new(steps);
+    let chain = with_window!(reach, window => chain_of_sorted(state, modes, window, &times, &sets));
+    chain.into_iter().map(|row| (row, times[row], sets[row])).collect()
+}
+
+/// The funnel of the first `steps` steps; rows meet no others.
+fn cut(steps: usize, rows: &[Row]) -> Vec<Row> {
+    let cut = |met: &[usize]| met.iter().copied().filter(|step| *step <= steps).collect();
+    rows.iter().map(|(time, met)| (*time, cut(met))).collect()
 }
 
 /// `window_funnel(window, modes, ts, c1, c2, c3, c4)` over integer times.
@@ -108,29 +176,76 @@ fn state_columns(accumulator: &mut dyn Accumulator) -> Vec<ArrayRef> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn plain_algorithm_equals_the_slow_reference(
+    fn depth_equals_the_slow_reference(
         modes in modes(),
-        window in 0_i64..14,
+        reach in reach(),
         rows in rows(0..11),
     ) {
         let parsed = FunnelModes::parse(modes).unwrap();
-        let slow = reference::funnel_depth(STEPS, parsed, window, &rows);
-        prop_assert_eq!(plain_depth(modes, window, &rows), slow);
+        let slow = Funnel { steps: STEPS, modes: parsed, reach, rows: &rows };
+        prop_assert_eq!(plain_depth_in(STEPS, modes, reach, &rows), slow.depth());
+    }
+
+    #[test]
+    fn count_equals_the_slow_reference(
+        modes in modes(),
+        reach in reach(),
+        steps in 1..=3_usize,
+        rows in rows(0..11),
+    ) {
+        let rows = cut(steps, &rows);
+        let parsed = FunnelModes::parse(modes).unwrap();
+        let slow = Funnel { steps, modes: parsed, reach, rows: &rows };
+        let count = plain_count(steps, modes, reach, &rows);
+        prop_assert_eq!(count, slow.count());
+        prop_assert_eq!(count > 0, plain_depth_in(steps, modes, reach, &rows) == steps);
+    }
+
+    #[test]
+    fn chain_equals_the_slow_reference(
+        modes in modes(),
+        reach in reach(),
+        steps in 1..=STEPS,
+        rows in rows(0..11),
+    ) {
+        let rows = cut(steps, &rows);
+        let parsed = FunnelModes::parse(modes).unwrap();
+        let slow = Funnel { steps, modes: parsed, reach, rows: &rows };
+        let chain = plain_chain(steps, modes, reach, &rows);
+        let times: Vec<i64> = chain.iter().map(|(_, time, _)| *time).collect();
+        prop_assert_eq!(times, slow.chain_times());
+        for (place, (row, _, set)) in chain.iter().enumerate() {
+            prop_assert!(contains_step(&[*set], place + 1), "{:?}", chain);
+            let again = chain[..place].iter().any(|(other, _, _)| other == row);
+            prop_assert!(!again || (parsed.follow == Follow::AnyRows && !parsed.strict_once), "{:?}", chain);
+        }
     }
 
     #[test]
     fn order_of_arrival_does_not_matter(
         modes in modes(),
-        window in 0_i64..14,
+        reach in reach(),
         (rows, shuffled) in rows(0..40).prop_flat_map(|rows| {
             (Just(rows.clone()), Just(rows).prop_shuffle())
         }),
     ) {
-        prop_assert_eq!(plain_depth(modes, window, &rows), plain_depth(modes, window, &shuffled));
+        let depth = |rows: &[Row]| plain_depth_in(STEPS, modes, reach, rows);
+        prop_assert_eq!(depth(&rows), depth(&shuffled));
+        let count = |rows: &[Row]| plain_count(2, modes, reach, &cut(2, rows));
+        prop_assert_eq!(count(&rows), count(&shuffled));
+        let chain = |rows: &[Row]| {
+            let chain = plain_chain(STEPS, modes, reach, rows);
+            chain.into_iter().map(|(_, time, _)| time).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(chain(&rows), chain(&shuffled));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn sessions_equal_the_slow_reference(

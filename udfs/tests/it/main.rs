@@ -10,6 +10,7 @@
 
 mod examples;
 mod funnel_properties;
+mod funnel_reference;
 mod reference;
 mod sessionize_sql;
 mod sessionize_vectors;

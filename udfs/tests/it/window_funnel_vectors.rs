@@ -9,7 +9,7 @@ use wayfare_udfs::journey::event::{insert_step, sort_by_time, words_for};
 use wayfare_udfs::journey::funnel::{FunnelModes, FunnelState, depth_of_sorted};
 use wayfare_udfs::journey::time::FixedWindow;
 
-use crate::reference;
+use crate::funnel_reference::{Funnel, Reach};
 use crate::sql::tell;
 use crate::sql::{context, error, number, numbers, register, table};
 
@@ -169,8 +169,9 @@ fn plain_algorithm_and_reference_agree_with_the_vectors() {
             let depth = depth_of_sorted(&mut state, modes, &window, &times, &sets);
             let place = format!("{} user {user}", case.id);
             assert_eq!(i64::try_from(depth).unwrap(), *expected, "{place}");
-            let slow = reference::funnel_depth(case.steps.len(), modes, case.window_s, &rows);
-            assert_eq!(depth, slow, "reference, {place}");
+            let reach = Reach::Ticks(case.window_s);
+            let slow = Funnel { steps: case.steps.len(), modes, reach, rows: &rows };
+            assert_eq!(depth, slow.depth(), "reference, {place}");
         }
     }
 }
