@@ -1,6 +1,6 @@
 //! Aggregate functions.
 
 pub(crate) mod buffered;
-mod window_funnel;
+mod funnel;
 
-pub use window_funnel::WindowFunnel;
+pub(crate) use funnel::{FunnelPlanner, funnel_functions};

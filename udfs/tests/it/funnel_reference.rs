@@ -44,7 +44,11 @@ impl Funnel<'_> {
         let depth = chains.iter().map(Vec::len).max().unwrap_or(0);
         let place = |row: &usize| match self.modes.follow {
             Follow::AnyRows => self.rows[*row].0,
-            _ => units.iter().position(|unit| unit.row == *row).and_then(|place| i64::try_from(place).ok()).unwrap(),
+            _ => units
+                .iter()
+                .position(|unit| unit.row == *row)
+                .and_then(|place| i64::try_from(place).ok())
+                .unwrap(),
         };
         let of_depth = chains.into_iter().filter(|chain| chain.len() == depth && depth > 0);
         let first = of_depth.min_by_key(|chain| {
