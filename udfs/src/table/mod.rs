@@ -51,3 +51,6 @@ pub fn is_table_function(name: &str) -> bool {
 pub fn relation_planner() -> Arc<dyn RelationPlanner> {
     Arc::new(planner::JourneyRelations::new(all_table_functions()))
 }
+
+#[cfg(test)]
+mod tests;

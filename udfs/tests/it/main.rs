@@ -9,6 +9,7 @@
 )]
 
 mod examples;
+mod funnel_companions_sql;
 mod funnel_properties;
 mod funnel_reference;
 mod reference;

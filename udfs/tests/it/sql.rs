@@ -64,7 +64,8 @@ pub(crate) async fn number(context: &SessionContext, sql: &str) -> Option<i64> {
 pub(crate) async fn error(context: &SessionContext, sql: &str) -> String {
     match try_numbers(context, sql).await {
         Ok(rows) => panic!("expected an error from {sql}, got {rows:?}"),
-        Err(error) => error.strip_backtrace(),
+        // Without the name of the optimizer rule that came upon it.
+        Err(error) => error.find_root().strip_backtrace(),
     }
 }
 

@@ -45,3 +45,6 @@ pub(crate) struct Kept {
     /// The kept rows; all if `None`.
     pub(crate) rows: Option<BooleanBuffer>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,8 +100,8 @@ static DEPTH: LazyLock<Documentation> = LazyLock::new(|| {
          - ClickHouse has at most 32 conditions and times without a fraction; its window can overflow.\n\
          - Doris' `increase` is `strict_increase`, its `deduplication` and StarRocks' mode 1 are `strict_no_repeat`, \
          its `fixed` is `strict_rows` as of 4.0 and `strict_steps` from 4.1 on.\n\
-         - The extension of DuckDB has an `allow_reentry` without `strict_order`, which starts anew; here that is \
-         what the default does.\n\n\
+         - The behavioral extension of DuckDB has an `allow_reentry` without `strict_order`, which lets a later entry \
+         start anew; here every entry does so without a mode.\n\n\
          By name the arguments are `window`, `mode`, `ts` and `cond1` to `cond32`. DISTINCT is refused, ORDER BY in \
          the call has no effect.\n\n\
          Time for n rows of a group: a sort, and one step for each condition that a row meets. One thing costs more: \
