@@ -173,10 +173,7 @@ async fn wrong_arguments_are_named() {
             "argument steps must be computed from single rows; it holds an aggregate",
         ),
         (", steps => [row_number() OVER () > 1]", "it holds a window function"),
-        (
-            ", within => ts",
-            "argument within must be a constant, the same for every row; it reads column ts",
-        ),
+        (", within => ts", "argument within must be a constant, the same for every row; it reads column ts"),
         (", within => INTERVAL '-1 day'", "shown: within must not be negative"),
         (", within => 7", "shown: within must be an INTERVAL such as INTERVAL '30 minutes'"),
         (", mode => 'quick'", "argument mode must be one of 'fast', 'slow', got 'quick'"),

@@ -69,6 +69,17 @@ pub(crate) async fn error(context: &SessionContext, sql: &str) -> String {
     }
 }
 
+/// What EXPLAIN says about a statement that cannot be planned: its error, or the plan with the error that an
+/// optimizer rule came upon, which DataFusion shows as a line of the plan.
+pub(crate) async fn explained_error(context: &SessionContext, sql: &str) -> String {
+    let explain = format!("EXPLAIN {sql}");
+    let result = match context.sql(&explain).await {
+        Ok(frame) => frame.to_string().await,
+        Err(error) => Err(error),
+    };
+    result.unwrap_or_else(|error| error.find_root().strip_backtrace())
+}
+
 /// Says something past the capture of the test harness: what is not run must be seen.
 pub(crate) fn tell(text: impl std::fmt::Display) {
     use std::io::Write;

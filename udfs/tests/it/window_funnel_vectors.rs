@@ -138,7 +138,11 @@ fn counts_per_file() {
         tell(format!("window_funnel {id}: refused, {reason}"));
     }
     assert_eq!((refused, REFUSED.len()), (0, 0));
-    let renamed: Vec<&str> = cases.iter().filter(|case| case.modes.iter().any(|mode| mode.contains(':'))).map(|case| case.id.as_str()).collect();
+    let renamed: Vec<&str> = cases
+        .iter()
+        .filter(|case| case.modes.iter().any(|mode| mode.contains(':')))
+        .map(|case| case.id.as_str())
+        .collect();
     assert_eq!(renamed, ["doris-2"]);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
@@ -13,7 +13,7 @@ use super::arguments::{Conditions, Layout};
 use super::scope::Scope;
 use super::{Kind, result};
 use crate::aggregate::buffered::{Call, Kept, SortedRows, condition_columns, kept_column, kept_type};
-use crate::arguments::{constant, planned_constant, ticks};
+use crate::arguments::{constant, is_text, planned_constant, ticks};
 use crate::journey::event::words_for;
 use crate::journey::funnel::FunnelModes;
 
@@ -96,6 +96,40 @@ pub(super) fn check(kind: Kind, types: &[DataType], exprs: &[Expr]) -> Result<()
         read_modes(kind, &mode)?;
     }
     Ok(())
+}
+
+/// Checks window and mode as far as they are literals, before the arguments have types.
+///
+/// # Errors
+/// Those of [`FunnelCall::try_new`] that do not depend on the type of `ts`.
+pub(super) fn check_literals(kind: Kind, exprs: &[Expr]) -> Result<()> {
+    let name = kind.name();
+    let argument = kind.window();
+    if let Some(window) = exprs.first()
+        && let Some(value) = planned_constant(window, name, argument.name)?
+    {
+        let instant = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        match value.data_type() {
+            text if is_text(&text) => {
+                Scope::try_new(argument, &value.cast_to(&DataType::Utf8)?, &instant)?;
+            }
+            DataType::Interval(_) => {
+                let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+                Scope::try_new(argument, &value.cast_to(&interval)?, &instant)?;
+            }
+            integer if integer.is_signed_integer() => {
+                Scope::try_new(argument, &value.cast_to(&DataType::Int64)?, &DataType::Int64)?;
+            }
+            // What else it may not be is told by the types.
+            _ => {}
+        }
+    }
+    match exprs.get(1) {
+        Some(Expr::Literal(mode, _)) if is_text(&mode.data_type()) => {
+            read_modes(kind, &mode.cast_to(&DataType::Utf8)?).map(|_| ())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Types of the kept columns: the time, the event id if there is one, the sets of conditions.

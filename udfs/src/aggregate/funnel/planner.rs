@@ -8,16 +8,18 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregate
 use datafusion::prelude::Expr;
 
 use super::Kind;
+use super::call::check_literals;
 
-/// Takes arrays of conditions apart, `[a, b]` to `a, b`, and refuses DISTINCT.
+/// Takes arrays of conditions apart, `[a, b]` to `a, b`, and refuses DISTINCT and constants that are wrong as they
+/// stand. Constants that must be computed first are checked when they are, by [`check`](super::call::check), which
+/// is not asked about calls with OVER.
 #[derive(Debug)]
 pub(crate) struct FunnelPlanner;
 
 impl ExprPlanner for FunnelPlanner {
     fn plan_aggregate(&self, mut expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
         if let Some(kind) = Kind::of(expr.func.name()) {
-            refuse_distinct(kind, expr.distinct)?;
-            expr.args = unpacked(expr.args);
+            expr.args = planned(kind, expr.args, expr.distinct)?;
         }
         Ok(PlannerResult::Original(expr))
     }
@@ -26,18 +28,18 @@ impl ExprPlanner for FunnelPlanner {
         if let WindowFunctionDefinition::AggregateUDF(function) = &expr.func_def
             && let Some(kind) = Kind::of(function.name())
         {
-            refuse_distinct(kind, expr.distinct)?;
-            expr.args = unpacked(expr.args);
+            expr.args = planned(kind, expr.args, expr.distinct)?;
         }
         Ok(PlannerResult::Original(expr))
     }
 }
 
-fn refuse_distinct(kind: Kind, distinct: bool) -> Result<()> {
+fn planned(kind: Kind, args: Vec<Expr>, distinct: bool) -> Result<Vec<Expr>> {
     if distinct {
         return plan_err!("{} does not take DISTINCT: leave it out", kind.name());
     }
-    Ok(())
+    check_literals(kind, &args)?;
+    Ok(unpacked(args))
 }
 
 /// Replaces an array that is written out by its items; it stands behind the window and the time.
