@@ -2,11 +2,11 @@
 
 use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit, TimestampSecondType};
-use arrow::temporal_conversions::as_datetime_with_timezone;
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err, plan_err};
 
 use crate::arguments::LengthArgument;
 use crate::journey::time::{FixedWindow, TickUnit, Window};
+use crate::zone;
 
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
 
@@ -62,7 +62,15 @@ impl Window for Length {
     }
 }
 
-fn tick_unit(unit: TimeUnit) -> TickUnit {
+/// Ticks of a second where `ts`, as [`LengthArgument::coerce`] leaves it, has a unit; else 1.
+pub(crate) fn ticks_per_second(ts: &DataType) -> i64 {
+    match ts {
+        DataType::Timestamp(unit, _) => tick_unit(*unit).per_second(),
+        _ => 1,
+    }
+}
+
+pub(crate) fn tick_unit(unit: TimeUnit) -> TickUnit {
     match unit {
         TimeUnit::Second => TickUnit::Second,
         TimeUnit::Millisecond => TickUnit::Millisecond,
@@ -132,8 +140,7 @@ impl CalendarLength {
     }
 
     fn offset_s(&self, utc_s: i64) -> Option<i64> {
-        let time = as_datetime_with_timezone::<TimestampSecondType>(utc_s, self.zone)?;
-        Some(time.naive_local().and_utc().timestamp() - utc_s)
+        zone::offset_s(self.zone, utc_s)
     }
 }
 

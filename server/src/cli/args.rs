@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wayfare_engine::VersionPin;
-use wayfare_engine::load::read::{EpochUnit, ExtraColumns, InputFormat};
+use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime};
 
 /// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
 #[derive(Debug, Parser)]
@@ -93,7 +93,7 @@ pub struct LoadArgs {
     /// What becomes of columns that are not mapped
     #[arg(long, value_enum, default_value = "properties")]
     pub extra: Extra,
-    /// Unit of numeric timestamps [default: by magnitude]
+    /// Unit of numeric timestamps, or yyyymmdd for dates such as 20260131 [default: unit by magnitude]
     #[arg(long, value_enum)]
     pub ts_unit: Option<Unit>,
     /// Zone of timestamps without an offset
@@ -268,15 +268,17 @@ pub enum Unit {
     Ms,
     Us,
     Ns,
+    Yyyymmdd,
 }
 
-impl From<Unit> for EpochUnit {
+impl From<Unit> for NumericTime {
     fn from(unit: Unit) -> Self {
         match unit {
             Unit::S => Self::Seconds,
             Unit::Ms => Self::Millis,
             Unit::Us => Self::Micros,
             Unit::Ns => Self::Nanos,
+            Unit::Yyyymmdd => Self::CompactDate,
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Aggregate functions.
 
 pub(crate) mod buffered;
-mod window_funnel;
+mod funnel;
+pub(crate) mod report;
+mod retention;
+pub(crate) mod session_list;
 
-pub use window_funnel::WindowFunnel;
+pub(crate) use funnel::{FunnelPlanner, funnel_functions};
+pub use retention::Retention;

@@ -1,6 +1,7 @@
 //! The examples in the SQL reference give the output that stands beside them.
 
 use arrow::util::pretty::pretty_format_batches;
+use wayfare_udfs::table::all_table_functions;
 use wayfare_udfs::{all_aggregate_functions, all_scalar_functions, all_window_functions};
 
 use crate::sql::{context, plan};
@@ -16,6 +17,9 @@ async fn examples_give_their_output() {
     }
     for function in all_scalar_functions() {
         examples.push((function.name().to_owned(), example(function.documentation())));
+    }
+    for function in all_table_functions() {
+        examples.push((function.name().to_owned(), example(Some(function.documentation()))));
     }
     for (name, text) in examples {
         let lines = text.trim().strip_prefix("```sql\n> ").unwrap();

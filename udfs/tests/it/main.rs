@@ -9,11 +9,17 @@
 )]
 
 mod examples;
+mod funnel_accumulators;
+mod funnel_cases;
+mod funnel_companions_sql;
+mod funnel_plans;
 mod funnel_properties;
+mod funnel_reference;
 mod intervals;
 mod reference;
-mod sessionize_sql;
-mod sessionize_vectors;
+mod retention_matrix_vectors;
+mod retention_vectors;
+mod sessions;
 mod sql;
 mod window_funnel_sql;
 mod window_funnel_vectors;

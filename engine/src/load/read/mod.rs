@@ -48,7 +48,7 @@ pub use assemble::ParsedBatch;
 pub use extra::extra_fields;
 pub use identity::content_identity;
 pub use options::{
-    EpochUnit, ExtraColumns, InputFormat, MAX_BUFFER_BYTES, ReadOptions, parse_assignments, parse_time_zone,
+    ExtraColumns, InputFormat, MAX_BUFFER_BYTES, NumericTime, ReadOptions, parse_assignments, parse_time_zone,
 };
 pub use rejected::{Rejected, RowPlace};
 pub use source::{Compression, Origin, SourceFile, StoreFactory, discover};

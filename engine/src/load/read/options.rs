@@ -72,9 +72,9 @@ impl FromStr for ExtraColumns {
     }
 }
 
-/// Unit of timestamps that are written as numbers.
+/// What a timestamp that is written as a number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EpochUnit {
+pub enum NumericTime {
     /// Seconds since 1970-01-01T00:00:00Z.
     Seconds,
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -83,9 +83,11 @@ pub enum EpochUnit {
     Micros,
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     Nanos,
+    /// The digits of a date, `20240131`: midnight in the zone of times without an offset.
+    CompactDate,
 }
 
-impl FromStr for EpochUnit {
+impl FromStr for NumericTime {
     type Err = LoadError;
 
     fn from_str(text: &str) -> Result<Self, LoadError> {
@@ -94,7 +96,10 @@ impl FromStr for EpochUnit {
             "ms" | "millis" | "milliseconds" => Ok(Self::Millis),
             "us" | "µs" | "micros" | "microseconds" => Ok(Self::Micros),
             "ns" | "nanos" | "nanoseconds" => Ok(Self::Nanos),
-            _ => Err(LoadError::Argument(format!("unknown timestamp unit {text:?}: use s, ms, us or ns"))),
+            "yyyymmdd" => Ok(Self::CompactDate),
+            _ => Err(LoadError::Argument(format!(
+                "unknown timestamp unit {text:?}: use s, ms, us, ns or yyyymmdd"
+            ))),
         }
     }
 }
@@ -110,8 +115,8 @@ pub struct ReadOptions {
     pub constants: Vec<(String, String)>,
     /// Treatment of the columns that remain.
     pub extra: ExtraColumns,
-    /// Unit of numeric timestamps; `None` takes it from each value's magnitude.
-    pub ts_unit: Option<EpochUnit>,
+    /// Meaning of numeric timestamps; `None` takes a unit since the epoch from each value's magnitude.
+    pub ts_unit: Option<NumericTime>,
     /// Zone of times without an offset.
     pub time_zone: Tz,
     /// Rows per batch, at most.
@@ -256,7 +261,8 @@ mod tests {
 
     #[test]
     fn names_of_options_parse() {
-        assert_eq!("us".parse::<EpochUnit>().expect("unit"), EpochUnit::Micros);
+        assert_eq!("us".parse::<NumericTime>().expect("unit"), NumericTime::Micros);
+        assert_eq!("yyyymmdd".parse::<NumericTime>().expect("unit"), NumericTime::CompactDate);
         assert_eq!("CSV".parse::<InputFormat>().expect("format"), InputFormat::Csv);
         assert_eq!("columns".parse::<ExtraColumns>().expect("extra"), ExtraColumns::Columns);
         assert!("avro".parse::<InputFormat>().is_err());

@@ -1,7 +1,7 @@
 //! Timestamps of input files to microseconds since the Unix epoch, UTC.
 //!
 //! Forms: RFC 3339 (`2024-02-29T12:00:00.5+01:00`), the same with a space, without an offset, without seconds or
-//! as a plain date, and numbers since the epoch. Rules:
+//! as a plain date, numbers since the epoch, and dates of eight digits where the rule says so. Rules:
 //! * Times without an offset are in the zone of the rule. One that the clocks skip is an error; one that they
 //!   show twice means the first time (the offset before the change).
 //! * Digits beyond microseconds are floored, before 1970 too.
@@ -15,7 +15,7 @@ use chrono::{DateTime, MappedLocalTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use super::number::ExactNumber;
-use super::options::EpochUnit;
+use super::options::NumericTime;
 
 /// 0001-01-01T00:00:00Z.
 const MIN_US: i64 = -62_135_596_800_000_000;
@@ -27,8 +27,8 @@ const DAY_US: i64 = 86_400 * SECOND_US;
 /// How times without an offset and numbers are understood.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TimestampRule {
-    /// Unit of numbers; `None` takes it from the magnitude.
-    pub(super) unit: Option<EpochUnit>,
+    /// Meaning of numbers; `None` takes a unit since the epoch from the magnitude.
+    pub(super) unit: Option<NumericTime>,
     /// Zone of times without an offset.
     pub(super) zone: Tz,
 }
@@ -46,8 +46,12 @@ pub(super) enum TimestampError {
         "this local time does not exist in {0}, the clocks skip it; give an offset or another --timezone"
     )]
     Skipped(Tz),
-    #[error("may be a date or epoch seconds; write dates as YYYY-MM-DD, or give --ts-unit s")]
+    #[error(
+        "may be a date or epoch seconds; give --ts-unit yyyymmdd or --ts-unit s, or write dates as YYYY-MM-DD"
+    )]
     MaybeDate,
+    #[error("not a date of eight digits, YYYYMMDD, as --ts-unit yyyymmdd says")]
+    NotACompactDate,
 }
 
 impl TimestampRule {
@@ -61,17 +65,18 @@ impl TimestampRule {
         self.number(number)
     }
 
-    /// An integer since the epoch.
+    /// An integer: a number since the epoch, or the digits of a date.
     pub(super) fn epoch(&self, value: i64) -> Result<i64, TimestampError> {
         let unit = match self.unit {
             Some(unit) => unit,
             None => detect_unit(i128::from(value), true)?,
         };
         let micros = match unit {
-            EpochUnit::Seconds => value.checked_mul(SECOND_US),
-            EpochUnit::Millis => value.checked_mul(1_000),
-            EpochUnit::Micros => Some(value),
-            EpochUnit::Nanos => Some(value.div_euclid(1_000)),
+            NumericTime::Seconds => value.checked_mul(SECOND_US),
+            NumericTime::Millis => value.checked_mul(1_000),
+            NumericTime::Micros => Some(value),
+            NumericTime::Nanos => Some(value.div_euclid(1_000)),
+            NumericTime::CompactDate => return self.compact_date(i128::from(value)),
         };
         in_range(micros.ok_or(TimestampError::OutOfRange)?)
     }
@@ -103,13 +108,24 @@ impl TimestampRule {
             None => detect_unit(whole, number.exponent >= 0)?,
         };
         let power = match unit {
-            EpochUnit::Seconds => 6,
-            EpochUnit::Millis => 3,
-            EpochUnit::Micros => 0,
-            EpochUnit::Nanos => -3,
+            NumericTime::Seconds => 6,
+            NumericTime::Millis => 3,
+            NumericTime::Micros => 0,
+            NumericTime::Nanos => -3,
+            NumericTime::CompactDate if number.exponent >= 0 => return self.compact_date(whole),
+            NumericTime::CompactDate => return Err(TimestampError::NotACompactDate),
         };
         let micros = number.floor_scaled(power).ok_or(TimestampError::OutOfRange)?;
         in_range(i64::try_from(micros).map_err(|_| TimestampError::OutOfRange)?)
+    }
+
+    /// `digits`: year, month and day as one number of eight digits; with six the century would be guessed.
+    fn compact_date(&self, digits: i128) -> Result<i64, TimestampError> {
+        if !(10_000_000..=99_999_999).contains(&digits) {
+            return Err(TimestampError::NotACompactDate);
+        }
+        let digits = i64::try_from(digits).map_err(|_| TimestampError::NotACompactDate)?;
+        self.date(days_of_compact(digits).ok_or(TimestampError::NoSuchTime)?)
     }
 
     /// `bytes` has at least 10 bytes, dashes at 4 and 7.
@@ -220,18 +236,23 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(past_days - 719_162 + DAYS_BEFORE_MONTH[index - 1] + after_leap_day + day - 1)
 }
 
-fn detect_unit(whole: i128, is_integer: bool) -> Result<EpochUnit, TimestampError> {
+/// Days from 1970-01-01 to a date that is written as one number; `None` if there is no such date.
+fn days_of_compact(digits: i64) -> Option<i64> {
+    days_since_epoch(digits / 10_000, digits / 100 % 100, digits % 100)
+}
+
+fn detect_unit(whole: i128, is_integer: bool) -> Result<NumericTime, TimestampError> {
     if is_integer && (19_000_101..=21_001_231).contains(&whole) {
         let value = i64::try_from(whole).map_err(|_| TimestampError::OutOfRange)?;
-        if days_since_epoch(value / 10_000, value / 100 % 100, value % 100).is_some() {
+        if days_of_compact(value).is_some() {
             return Err(TimestampError::MaybeDate);
         }
     }
     Ok(match whole.unsigned_abs() {
-        0..100_000_000_000 => EpochUnit::Seconds,
-        100_000_000_000..100_000_000_000_000 => EpochUnit::Millis,
-        100_000_000_000_000..100_000_000_000_000_000 => EpochUnit::Micros,
-        _ => EpochUnit::Nanos,
+        0..100_000_000_000 => NumericTime::Seconds,
+        100_000_000_000..100_000_000_000_000 => NumericTime::Millis,
+        100_000_000_000_000..100_000_000_000_000_000 => NumericTime::Micros,
+        _ => NumericTime::Nanos,
     })
 }
 

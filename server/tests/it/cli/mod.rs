@@ -1,13 +1,17 @@
 //! The `wayfare` binary as its user meets it: arguments in, output, exit code and files out.
 
+mod answers;
 mod bounded;
+mod cdnow;
 mod delta_reader;
 mod demo;
 mod formats;
 mod history;
 mod killed;
 mod query;
+mod retention_sql;
 mod shop;
 mod support;
+mod weblog;
 mod wrong_inputs;
 mod wrong_places;

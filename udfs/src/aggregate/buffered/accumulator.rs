@@ -17,7 +17,7 @@ use crate::arguments::true_rows;
 #[derive(Debug)]
 pub(super) struct BufferedGroups {
     call: Arc<dyn Call>,
-    group_count: usize,
+    pub(super) group_count: usize,
     rows: Rows,
 }
 

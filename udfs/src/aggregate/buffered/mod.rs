@@ -15,8 +15,9 @@ mod order;
 mod rows;
 mod state;
 
-pub(crate) use function::{Buffered, BufferedAggregate};
-pub(crate) use order::SortedRows;
+pub(crate) use function::{Buffered, BufferedAggregate, ConstantArguments};
+pub(crate) use order::{SortedRows, condition_columns};
+pub(crate) use rows::{kept_column, kept_type};
 
 use std::fmt::Debug;
 
@@ -44,3 +45,6 @@ pub(crate) struct Kept {
     /// The kept rows; all if `None`.
     pub(crate) rows: Option<BooleanBuffer>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::datatypes::{Int32Type, Int64Type};
 use chrono_tz::Tz;
 
-use super::super::options::EpochUnit;
+use super::super::options::NumericTime;
 use super::*;
 
 const UTC_RULE: TimestampRule = TimestampRule { unit: None, zone: Tz::UTC };
@@ -111,7 +111,7 @@ fn times_of_every_type_agree() {
 
 #[test]
 fn naive_times_are_in_the_zone_and_others_are_not() {
-    let rule = TimestampRule { unit: Some(EpochUnit::Seconds), zone: Tz::Europe__Berlin };
+    let rule = TimestampRule { unit: Some(NumericTime::Seconds), zone: Tz::Europe__Berlin };
     let (naive, _) = run(&canonical("ts"), TimestampSecondArray::from(vec![0]), &rule);
     assert_eq!(micros(&naive), [Some(-3_600_000_000)]);
     let zoned = TimestampSecondArray::from(vec![0]).with_timezone("+09:00");

@@ -92,11 +92,11 @@ fn magnitude_tells_the_unit() {
 
 #[test]
 fn a_given_unit_wins() {
-    let millis = TimestampRule { unit: Some(EpochUnit::Millis), zone: Tz::UTC };
+    let millis = TimestampRule { unit: Some(NumericTime::Millis), zone: Tz::UTC };
     assert_eq!(millis.epoch(1), Ok(1_000));
     assert_eq!(millis.parse("1709209800"), Ok(1_709_209_800_000));
     assert_eq!(millis.parse("2024-02-29T12:30:00Z"), Ok(oracle("2024-02-29T12:30:00Z")));
-    let seconds = TimestampRule { unit: Some(EpochUnit::Seconds), zone: Tz::UTC };
+    let seconds = TimestampRule { unit: Some(NumericTime::Seconds), zone: Tz::UTC };
     assert_eq!(seconds.parse("20240131"), Ok(20_240_131_000_000));
     assert_eq!(seconds.epoch(i64::MAX), Err(TimestampError::OutOfRange));
 }
@@ -106,6 +106,27 @@ fn compact_dates_are_not_taken_for_seconds() {
     assert_eq!(UTC_RULE.parse("20240131"), Err(TimestampError::MaybeDate));
     assert_eq!(UTC_RULE.epoch(20_240_131), Err(TimestampError::MaybeDate));
     assert_eq!(UTC_RULE.parse("20241399"), Ok(20_241_399_000_000));
+}
+
+#[test]
+fn compact_dates_are_midnight_in_the_zone_if_the_rule_says_so() {
+    let compact = |zone| TimestampRule { unit: Some(NumericTime::CompactDate), zone };
+    let utc = compact(Tz::UTC);
+    for text in ["20240701", " 20240701 ", "20240701.0", "2024-07-01", "2024-07-01T00:00:00Z"] {
+        assert_eq!(utc.parse(text), Ok(oracle("2024-07-01T00:00:00Z")), "{text}");
+    }
+    assert_eq!(utc.epoch(20_240_701), Ok(oracle("2024-07-01T00:00:00Z")));
+    assert_eq!(compact(Tz::Europe__Berlin).parse("20240701"), Ok(oracle("2024-06-30T22:00:00Z")));
+    for text in ["20230229", "20241301", "20240100", "99991232"] {
+        assert_eq!(utc.parse(text), Err(TimestampError::NoSuchTime), "{text}");
+    }
+    for text in ["0", "-20240701", "240701", "2024071", "20240701.5", "1709209800", "1e30"] {
+        let error = utc.parse(text).expect_err(text);
+        assert!(
+            matches!(error, TimestampError::NotACompactDate | TimestampError::OutOfRange),
+            "{text}: {error}"
+        );
+    }
 }
 
 #[test]
