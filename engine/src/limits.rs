@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 
 /// Longest text that is parsed at once.
 pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
-/// Most tokens that the parser reads: it reads the arguments of a function call twice, so that each call around a
-/// token doubles it.
+/// Most tokens that the parser may read: it reads the arguments of a function call twice or more, so that each call
+/// around a token doubles it.
 pub const MAX_PARSED_TOKENS: usize = 1 << 22;
 /// Most operators (arithmetic, comparison, `AND`, `OR`, `||` ...) in one statement.
 pub const MAX_OPERATORS: usize = 2_000;
@@ -35,6 +35,8 @@ pub const MAX_JSON_PATH: usize = 12;
 pub const MAX_JOINS: usize = 100;
 /// Most sub-queries in expressions, which are planned as joins.
 pub const MAX_SUB_QUERIES: usize = 100;
+/// Most sub-queries in expressions one inside the other: the time to plan them doubles with each.
+pub const MAX_SUB_QUERY_DEPTH: usize = 12;
 /// Most common table expressions.
 pub const MAX_CTES: usize = 100;
 /// Most `UNION`, `INTERSECT` and `EXCEPT`.
@@ -63,6 +65,8 @@ pub enum Limit {
     Joins,
     /// [`MAX_SUB_QUERIES`].
     SubQueries,
+    /// [`MAX_SUB_QUERY_DEPTH`].
+    SubQueryDepth,
     /// [`MAX_CTES`].
     Ctes,
     /// [`MAX_SET_OPERATIONS`].
@@ -86,6 +90,7 @@ impl Limit {
             Self::JsonPath => MAX_JSON_PATH,
             Self::Joins => MAX_JOINS,
             Self::SubQueries => MAX_SUB_QUERIES,
+            Self::SubQueryDepth => MAX_SUB_QUERY_DEPTH,
             Self::Ctes => MAX_CTES,
             Self::SetOperations => MAX_SET_OPERATIONS,
             Self::Views => MAX_VIEWS,
@@ -126,6 +131,7 @@ impl fmt::Display for LimitExceeded {
             Limit::JsonPath => ("JSON operators one after the other", "take the inner part in a sub-query"),
             Limit::Joins => ("joins", "keep parts of the result in a table"),
             Limit::SubQueries => ("sub-queries in expressions", "keep parts of the result in a table"),
+            Limit::SubQueryDepth => ("sub-queries one inside the other", "join instead"),
             Limit::Ctes => ("common table expressions", "keep parts of the result in a table"),
             Limit::SetOperations => ("UNION, INTERSECT and EXCEPT", "keep parts of the result in a table"),
             Limit::Views => ("views below one another", "keep the result of some in a table"),
@@ -160,9 +166,8 @@ pub(crate) fn check_text(sql: &str, dialect: &dyn Dialect) -> Result<()> {
                 parsed = 0;
                 open.clear();
             }
-            Token::LParen if may_be_call(previous) => open.push(times.saturating_mul(2)),
-            Token::LParen => open.push(times),
-            Token::RParen => {
+            Token::LParen | Token::LBracket => open.push(times.saturating_mul(readings(previous))),
+            Token::RParen | Token::RBracket => {
                 open.pop();
             }
             _ => {}
@@ -176,38 +181,38 @@ pub(crate) fn check_text(sql: &str, dialect: &dyn Dialect) -> Result<()> {
     Ok(())
 }
 
-/// Whether a parenthesis behind `token` can hold the arguments of a function.
-fn may_be_call(token: &Token) -> bool {
+/// How often the parser may read what is in a bracket behind `token`: arguments of a function twice, first as a name
+/// and then as a value; and where a keyword such as CAST or ARRAY stands before it, once more as if it were none.
+fn readings(token: &Token) -> usize {
     match token {
-        Token::Word(word) => !matches!(
-            word.keyword,
+        Token::Word(word) => match word.keyword {
+            Keyword::NoKeyword => 2,
             Keyword::ALL
-                | Keyword::AND
-                | Keyword::AS
-                | Keyword::BY
-                | Keyword::ELSE
-                | Keyword::EXCEPT
-                | Keyword::EXISTS
-                | Keyword::FILTER
-                | Keyword::FROM
-                | Keyword::IN
-                | Keyword::INTERSECT
-                | Keyword::JOIN
-                | Keyword::LATERAL
-                | Keyword::MATERIALIZED
-                | Keyword::NOT
-                | Keyword::ON
-                | Keyword::OR
-                | Keyword::OVER
-                | Keyword::SELECT
-                | Keyword::THEN
-                | Keyword::UNION
-                | Keyword::USING
-                | Keyword::VALUES
-                | Keyword::WHEN
-                | Keyword::WHERE
-        ),
-        _ => false,
+            | Keyword::AND
+            | Keyword::AS
+            | Keyword::BY
+            | Keyword::ELSE
+            | Keyword::EXCEPT
+            | Keyword::FILTER
+            | Keyword::FROM
+            | Keyword::IN
+            | Keyword::INTERSECT
+            | Keyword::JOIN
+            | Keyword::LATERAL
+            | Keyword::MATERIALIZED
+            | Keyword::ON
+            | Keyword::OR
+            | Keyword::OVER
+            | Keyword::SELECT
+            | Keyword::THEN
+            | Keyword::UNION
+            | Keyword::USING
+            | Keyword::VALUES
+            | Keyword::WHEN
+            | Keyword::WHERE => 1,
+            _ => 3,
+        },
+        _ => 1,
     }
 }
 
@@ -292,6 +297,7 @@ struct Counts {
     depth: usize,
     joins: usize,
     sub_queries: usize,
+    sub_query_depth: usize,
     ctes: usize,
     set_operations: usize,
     expansion: Expansion,
@@ -350,6 +356,10 @@ impl Expansion {
     }
 }
 
+fn has_sub_query(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. })
+}
+
 /// How many JSON operators follow one another, `expr` being the last.
 fn json_path(expr: &Expr) -> usize {
     let mut operators = 0;
@@ -375,15 +385,17 @@ impl Visitor for Counts {
     type Break = Box<Error>;
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
-        if matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. }) {
+        if has_sub_query(expr) {
             Self::add(Limit::SubQueries, &mut self.sub_queries, 1)?;
+            Self::add(Limit::SubQueryDepth, &mut self.sub_query_depth, 1)?;
         }
         Self::check(Limit::JsonPath, json_path(expr))?;
         Self::add(Limit::ExpressionDepth, &mut self.depth, 1)
     }
 
-    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Self::Break> {
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
         self.depth -= 1;
+        self.sub_query_depth -= usize::from(has_sub_query(expr));
         ControlFlow::Continue(())
     }
 

@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_postgres::types::Type;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
-use wayfare_server::ServeOptions;
 use wayfare_engine::limits::{
     MAX_CTES, MAX_EXPRESSION_DEPTH, MAX_JOINS, MAX_OPERATORS, MAX_SET_OPERATIONS, MAX_STATEMENT_BYTES,
 };
+use wayfare_server::ServeOptions;
 
 use crate::support::{TestServer, db_error, failure, psql, text_rows, text_value};
 
