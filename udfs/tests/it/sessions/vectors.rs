@@ -28,7 +28,7 @@ fn second(text: &Value) -> i64 {
     time.as_primitive::<TimestampSecondType>().value(0)
 }
 
-fn seconds(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+pub(super) fn seconds(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     let values: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
     cast(&values, &DataType::Timestamp(TimeUnit::Second, None)).unwrap()
 }
