@@ -7,9 +7,10 @@ use crate::{all_aggregate_functions, all_scalar_functions, all_window_functions}
 
 pub(crate) const SESSIONS: &str = "Sessions";
 pub(crate) const FUNNELS: &str = "Funnels";
+pub(crate) const RETENTION: &str = "Retention and lifecycle";
 
 /// Order of the sections in the reference.
-const SECTIONS: [&str; 2] = [SESSIONS, FUNNELS];
+const SECTIONS: [&str; 3] = [SESSIONS, FUNNELS, RETENTION];
 
 struct Entry {
     name: String,

@@ -6,10 +6,13 @@
 
 mod aggregate;
 mod arguments;
+mod calendar;
 mod docs;
+pub mod interval;
 pub mod journey;
 mod length;
 mod session;
+pub mod statement;
 pub mod table;
 mod window;
 mod zone;
@@ -20,7 +23,7 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub use aggregate::WindowFunnel;
+pub use aggregate::{Retention, WindowFunnel};
 pub use docs::reference_markdown;
 pub use window::SessionFunction;
 
@@ -43,7 +46,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
 
 /// Returns the aggregate functions of this crate.
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::from(WindowFunnel::new()))]
+    vec![Arc::new(AggregateUDF::from(WindowFunnel::new())), Arc::new(AggregateUDF::from(Retention::new()))]
 }
 
 /// Returns the window functions of this crate.

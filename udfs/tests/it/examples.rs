@@ -4,7 +4,7 @@ use arrow::util::pretty::pretty_format_batches;
 use wayfare_udfs::table::all_table_functions;
 use wayfare_udfs::{all_aggregate_functions, all_scalar_functions, all_window_functions};
 
-use crate::sql::context;
+use crate::sql::{context, plan};
 
 #[tokio::test]
 async fn examples_give_their_output() {
@@ -25,7 +25,7 @@ async fn examples_give_their_output() {
         let lines = text.trim().strip_prefix("```sql\n> ").unwrap();
         let (sql, output) = lines.split_once(";\n").unwrap();
         let expected = output.strip_suffix("\n```").unwrap();
-        let batches = context().sql(sql).await.unwrap().collect().await.unwrap();
+        let batches = plan(&context(), sql).await.unwrap().collect().await.unwrap();
         let found = pretty_format_batches(&batches).unwrap().to_string();
         assert_eq!(found, expected, "{name}");
     }

@@ -10,7 +10,10 @@
 
 mod examples;
 mod funnel_properties;
+mod intervals;
 mod reference;
+mod retention_matrix_vectors;
+mod retention_vectors;
 mod sessions;
 mod sql;
 mod window_funnel_sql;
