@@ -170,6 +170,13 @@ fn batch(people: &[Vec<Touch>], seed: u64) -> RecordBatch {
     shuffled(&people_rows, further, seed)
 }
 
+fn session(config: SessionConfig) -> SessionContext {
+    let mut context = SessionContext::new_with_config(config);
+    wayfare_udfs::register_all(&mut context).unwrap();
+    context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
+    context
+}
+
 async fn lines(context: &SessionContext, sql: &str) -> Vec<String> {
     let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
     let mut lines = Vec::new();
@@ -190,7 +197,7 @@ proptest! {
     #[test]
     fn sessions_equal_the_slow_reference(
         rules in rules(),
-        people in prop::collection::vec(touches(), 1..5),
+        people in prop::collection::vec(touches(), 1..60),
         seed in any::<u64>(),
         partitions in prop::sample::select(vec![1_usize, 2, 8]),
         batch_size in prop::sample::select(vec![1_usize, 100, 8192]),
@@ -200,9 +207,7 @@ proptest! {
         expected.sort();
 
         let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
-        let mut context = SessionContext::new_with_config(config);
-        wayfare_udfs::register_all(&mut context).unwrap();
-        context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
+        let context = session(config);
         register(&context, "t", &batch(&people, seed), partitions);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let data = "(SELECT *, position AS event_id FROM t)";
@@ -289,6 +294,23 @@ async fn rows_of_one_instant_without_a_sequence_start_before_they_end() {
     let context = context();
     assert_eq!(lines(&context, &sql("('end'), ('x'), ('start'), ('cut')")).await, expected);
     assert_eq!(lines(&context, &sql("('cut'), ('start'), ('x'), ('end')")).await, expected);
+}
+
+/// One person with a million events: no rule looks at a row twice.
+#[tokio::test]
+async fn a_person_with_a_million_events() {
+    let context = session(SessionConfig::new());
+    let data = "(SELECT 'ann' AS user_id, arrow_cast(value * 1000000, 'Timestamp(Microsecond, None)') AS ts, \
+                CASE WHEN value % 10 = 0 THEN 'purchase' ELSE 'page_view' END AS event, value % 1000 / 500 AS campaign, \
+                arrow_cast(1.25, 'Decimal128(18, 4)') AS revenue FROM generate_series(1, 1000000))";
+    let sql = format!(
+        "SELECT sum(events), sum(conversions), sum(page_views), sum(revenue), count(*) FROM sessions({data}, \
+         gap => INTERVAL '30 minutes', end_if => event = 'purchase', max_events => 1000, split_on => campaign, \
+         midnight => 'UTC', max_length => INTERVAL '1 day')"
+    );
+    // 100,000 purchases end a session each; 2,000 changes of campaign come one row before such an end, and so do 11
+    // midnights, two of them with a change of campaign.
+    assert_eq!(lines(&context, &sql).await, ["1000000|100000|900000|1250000.0000|102009"]);
 }
 
 #[tokio::test]
