@@ -9,6 +9,7 @@ use arrow::datatypes::{
     TimestampNanosecondType, TimestampSecondType,
 };
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 
@@ -100,6 +101,26 @@ pub(crate) fn constant(expr: &Arc<dyn PhysicalExpr>, function: &str, argument: &
     )?;
     let value = expr.evaluate(&one_row)?.into_array(1)?;
     ScalarValue::try_from_array(&value, 0)
+}
+
+/// Returns the value of an argument that must be the same for every row, while the statement is planned; `None` as
+/// long as it is not known: a parameter without a value, or a function that is called when the query runs.
+///
+/// Constants are folded before aggregates are asked ([`AggregateUDFImpl::simplify`]), so that EXPLAIN and PREPARE
+/// report a wrong one too.
+///
+/// # Errors
+/// A plan error if the expression reads a column.
+///
+/// [`AggregateUDFImpl::simplify`]: datafusion::logical_expr::AggregateUDFImpl::simplify
+pub(crate) fn planned_constant(expr: &Expr, function: &str, argument: &str) -> Result<Option<ScalarValue>> {
+    match expr {
+        Expr::Literal(value, _) => Ok(Some(value.clone())),
+        expr if expr.any_column_refs() => {
+            plan_err!("{function}: {argument} must be a constant, the same for every row; got {expr}")
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Returns the ticks of a column that [`LengthArgument::coerce`] gave its type; NULL rows hold

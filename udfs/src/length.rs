@@ -62,6 +62,14 @@ impl Window for Length {
     }
 }
 
+/// Ticks of a second where `ts`, as [`LengthArgument::coerce`] leaves it, has a unit; else 1.
+pub(crate) fn ticks_per_second(ts: &DataType) -> i64 {
+    match ts {
+        DataType::Timestamp(unit, _) => tick_unit(*unit).per_second(),
+        _ => 1,
+    }
+}
+
 pub(crate) fn tick_unit(unit: TimeUnit) -> TickUnit {
     match unit {
         TimeUnit::Second => TickUnit::Second,

@@ -23,14 +23,14 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub use aggregate::{Retention, WindowFunnel};
+pub use aggregate::Retention;
 pub use docs::reference_markdown;
 pub use window::SessionFunction;
 
 /// Adds every function of this crate to `registry`, replacing functions of the same name.
 ///
 /// # Errors
-/// Those of the registry: one that is read-only refuses.
+/// Those of the registry: one that is read-only refuses, and one that takes no expression planners.
 pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in all_aggregate_functions() {
         registry.register_udaf(function)?;
@@ -41,12 +41,14 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in all_scalar_functions() {
         registry.register_udf(function)?;
     }
-    Ok(())
+    registry.register_expr_planner(Arc::new(aggregate::FunnelPlanner))
 }
 
 /// Returns the aggregate functions of this crate.
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::from(WindowFunnel::new())), Arc::new(AggregateUDF::from(Retention::new()))]
+    let mut functions = aggregate::funnel_functions();
+    functions.push(Arc::new(AggregateUDF::from(Retention::new())));
+    functions
 }
 
 /// Returns the window functions of this crate.

@@ -1,10 +1,10 @@
 //! Aggregate functions.
 
 pub(crate) mod buffered;
+mod funnel;
 pub(crate) mod report;
 mod retention;
 pub(crate) mod session_list;
-mod window_funnel;
 
+pub(crate) use funnel::{FunnelPlanner, funnel_functions};
 pub use retention::Retention;
-pub use window_funnel::WindowFunnel;

@@ -9,7 +9,12 @@
 )]
 
 mod examples;
+mod funnel_accumulators;
+mod funnel_cases;
+mod funnel_companions_sql;
+mod funnel_plans;
 mod funnel_properties;
+mod funnel_reference;
 mod intervals;
 mod reference;
 mod retention_matrix_vectors;

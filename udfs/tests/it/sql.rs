@@ -90,8 +90,20 @@ pub(crate) async fn number(context: &SessionContext, sql: &str) -> Option<i64> {
 pub(crate) async fn error(context: &SessionContext, sql: &str) -> String {
     match try_numbers(context, sql).await {
         Ok(rows) => panic!("expected an error from {sql}, got {rows:?}"),
-        Err(error) => error.strip_backtrace(),
+        // Without the name of the optimizer rule that came upon it.
+        Err(error) => error.find_root().strip_backtrace(),
     }
+}
+
+/// What EXPLAIN says about a statement that cannot be planned: its error, or the plan with the error that an
+/// optimizer rule came upon, which DataFusion shows as a line of the plan.
+pub(crate) async fn explained_error(context: &SessionContext, sql: &str) -> String {
+    let explain = format!("EXPLAIN {sql}");
+    let result = match context.sql(&explain).await {
+        Ok(frame) => frame.to_string().await,
+        Err(error) => Err(error),
+    };
+    result.unwrap_or_else(|error| error.find_root().strip_backtrace())
 }
 
 /// Says something past the capture of the test harness: what is not run must be seen.

@@ -6,7 +6,7 @@ use arrow::array::{BooleanArray, Int64Array, StringArray, TimestampMicrosecondAr
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
 
-use crate::sql::{context, error, number, numbers, register, table};
+use crate::sql::{context, error, explained_error, number, numbers, register, table};
 
 const MINUTE_US: i64 = 60_000_000;
 
@@ -184,9 +184,14 @@ async fn plans_agree() {
         ("event", Arc::new(StringArray::from(letters))),
         ("flag", Arc::new(flags)),
     ]);
-    let modes = ["default", "strict_order", "strict_increase", "strict_deduplication"];
-    let calls =
-        modes.map(|mode| format!("window_funnel(40, '{mode}', minute, flag, event = 'b', event <> 'c')"));
+    let modes =
+        ["default", "strict_order", "strict_increase", "strict_deduplication", "strict_once", "strict_steps"];
+    let calls = modes.map(|mode| {
+        format!(
+            "window_funnel(40, '{mode}', minute, flag, event = 'b', event <> 'c'), \
+             funnel_count(40, '{mode}', minute, flag, event = 'b')"
+        )
+    });
     let calls = calls.join(", ");
     let grouped = format!("SELECT user_id, {calls} FROM t GROUP BY user_id ORDER BY user_id");
     let sorted = format!(
@@ -229,35 +234,236 @@ async fn plans_agree() {
     }
 }
 
+/// Planning is enough to see what is wrong: each is tried with EXPLAIN and without.
 #[tokio::test]
-async fn wrong_arguments_are_named() {
+async fn wrong_arguments_are_plan_errors() {
     let context = events();
     for (arguments, expected) in [
         ("", "needs a window, a time and at least one condition"),
         ("INTERVAL '1 hour', ts", "needs a window, a time and at least one condition"),
         ("INTERVAL '1 hour', 'default', ts", "needs a window, a time and at least one condition"),
+        ("INTERVAL '1 hour', ts, []", "the array of conditions must be written out in the call"),
+        ("INTERVAL '1 hour', ts, flags", "the array of conditions must be written out in the call"),
+        ("INTERVAL '1 hour', ts, ['a', 'b']", "condition 1 must be a boolean, got Utf8"),
         ("3600, ts, true", "window must be an INTERVAL"),
+        ("'soon', ts, true", "window must be an INTERVAL such as INTERVAL '1 hour', or 'session', or"),
+        ("'sessions', ts, true", "window must be an INTERVAL such as INTERVAL '1 hour', or 'session', or"),
+        ("'session soon', ts, true", "or 'session 45 minutes'; got 'session soon'"),
+        ("'session -5 minutes', ts, true", "window must not be negative"),
+        (
+            "'session', minute, true",
+            "window 'session' needs times with a unit, but ts is an integer; convert ts",
+        ),
+        (
+            "'1 hour', minute, true",
+            "window must be an integer in the unit of ts, because ts is an integer; got",
+        ),
         ("INTERVAL '1 hour', minute, true", "window must be an integer in the unit of ts"),
         ("INTERVAL '-1 hour', ts, true", "window must not be negative"),
         ("-1, minute, true", "window must not be negative"),
         ("CAST(NULL AS INTERVAL), ts, true", "window must not be NULL"),
+        ("CAST(NULL AS TEXT), ts, true", "window must not be NULL"),
         ("user_id, minute, true", "window must be a constant"),
         ("INTERVAL '1 hour', event, ts, true", "mode must be a constant"),
-        ("INTERVAL '1 hour', CAST(NULL AS TEXT), ts, true", "mode must not be NULL"),
         ("INTERVAL '1 hour', 'fixed', ts, true", "mode 'fixed' is not supported; supported: default, "),
         ("INTERVAL '1 hour', 'allow_reentry', ts, true", "mode 'allow_reentry' needs 'strict_order'"),
+        (
+            "INTERVAL '1 hour', 'strict_rows, strict_order', ts, true",
+            "mode 'strict_rows' does not go with 'strict_order': it decides for each chain by itself",
+        ),
+        (
+            "INTERVAL '1 hour', 'strict_rows, strict_steps', ts, true",
+            "modes 'strict_rows' and 'strict_steps' exclude each other",
+        ),
         ("INTERVAL '1 hour', true, true", "ts must be a timestamp, a date or an integer, got Boolean"),
         ("INTERVAL '1 hour', ts, true, event", "condition 2 must be a boolean, got Utf8"),
         ("DISTINCT INTERVAL '1 hour', ts, true", "does not take DISTINCT"),
     ] {
-        for group_by in ["", " GROUP BY user_id"] {
-            let sql = format!("SELECT window_funnel({arguments}) FROM events{group_by}");
-            let text = error(&context, &sql).await;
-            assert!(text.contains(expected), "{arguments}: {text}");
-            assert!(text.starts_with("Error during planning: window_funnel"), "{arguments}: {text}");
+        for function in ["window_funnel", "funnel_count", "funnel_match", "funnel_durations"] {
+            for group_by in ["", " GROUP BY user_id"] {
+                let sql = format!(
+                    "SELECT {function}({arguments}) FROM (SELECT *, [true, event = 'b'] AS flags FROM events)\
+                     {group_by}"
+                );
+                let text = error(&context, &sql).await;
+                assert!(text.contains(expected), "{sql}: {text}");
+                assert!(text.starts_with(&format!("Error during planning: {function}")), "{sql}: {text}");
+                let text = explained_error(&context, &sql).await.replace(['\n', '|'], "");
+                assert!(text.contains(expected), "{sql}: {text}");
+            }
         }
     }
     let sql = "SELECT window_funnel(INTERVAL '0 hours', ts, event = 'a', event = 'b') FROM events \
                WHERE user_id = 1";
     assert_eq!(number(&context, sql).await, Some(1));
+}
+
+/// With OVER the optimizer does not ask the function about its constants: those that stand there as literals are
+/// checked before, the others when the query runs.
+#[tokio::test]
+async fn wrong_arguments_of_running_windows() {
+    let context = events();
+    let over = "OVER (PARTITION BY user_id ORDER BY ts)";
+    for (arguments, expected, planned) in [
+        ("INTERVAL '-1 hour', ts, true", "window must not be negative", true),
+        ("'soon', ts, true", "window must be an INTERVAL", true),
+        ("INTERVAL '1 hour', 'strictly', ts, true", "mode 'strictly' is not supported", true),
+        ("ts - ts, ts, true", "window must be a constant", true),
+        ("DISTINCT INTERVAL '1 hour', ts, true", "does not take DISTINCT", true),
+        ("'session', minute, true", "ts is an integer", false),
+        ("CAST('-1 hour' AS INTERVAL), ts, true", "window must not be negative", false),
+    ] {
+        let sql = format!("SELECT window_funnel({arguments}) {over} FROM events");
+        let text = error(&context, &sql).await;
+        assert!(text.contains(expected), "{sql}: {text}");
+        let explained = explained_error(&context, &sql).await;
+        assert_eq!(explained.contains(expected), planned, "{sql}: {explained}");
+    }
+}
+
+/// A parameter has no value while the statement is planned, and is checked when it has one.
+#[tokio::test]
+async fn wrong_parameters_are_plan_errors() {
+    let context = events();
+    let sql = format!("SELECT window_funnel($1, $2, ts, {STEPS}) FROM events");
+    let hour = ScalarValue::new_interval_mdn(0, 0, 3_600_000_000_000);
+    let minus = ScalarValue::new_interval_mdn(0, 0, -1);
+    for (window, mode, expected) in [
+        (minus, "default", "window must not be negative"),
+        (hour, "strictly", "mode 'strictly' is not supported"),
+        (ScalarValue::from("session"), "strict_rows, strict_once", "does not go with 'strict_once'"),
+    ] {
+        let frame = context.sql(&sql).await.unwrap();
+        let parameters = vec![window, ScalarValue::from(mode)];
+        let error = frame.with_param_values(parameters).unwrap().into_optimized_plan().unwrap_err();
+        let text = error.find_root().strip_backtrace();
+        assert!(
+            text.starts_with("Error during planning: window_funnel: ") && text.contains(expected),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn optional_arguments_that_are_null() {
+    let context = events();
+    for mode in ["NULL", "CAST(NULL AS TEXT)", "'default'"] {
+        let sql = format!(
+            "SELECT window_funnel(INTERVAL '1 hour', {mode}, ts, {STEPS}) FROM events WHERE user_id = 1"
+        );
+        assert_eq!(number(&context, &sql).await, Some(3), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn conditions_as_an_array() {
+    let context = events();
+    let call = "(INTERVAL '1 hour', ts, [event = 'a', event = 'b', NULL, event = 'c'])";
+    for (sql, expected) in [
+        (format!("SELECT window_funnel{call} FROM events WHERE user_id = 1"), 2),
+        (
+            format!(
+                "SELECT WindowFunnel(INTERVAL '1 hour', 'default', ts, [{STEPS}]) FROM events WHERE user_id = 1"
+            ),
+            3,
+        ),
+        (format!("SELECT WINDOWFUNNEL('1 hour', ts, make_array({STEPS})) FROM events WHERE user_id = 1"), 3),
+        ("SELECT window_funnel(INTERVAL '1 hour', ts, [true, true, NULL, true]) FROM events".to_owned(), 2),
+        (
+            format!(
+                "SELECT max(n) FROM (SELECT window_funnel{call} OVER (PARTITION BY user_id ORDER BY ts) AS n FROM events)"
+            ),
+            2,
+        ),
+        (
+            format!(
+                "SELECT count(*) FROM (SELECT user_id FROM events GROUP BY user_id HAVING window_funnel{call} = 2)"
+            ),
+            1,
+        ),
+    ] {
+        assert_eq!(number(&context, &sql).await, Some(expected), "{sql}");
+    }
+    // Beyond the limit of names, and nested in an expression that is named by it.
+    let conditions: Vec<String> = (0..200).map(|minute| format!("minute >= {minute}")).collect();
+    let sql = format!("SELECT window_funnel(100, minute, [{}]) + 1 FROM events", conditions.join(", "));
+    assert_eq!(number(&context, &sql).await, Some(63));
+}
+
+/// User 1 has rows at minutes 0, 10, 20 and 60, of which the one at 20 meets no condition.
+#[tokio::test]
+async fn sessions_as_window() {
+    let context = events();
+    for (window, expected) in [
+        ("session", 2),
+        ("SESSION", 2),
+        (" session  40 minutes ", 3),
+        ("session 39 minutes", 2),
+        ("session 9 minutes", 1),
+        ("session 1 day", 3),
+    ] {
+        let sql = format!("SELECT window_funnel('{window}', ts, {STEPS}) FROM events WHERE user_id = 1");
+        assert_eq!(number(&context, &sql).await, Some(expected), "{window}");
+    }
+    // A row that the function does not see does not hold the session together.
+    let sql = format!(
+        "SELECT window_funnel('session 40 minutes', ts, {STEPS}) FILTER (WHERE minute <> 20) FROM events \
+         WHERE user_id = 1"
+    );
+    assert_eq!(number(&context, &sql).await, Some(2));
+}
+
+/// Letters at minutes 0, 1, 2, ..: a, b and c are steps, x is none.
+#[tokio::test]
+async fn modes_that_follow_single_chains() {
+    let context = context();
+    for (mode, letters, expected) in [
+        ("strict_rows", "abc", 3),
+        ("strict_rows", "abxc", 2),
+        ("strict_rows", "aabc", 3),
+        ("strict_rows", "abbc", 2),
+        ("strict_rows", "abxabc", 3),
+        ("strict_steps", "axbxc", 3),
+        ("strict_steps", "abac", 2),
+        ("strict_steps", "acbabc", 3),
+        ("strict_no_repeat", "axbxc", 3),
+        ("strict_no_repeat", "abac", 2),
+        ("strict_no_repeat", "abbc", 2),
+        ("strict_no_repeat", "acbc", 3),
+        ("strict_no_repeat", "abacabc", 3),
+        ("strict_deduplication", "abac", 3),
+        ("strict_once", "axbxc", 3),
+    ] {
+        let minutes = Int64Array::from_iter_values((0..).take(letters.len()));
+        let events = StringArray::from_iter_values(letters.chars().map(String::from));
+        let rows = table(vec![("minute", Arc::new(minutes)), ("event", Arc::new(events))]);
+        context.deregister_table("letters").unwrap();
+        register(&context, "letters", &rows, 2);
+        let sql = format!("SELECT window_funnel(100, '{mode}', minute, {STEPS}) FROM letters");
+        assert_eq!(number(&context, &sql).await, Some(expected), "{mode} {letters}");
+    }
+}
+
+#[tokio::test]
+async fn one_row_fills_one_step() {
+    let context = context();
+    let sql = |rows: &str, mode: &str| {
+        format!(
+            "SELECT window_funnel(10, '{mode}', t, s LIKE '%a%', s LIKE '%b%', s LIKE '%c%') \
+             FROM (VALUES {rows}) AS v (t, s)"
+        )
+    };
+    for (rows, once, default) in [
+        ("(1, 'abc')", 1, 3),
+        ("(1, 'abc'), (1, 'abc')", 2, 3),
+        ("(1, 'abc'), (1, 'abc'), (1, 'abc')", 3, 3),
+        // b must be the second row, so that the first can be a.
+        ("(1, 'ab'), (1, 'b')", 2, 2),
+        ("(1, 'ab'), (1, 'bc'), (1, 'b')", 3, 3),
+        ("(1, 'ab'), (1, 'ac')", 2, 3),
+        ("(1, 'a'), (2, 'ab'), (3, 'ab'), (4, 'c')", 3, 3),
+    ] {
+        assert_eq!(number(&context, &sql(rows, "strict_once")).await, Some(once), "{rows}");
+        assert_eq!(number(&context, &sql(rows, "default")).await, Some(default), "{rows}");
+    }
 }

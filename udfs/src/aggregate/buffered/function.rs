@@ -62,6 +62,17 @@ pub(crate) trait Buffered: Debug + Clone + PartialEq + Eq + Hash + Send + Sync +
         true
     }
 
+    /// Result where there are no rows at all, from the type of the result: without GROUP BY, and for a sub-query that
+    /// gives no row.
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        ScalarValue::try_from(data_type)
+    }
+
+    /// Puts arguments that stand for several into their place, before they are checked.
+    fn unpack(&self, args: Vec<Expr>) -> Vec<Expr> {
+        args
+    }
+
     /// Entry of the SQL reference; `None` for aggregates that only table functions use.
     fn documentation(&self) -> Option<&Documentation> {
         None
@@ -148,13 +159,14 @@ impl<F: Buffered> AggregateUDFImpl for BufferedAggregate<F> {
     }
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
-        ScalarValue::try_from(data_type)
+        self.function.default_value(data_type)
     }
 
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
         // Nothing becomes simpler: this is where constants are known while planning.
         let function = self.function.clone();
-        Some(Box::new(move |call: AggregateFunction, context| {
+        Some(Box::new(move |mut call: AggregateFunction, context| {
+            call.params.args = function.unpack(std::mem::take(&mut call.params.args));
             let exprs = &call.params.args;
             let types = exprs.iter().map(|expr| context.get_data_type(expr)).collect::<Result<Vec<_>>>()?;
             let constant = |index: usize| match exprs.get(index) {

@@ -15,7 +15,7 @@ mod order;
 mod rows;
 mod state;
 
-pub(crate) use function::{Buffered, BufferedAggregate};
+pub(crate) use function::{Buffered, BufferedAggregate, ConstantArguments};
 pub(crate) use order::{SortedRows, condition_columns};
 pub(crate) use rows::{kept_column, kept_type};
 
