@@ -14,7 +14,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 
-use super::buffered::{self, Buffered, BufferedAggregate};
+use super::buffered::{self, Buffered, BufferedAggregate, ConstantArguments};
 use crate::arguments::LengthArgument;
 use crate::session::{self, Argument, RULES, is_per_row};
 use call::SessionListCall;
@@ -93,12 +93,7 @@ impl Buffered for SessionList {
         Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged)?))
     }
 
-    fn check(
-        &self,
-        types: &[DataType],
-        _constants: &dyn Fn(usize) -> Option<ScalarValue>,
-        exprs: &[Expr],
-    ) -> Result<()> {
+    fn check(&self, types: &[DataType], _constants: ConstantArguments, exprs: &[Expr]) -> Result<()> {
         let arguments = exprs.iter().map(Argument::of_expr).collect::<Result<Vec<_>>>()?;
         let rules = rules(types);
         rules.rules(&arguments[..RULES.len()])?;

@@ -253,7 +253,7 @@ proptest! {
     #[test]
     fn queries_give_the_slow_answer(
         rules in rules(),
-        people in prop::collection::vec(rows(0..12), 1..20),
+        people in prop::collection::vec(rows(0..12), 1..10),
         seed in any::<u64>(),
         partitions in prop::sample::select(vec![1_usize, 2, 8]),
         batch_size in prop::sample::select(vec![1_usize, 100, 8192]),

@@ -197,7 +197,7 @@ proptest! {
     #[test]
     fn sessions_equal_the_slow_reference(
         rules in rules(),
-        people in prop::collection::vec(touches(), 1..60),
+        people in prop::collection::vec(touches(), 1..30),
         seed in any::<u64>(),
         partitions in prop::sample::select(vec![1_usize, 2, 8]),
         batch_size in prop::sample::select(vec![1_usize, 100, 8192]),
