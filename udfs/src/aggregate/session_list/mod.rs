@@ -29,6 +29,11 @@ pub(crate) fn session_list() -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::from(BufferedAggregate::new(SessionList)))
 }
 
+/// Whether `function` is the aggregate.
+pub(crate) fn is_session_list(function: &AggregateUDF) -> bool {
+    function.inner().is::<BufferedAggregate<SessionList>>()
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct SessionList;
 

@@ -1,6 +1,9 @@
 //! `sessions(data, gap => ..., ...)`: one row per session.
 
 mod docs;
+mod unused;
+
+pub(super) use unused::UnusedSessionFields;
 
 use datafusion::common::{Column, NullHandling, Result, ScalarValue, UnnestOptions, plan_err};
 use datafusion::functions::core::expr_fn::get_field;

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::optimizer::Optimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
+use wayfare_udfs::table::{relation_planner, with_table_rules};
 
 use super::generated::{in_order, rows, rules};
 use super::properties::{HOUR_S, session_name, shuffled, texts};
@@ -171,9 +174,14 @@ fn batch(people: &[Vec<Touch>], seed: u64) -> RecordBatch {
 }
 
 fn session(config: SessionConfig) -> SessionContext {
-    let mut context = SessionContext::new_with_config(config);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_optimizer_rules(with_table_rules(Optimizer::new().rules))
+        .with_relation_planners(vec![relation_planner()])
+        .build();
+    let mut context = SessionContext::new_with_state(state);
     wayfare_udfs::register_all(&mut context).unwrap();
-    context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
     context
 }
 
@@ -201,9 +209,17 @@ proptest! {
         seed in any::<u64>(),
         partitions in prop::sample::select(vec![1_usize, 2, 8]),
         batch_size in prop::sample::select(vec![1_usize, 100, 8192]),
+        shown in prop::sample::subsequence((0..20).collect::<Vec<usize>>(), 1..=20),
     ) {
-        let mut expected: Vec<String> =
-            people.iter().enumerate().flat_map(|(user, touches)| slow(&rules, user, touches)).collect();
+        // What is not shown is not computed: any choice of columns must give the same values.
+        let only_shown = |line: String| {
+            let fields: Vec<&str> = line.split('|').collect();
+            shown.iter().map(|column| fields[*column]).collect::<Vec<_>>().join("|")
+        };
+        let columns: Vec<&str> = COLUMNS.split(", ").collect();
+        let columns: Vec<&str> = shown.iter().map(|column| columns[*column]).collect();
+        let slow = |(user, touches): (usize, &Vec<Touch>)| slow(&rules, user, touches);
+        let mut expected: Vec<String> = people.iter().enumerate().flat_map(slow).map(only_shown).collect();
         expected.sort();
 
         let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
@@ -211,7 +227,7 @@ proptest! {
         register(&context, "t", &batch(&people, seed), partitions);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let data = "(SELECT *, position AS event_id FROM t)";
-        let sql = format!("SELECT {COLUMNS} FROM sessions({data}, {})", arguments(&rules));
+        let sql = format!("SELECT {} FROM sessions({data}, {})", columns.join(", "), arguments(&rules));
         prop_assert_eq!(runtime.block_on(lines(&context, &sql)), expected);
 
         // Every row with a time is in one session, unless a rule leaves rows out.
@@ -222,6 +238,27 @@ proptest! {
             );
             prop_assert_eq!(runtime.block_on(lines(&context, &sql)), vec!["0"]);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn without_a_sequence_the_order_of_arrival_does_not_matter(
+        rules in rules(),
+        people in prop::collection::vec(touches(), 1..30),
+        seeds in prop::array::uniform2(any::<u64>()),
+        partitions in prop::sample::select(vec![1_usize, 2, 8]),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let sql = format!("SELECT {COLUMNS} FROM sessions((SELECT * FROM t), {})", arguments(&rules));
+        let [left, right] = seeds.map(|seed| {
+            let context = session(SessionConfig::new().with_target_partitions(partitions));
+            register(&context, "t", &batch(&people, seed), partitions);
+            runtime.block_on(lines(&context, &sql))
+        });
+        prop_assert_eq!(left, right);
     }
 }
 
@@ -311,6 +348,43 @@ async fn a_person_with_a_million_events() {
     // 100,000 purchases end a session each; 2,000 changes of campaign come one row before such an end, and so do 11
     // midnights, two of them with a change of campaign.
     assert_eq!(lines(&context, &sql).await, ["1000000|100000|900000|1250000.0000|102009"]);
+}
+
+/// Columns that no one asks for are not read.
+#[tokio::test]
+async fn unused_columns_are_not_scanned() {
+    let context = session(SessionConfig::new());
+    let people = [vec![]];
+    register(&context, "t", &batch(&people, 1), 1);
+    let data = "(SELECT *, position AS event_id FROM t)";
+    for (query, scanned) in [
+        ("SELECT count(*) FROM sessions(%)", "[user_id, ts]"),
+        (
+            "SELECT count(*), sum(revenue) FROM sessions(%) WHERE duration_seconds > 3",
+            "[user_id, ts, revenue]",
+        ),
+        ("SELECT max(page_views) FROM sessions(%)", "[user_id, ts, event]"),
+        ("SELECT max(entry_page) FROM sessions(%)", "[user_id, position, ts, page]"),
+        ("SELECT entry_campaign FROM sessions(%)", "[user_id, position, ts, channel, campaign]"),
+        ("SELECT events FROM sessions(%) WHERE device = 'tv'", "[user_id, position, ts, device]"),
+        ("SELECT events FROM sessions(%, max_events => 3)", "[user_id, position, ts]"),
+        (
+            "SELECT entry_channel, count(*), avg(events), sum(revenue) FROM sessions(%) GROUP BY entry_channel",
+            "[user_id, position, ts, channel, campaign, revenue]",
+        ),
+        (
+            "SELECT device, max(s.events) FROM sessions(%) AS s GROUP BY device",
+            "[user_id, position, ts, device]",
+        ),
+        (
+            "SELECT a.events FROM sessions(%) AS a JOIN (VALUES (1)) AS b (n) ON a.events = b.n",
+            "[user_id, ts]",
+        ),
+    ] {
+        let sql = query.replace('%', data);
+        let plan = context.sql(&sql).await.unwrap().into_optimized_plan().unwrap().to_string();
+        assert!(plan.contains(&format!("projection={scanned}")), "{sql}\n{plan}");
+    }
 }
 
 #[tokio::test]
