@@ -2,7 +2,8 @@
 //!
 //! * [`generate_part`] yields rows, [`arrow_rows::EventBatches`] turns them into Arrow batches, [`write_dataset`] writes
 //!   Parquet, CSV or NDJSON files. The same [`GeneratorConfig`] gives the same rows on every machine and for any number of parts.
-//! * [`simple_shop`] is the bundled event log of an online shop with published answers.
+//! * Bundled real data, each with expected results: [`simple_shop`], the event log of an online shop; [`weblog_2015`], the
+//!   requests of a web site; [`cdnow`], eighteen months of purchases.
 //!
 //! The crate depends on no other member of the workspace.
 
@@ -18,6 +19,6 @@ pub use error::{DatasetError, Result};
 pub use generator::config::GeneratorConfig;
 pub use generator::event::{Event, Properties, ShortText};
 pub use generator::{EventIter, generate_part};
-pub use public::simple_shop;
+pub use public::{cdnow, simple_shop, weblog_2015};
 pub use schema::touchpoint_schema;
 pub use write::{Compression, DatasetReport, OutputFormat, write_dataset, write_part};

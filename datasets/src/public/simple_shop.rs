@@ -3,7 +3,6 @@
 //! 35,381 rows of 3,751 users with the columns `user_id`, `event` and `timestamp` (no zone, read as UTC). It has no
 //! `event_id`; a load maps `ts` to `timestamp`. Origin, columns and definitions: `data/simple_shop/README.md`.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,15 +34,7 @@ pub fn answers_json() -> &'static str {
 /// # Errors
 /// Those of the file system.
 pub fn write_to(dir: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(dir)?;
-    let path = dir.join(FILE_NAME);
-    let temporary = dir.join(format!(".{FILE_NAME}.{}.tmp", std::process::id()));
-    let result = fs::write(&temporary, csv_gz()).and_then(|()| fs::rename(&temporary, &path));
-    if result.is_err() {
-        // Best effort: the first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    }
-    result.map(|()| path)
+    super::write_file(dir, FILE_NAME, csv_gz())
 }
 
 #[cfg(test)]
@@ -77,10 +68,10 @@ mod tests {
     }
 
     #[test]
-    fn writing_twice_replaces_the_file() {
+    fn the_file_is_written_as_it_is_bundled() {
         let dir = tempfile::tempdir().unwrap();
-        let path = write_to(&dir.path().join("new")).unwrap();
-        assert_eq!(write_to(&dir.path().join("new")).unwrap(), path);
-        assert_eq!(fs::read(path).unwrap(), csv_gz());
+        let path = write_to(dir.path()).unwrap();
+        assert_eq!(path.file_name().unwrap(), FILE_NAME);
+        assert_eq!(std::fs::read(path).unwrap(), csv_gz());
     }
 }
