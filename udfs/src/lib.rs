@@ -20,7 +20,7 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub use aggregate::{Retention, WindowFunnel};
+pub use aggregate::{IntersectCount, Retention, WindowFunnel};
 pub use docs::reference_markdown;
 pub use window::Sessionize;
 
@@ -43,7 +43,11 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
 
 /// Returns the aggregate functions of this crate.
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::from(WindowFunnel::new())), Arc::new(AggregateUDF::from(Retention::new()))]
+    vec![
+        Arc::new(AggregateUDF::from(WindowFunnel::new())),
+        Arc::new(AggregateUDF::from(Retention::new())),
+        Arc::new(AggregateUDF::from(IntersectCount::new())),
+    ]
 }
 
 /// Returns the window functions of this crate.

@@ -10,7 +10,9 @@
 
 mod examples;
 mod funnel_properties;
+mod lifecycle_vectors;
 mod reference;
+mod retention_data;
 mod retention_matrix_vectors;
 mod retention_vectors;
 mod sessionize_sql;

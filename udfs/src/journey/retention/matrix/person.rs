@@ -32,11 +32,14 @@ pub fn contributions(
     has_value: bool,
     mut add: impl FnMut(Contribution),
 ) {
-    let starts = starts(spec.kind, rows);
+    let mut starts = starts(spec.kind, rows);
     if starts.is_empty() {
         return;
     }
-    let returns: Vec<&PersonRow> = rows.iter().filter(|row| row.is_return).collect();
+    // Where a zone's clock goes back over midnight, a day returns after the next one has begun.
+    starts.sort_by_key(|start| (rows[*start].cohort, rows[*start].at));
+    let mut returns: Vec<&PersonRow> = rows.iter().filter(|row| row.is_return).collect();
+    returns.sort_by_key(|row| row.at);
     for cohort in starts.chunk_by(|left, right| rows[*left].cohort == rows[*right].cohort) {
         let first = &rows[cohort[0]];
         let mut opened: Vec<i64> = cohort.iter().map(|start| rows[*start].at).collect();
