@@ -10,11 +10,8 @@
 
 mod examples;
 mod funnel_properties;
-mod lifecycle_vectors;
 mod reference;
-mod retention_data;
-mod retention_matrix_vectors;
-mod retention_vectors;
+mod retention;
 mod sessionize_sql;
 mod sessionize_vectors;
 mod sql;

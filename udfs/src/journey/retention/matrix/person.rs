@@ -54,13 +54,15 @@ pub fn contributions(
         let detail = if spec.own_windows { first.at } else { 0 };
         add(contribution(SIZE, detail, 1, Sums::default()));
         if has_value {
-            let (_, sums) = returned(spec, &opened, (0, 1), &returns, true);
+            // Everybody is there, so that everything counts.
+            let (_, sums) = returned(spec, &opened, (0, 1), 1, &returns, true);
             if sums.values > 0 {
                 add(contribution(0, 0, 0, sums));
             }
         }
         for (column, periods) in (1_i64..).zip(&spec.columns) {
-            let (has_returned, sums) = returned(spec, &opened, *periods, &returns, has_value);
+            let (has_returned, sums) =
+                returned(spec, &opened, *periods, spec.min_events.max(1), &returns, has_value);
             if has_returned {
                 add(contribution(column, 0, 1, sums));
             }
@@ -93,6 +95,7 @@ fn returned(
     spec: &MatrixSpec,
     opened: &[i64],
     (from, to): (i64, i64),
+    min_events: usize,
     returns: &[&PersonRow],
     has_value: bool,
 ) -> (bool, Sums) {
@@ -101,7 +104,7 @@ fn returned(
     let mut summed_to = 0;
     for start in opened {
         let window = window(spec, *start, (from, to), returns);
-        if window.len() < spec.min_events.max(1) {
+        if window.len() < min_events {
             continue;
         }
         has_returned = true;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::sql::{context, numbers, tell};
 
 fn file() -> Value {
-    serde_json::from_str(include_str!("../vectors/lifecycle_stickiness.json")).unwrap()
+    serde_json::from_str(include_str!("../../vectors/lifecycle_stickiness.json")).unwrap()
 }
 
 fn integers(value: &Value) -> Vec<i64> {
