@@ -4,13 +4,16 @@
 //! data, a table, a view or a query in parentheses; the others are planned against its columns. A function builds
 //! a logical plan over the data, so everything that SQL does with a relation works on its result.
 
+mod active_users;
 mod arguments;
 mod call;
 mod condition;
+mod lifecycle;
 mod planner;
 mod report;
 mod retention_matrix;
 mod sessions;
+mod stickiness;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -43,7 +46,13 @@ pub trait TableFunction: Debug + Send + Sync {
 
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
-    vec![Arc::new(retention_matrix::RetentionMatrix), Arc::new(sessions::SessionsTable)]
+    vec![
+        Arc::new(sessions::SessionsTable),
+        Arc::new(retention_matrix::RetentionMatrix),
+        Arc::new(stickiness::Stickiness),
+        Arc::new(lifecycle::Lifecycle),
+        Arc::new(active_users::ActiveUsers),
+    ]
 }
 
 /// Whether `name`, in any case, is a table function of this crate.
