@@ -159,8 +159,7 @@ fn ctes_and_set_operations() {
         let ctes = |n: usize| {
             let mut sql = "WITH c1 AS (SELECT a FROM t)".to_owned();
             for index in 2..=n {
-                write!(sql, ", c{index} AS (SELECT a + 1 AS a FROM c{})", index - 1)
-                    .unwrap();
+                write!(sql, ", c{index} AS (SELECT a + 1 AS a FROM c{})", index - 1).unwrap();
             }
             write!(sql, " SELECT count(*) FROM c{n}").unwrap();
             sql

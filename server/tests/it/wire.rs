@@ -430,6 +430,37 @@ async fn intervals_are_compared_by_length_with_parameters() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn table_functions_take_parameters() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client
+        .batch_execute(
+            "CREATE TABLE visits AS SELECT * FROM (VALUES
+                ('ana', TIMESTAMP '2024-01-01 10:00:00', 'view'),
+                ('ana', TIMESTAMP '2024-01-01 10:20:00', 'buy'),
+                ('ana', TIMESTAMP '2024-01-01 12:00:00', 'view'),
+                ('ben', TIMESTAMP '2024-01-01 10:00:00', 'view')) AS v(user_id, ts, event)",
+        )
+        .await
+        .unwrap();
+    let sql = "SELECT count(*), count(*) FILTER (WHERE conversions > 0) \
+               FROM sessions(TABLE visits, gap => $1::interval, conversion => event = $2) WHERE user_id = $3";
+    let statement = client.prepare(sql).await.unwrap();
+    let typed = client.prepare_typed(sql, &[Type::TEXT, Type::TEXT, Type::TEXT]).await.unwrap();
+    for (gap, event, person, expected) in [
+        ("30 minutes", "buy", "ana", (2, 1)),
+        ("1 minute", "view", "ana", (3, 2)),
+        ("3 hours", "nope", "ana", (1, 0)),
+        ("30 minutes", "view", "ben", (1, 1)),
+    ] {
+        let row = client.query_one(&typed, &[&gap, &event, &person]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), expected, "{gap} {event} {person}");
+    }
+    // Described without declared types: an interval, and texts.
+    assert_eq!(statement.params(), [Type::INTERVAL, Type::TEXT, Type::TEXT]);
+}
+
 // --- transactions and settings
 
 #[tokio::test(flavor = "multi_thread")]
