@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures::{StreamExt, pin_mut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use wayfare_engine::limits::{
     MAX_CTES, MAX_EXPRESSION_DEPTH, MAX_JOINS, MAX_OPERATORS, MAX_SET_OPERATIONS, MAX_STATEMENT_BYTES,
@@ -418,15 +418,49 @@ async fn heavy_statements_are_refused_and_near_ones_run() {
     assert_eq!(text_rows(&client, &unions(MAX_SET_OPERATIONS)).await.len(), MAX_SET_OPERATIONS + 1);
 }
 
+/// An interval in binary form.
+#[derive(Debug)]
+struct Interval {
+    months: i32,
+    days: i32,
+    microseconds: i64,
+}
+
+impl ToSql for Interval {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.put_i64(self.microseconds);
+        out.put_i32(self.days);
+        out.put_i32(self.months);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(pg_type: &Type) -> bool {
+        *pg_type == Type::INTERVAL
+    }
+
+    to_sql_checked!();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn intervals_are_compared_by_length_with_parameters() {
     let server = TestServer::start().await;
     let client = server.connect().await;
-    let sql = "SELECT TIMESTAMP '2024-01-10' - TIMESTAMP '2024-01-01' <= $1::interval";
-    for (limit, expected) in [("7 days", false), ("9 days", true), ("1 month", true)] {
-        let statement = client.prepare_typed(sql, &[tokio_postgres::types::Type::TEXT]).await.unwrap();
-        let row = client.query_one(&statement, &[&limit]).await.unwrap();
-        assert_eq!(row.get::<_, bool>(0), expected, "{limit}");
+    for sql in [
+        "SELECT TIMESTAMP '2024-01-10' - TIMESTAMP '2024-01-01' <= $1::interval",
+        "SELECT TIMESTAMP '2024-01-10' - TIMESTAMP '2024-01-01' <= $1",
+    ] {
+        let statement = client.prepare_typed(sql, &[Type::INTERVAL]).await.unwrap();
+        for (months, days, hours, expected) in
+            [(0, 7, 0, false), (0, 9, 0, true), (0, 8, 23, false), (0, 0, 216, true), (1, 0, 0, true)]
+        {
+            let limit = Interval { months, days, microseconds: hours * 3_600_000_000 };
+            let row = client.query_one(&statement, &[&limit]).await.unwrap();
+            assert_eq!(row.get::<_, bool>(0), expected, "{limit:?}");
+        }
     }
 }
 
@@ -444,21 +478,28 @@ async fn table_functions_take_parameters() {
         )
         .await
         .unwrap();
-    let sql = "SELECT count(*), count(*) FILTER (WHERE conversions > 0) \
-               FROM sessions(TABLE visits, gap => $1::interval, conversion => event = $2) WHERE user_id = $3";
-    let statement = client.prepare(sql).await.unwrap();
-    let typed = client.prepare_typed(sql, &[Type::TEXT, Type::TEXT, Type::TEXT]).await.unwrap();
-    for (gap, event, person, expected) in [
-        ("30 minutes", "buy", "ana", (2, 1)),
-        ("1 minute", "view", "ana", (3, 2)),
-        ("3 hours", "nope", "ana", (1, 0)),
-        ("30 minutes", "view", "ben", (1, 1)),
-    ] {
-        let row = client.query_one(&typed, &[&gap, &event, &person]).await.unwrap();
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), expected, "{gap} {event} {person}");
+    let calls = [
+        "sessions(TABLE visits, gap => $1, conversion => event = $2)",
+        "sessions(visits, gap => $1::interval, conversion => event = $2)",
+        "LATERAL sessions((SELECT * FROM visits), gap := $1, conversion := event = $2)",
+    ];
+    for call in calls {
+        let sql = format!(
+            "SELECT count(*), count(*) FILTER (WHERE conversions > 0) FROM {call} AS s WHERE user_id = $3"
+        );
+        let statement = client.prepare(&sql).await.unwrap();
+        assert_eq!(statement.params(), [Type::INTERVAL, Type::TEXT, Type::TEXT], "{call}");
+        for (minutes, event, person, expected) in [
+            (30, "buy", "ana", (2, 1)),
+            (1, "view", "ana", (3, 2)),
+            (180, "nope", "ana", (1, 0)),
+            (30, "view", "ben", (1, 1)),
+        ] {
+            let gap = Interval { months: 0, days: 0, microseconds: minutes * 60_000_000 };
+            let row = client.query_one(&statement, &[&gap, &event, &person]).await.unwrap();
+            assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), expected, "{call} {gap:?} {event}");
+        }
     }
-    // Described without declared types: an interval, and texts.
-    assert_eq!(statement.params(), [Type::INTERVAL, Type::TEXT, Type::TEXT]);
 }
 
 // --- transactions and settings
