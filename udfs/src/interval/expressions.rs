@@ -148,7 +148,7 @@ fn case_of(mut case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
     case.expr = case.expr.map(|operand| Box::new(length(*operand, schema)));
     for (when, _) in &mut case.when_then_expr {
-        *when = Box::new(length(std::mem::replace(when, lit(ScalarValue::Null)), schema));
+        **when = length(std::mem::replace(when.as_mut(), lit(ScalarValue::Null)), schema);
     }
     Ok(Transformed::yes(Expr::Case(case)))
 }
