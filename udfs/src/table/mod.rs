@@ -18,6 +18,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::logical_expr::{Documentation, LogicalPlan};
+use datafusion::optimizer::OptimizerRule;
 
 pub use call::TableCall;
 pub use condition::Condition;
@@ -53,6 +54,16 @@ pub fn is_table_function(name: &str) -> bool {
 /// Returns what plans the table functions; a session registers it once.
 pub fn relation_planner() -> Arc<dyn RelationPlanner> {
     Arc::new(planner::JourneyRelations::new(all_table_functions()))
+}
+
+/// `rules`, which are DataFusion's own, with those that make table functions faster.
+///
+/// Give them to `SessionStateBuilder::with_optimizer_rules`. No answer depends on them.
+pub fn with_table_rules(
+    mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    rules.push(Arc::new(sessions::UnusedSessionFields));
+    rules
 }
 
 #[cfg(test)]
