@@ -2,6 +2,7 @@
 
 use datafusion::error::DataFusionError;
 
+use crate::limits::LimitExceeded;
 use crate::load::error::LoadError;
 
 /// Result of an engine call.
@@ -22,6 +23,9 @@ pub enum Error {
     /// The store or one of its tables cannot be used as asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A statement is longer or more complex than any may be.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// An argument of a call is out of its domain.
     #[error("{0}")]
     InvalidArgument(String),

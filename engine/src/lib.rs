@@ -16,13 +16,16 @@
 
 pub mod catalog;
 pub mod config;
+mod deep;
 pub mod engine;
 pub mod error;
+pub mod limits;
 pub mod load;
 mod object_file;
 pub mod scan;
 pub mod schema;
 pub mod session;
+mod statement;
 pub mod storage;
 pub mod store;
 

@@ -1,7 +1,8 @@
 //! One client's view of the engine: its own options and temporary tables, shared data and caches.
 //!
 //! The life of a statement: [`Session::parse`] to a syntax tree, [`Session::plan`] to a logical plan on one fresh
-//! snapshot of the tables it names, [`Session::execute`] to a stream of batches. Dropping the stream stops it.
+//! snapshot of the tables it names, [`Session::execute`] to a stream of batches. Dropping the stream stops it. All
+//! three work on a large stack of their own, so that any thread of a Tokio runtime may call them.
 
 use std::sync::Arc;
 
@@ -11,9 +12,11 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::parser::Statement;
+use wayfare_udfs::interval::with_interval_rules;
+use wayfare_udfs::table;
 
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
@@ -22,9 +25,7 @@ use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
 use crate::store::Store;
-
-/// Statements longer than this are refused before they are parsed.
-pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+use crate::{deep, limits, statement};
 
 /// Options of DataFusion that would bring the dynamic filters of aggregates back, which drop rows that hold the
 /// answer where a partition has only NULLs: <https://github.com/apache/datafusion/issues/25147>.
@@ -35,6 +36,11 @@ const WRONG_OPTIONS: [&str; 2] = [
 
 /// A session. Statements of one session are planned one after the other; they may run side by side.
 pub struct Session {
+    planner: Arc<Planner>,
+}
+
+/// What plans: shared with the threads that it runs on.
+struct Planner {
     context: Arc<SessionContext>,
     scope: Arc<StatementScope>,
     planning: tokio::sync::Mutex<()>,
@@ -60,6 +66,8 @@ impl Session {
             .with_config(session_config(config, options))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_analyzer_rules(with_interval_rules(Analyzer::new().rules))
+            .with_relation_planners(vec![table::relation_planner()])
             .build();
         let mut context = SessionContext::new_with_state(state);
         wayfare_udfs::register_all(&mut context)?;
@@ -69,27 +77,73 @@ impl Session {
         context.register_catalog(CATALOG, catalog);
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
-        Ok(Self { context, scope, planning: tokio::sync::Mutex::default() })
+        Ok(Self { planner: Arc::new(Planner { context, scope, planning: tokio::sync::Mutex::default() }) })
     }
 
     /// Parses `sql` into its statements; empty text gives none.
+    ///
+    /// Table functions take a table by its name, and named arguments of this product's functions may leave gaps: see
+    /// [`wayfare_udfs::statement`].
+    ///
+    /// # Errors
+    /// Those of the parser; plan errors about named arguments; [`Error::Limit`] for what is too long or too complex.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
-        if sql.len() > MAX_STATEMENT_BYTES {
-            return Err(Error::InvalidArgument(format!(
-                "the statement has {} bytes, at most {MAX_STATEMENT_BYTES} are accepted",
-                sql.len()
-            )));
-        }
-        let limit = self.context.copied_config().options().sql_parser.recursion_limit;
-        let mut parser = DFParserBuilder::new(sql)
-            .with_dialect(&PostgreSqlDialect {})
-            .with_recursion_limit(limit.get())
-            .build()?;
-        Ok(parser.parse_statements()?.into_iter().collect())
+        let limit = self.planner.recursion_limit();
+        deep::call(|| statement::parse(sql, limit))?
     }
 
-    /// Plans `statement` on a fresh snapshot of the tables it names. Parameters stay placeholders.
+    /// Plans `statement`, which [`Self::parse`] gave, on a fresh snapshot of the tables it names. Parameters stay
+    /// placeholders.
+    ///
+    /// # Errors
+    /// Those of planning; [`Error::Limit`] if views and common table expressions make the plan too large.
     pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
+        let planner = Arc::clone(&self.planner);
+        deep::run(async move { planner.plan(statement).await }).await?
+    }
+
+    /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
+    pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        let context = Arc::clone(&self.planner.context);
+        deep::run(async move {
+            let frame = context.execute_logical_plan(plan).await?;
+            Ok(frame.execute_stream().await?)
+        })
+        .await?
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// Also if `sql` holds no statement or more than one.
+    pub async fn query(&self, sql: &str) -> Result<SendableRecordBatchStream> {
+        let mut statements = self.parse(sql)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            return Err(Error::InvalidArgument("expected exactly one statement".to_owned()));
+        };
+        let plan = self.plan(statement).await?;
+        self.execute(plan).await
+    }
+
+    /// DataFusion's context, for registering functions, schemas and options. Statements go through
+    /// [`Self::plan`], not through this.
+    pub fn context(&self) -> &SessionContext {
+        &self.planner.context
+    }
+
+    /// The current state, for planning expressions and reading options.
+    pub fn state(&self) -> SessionState {
+        self.planner.context.state()
+    }
+}
+
+impl Planner {
+    /// How deep the parser goes into brackets and sub-queries.
+    fn recursion_limit(&self) -> usize {
+        self.context.copied_config().options().sql_parser.recursion_limit.get()
+    }
+
+    async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
         let _one_at_a_time = self.planning.lock().await;
         self.scope.begin().await?;
         let state = self.context.state();
@@ -111,6 +165,7 @@ impl Session {
 
     /// Refuses what a statement must not do anywhere in it: reach files, or change the store.
     fn checked(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        limits::check_plan(&plan)?;
         let mut refused = None;
         plan.apply(|node| {
             refused = refused.take().or_else(|| refusal(node)).or_else(|| self.keeps(node));
@@ -136,36 +191,6 @@ impl Session {
             _ => false,
         };
         stays.then(|| format!("{schema}.{table} belongs to the store and cannot be dropped by a statement"))
-    }
-
-    /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
-    pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-        let frame = self.context.execute_logical_plan(plan).await?;
-        Ok(frame.execute_stream().await?)
-    }
-
-    /// Runs one statement.
-    ///
-    /// # Errors
-    /// Also if `sql` holds no statement or more than one.
-    pub async fn query(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        let mut statements = self.parse(sql)?;
-        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
-            return Err(Error::InvalidArgument("expected exactly one statement".to_owned()));
-        };
-        let plan = self.plan(statement).await?;
-        self.execute(plan).await
-    }
-
-    /// DataFusion's context, for registering functions, schemas and options. Statements go through
-    /// [`Self::plan`], not through this.
-    pub fn context(&self) -> &SessionContext {
-        &self.context
-    }
-
-    /// The current state, for planning expressions and reading options.
-    pub fn state(&self) -> SessionState {
-        self.context.state()
     }
 }
 

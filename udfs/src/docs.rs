@@ -2,13 +2,15 @@
 
 use datafusion::logical_expr::Documentation;
 
+use crate::table::all_table_functions;
 use crate::{all_aggregate_functions, all_scalar_functions, all_window_functions};
 
 pub(crate) const SESSIONS: &str = "Sessions";
 pub(crate) const FUNNELS: &str = "Funnels";
+pub(crate) const RETENTION: &str = "Retention and lifecycle";
 
 /// Order of the sections in the reference.
-const SECTIONS: [&str; 2] = [SESSIONS, FUNNELS];
+const SECTIONS: [&str; 3] = [SESSIONS, FUNNELS, RETENTION];
 
 struct Entry {
     name: String,
@@ -66,6 +68,9 @@ fn entries() -> Vec<Entry> {
             function.aliases(),
             function.documentation(),
         );
+    }
+    for function in all_table_functions() {
+        push_documented(&mut entries, function.name(), "Table function", &[], Some(function.documentation()));
     }
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     entries

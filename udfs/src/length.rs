@@ -2,11 +2,11 @@
 
 use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit, TimestampSecondType};
-use arrow::temporal_conversions::as_datetime_with_timezone;
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err, plan_err};
 
 use crate::arguments::LengthArgument;
 use crate::journey::time::{FixedWindow, TickUnit, Window};
+use crate::zone;
 
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
 
@@ -70,7 +70,7 @@ pub(crate) fn ticks_per_second(ts: &DataType) -> i64 {
     }
 }
 
-fn tick_unit(unit: TimeUnit) -> TickUnit {
+pub(crate) fn tick_unit(unit: TimeUnit) -> TickUnit {
     match unit {
         TimeUnit::Second => TickUnit::Second,
         TimeUnit::Millisecond => TickUnit::Millisecond,
@@ -140,8 +140,7 @@ impl CalendarLength {
     }
 
     fn offset_s(&self, utc_s: i64) -> Option<i64> {
-        let time = as_datetime_with_timezone::<TimestampSecondType>(utc_s, self.zone)?;
-        Some(time.naive_local().and_utc().timestamp() - utc_s)
+        zone::offset_s(self.zone, utc_s)
     }
 }
 

@@ -6,11 +6,16 @@
 
 mod aggregate;
 mod arguments;
+mod calendar;
 mod docs;
+pub mod interval;
 pub mod journey;
 mod length;
+mod session;
+pub mod statement;
 pub mod table;
 mod window;
+mod zone;
 
 use std::sync::Arc;
 
@@ -18,8 +23,9 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+pub use aggregate::Retention;
 pub use docs::reference_markdown;
-pub use window::Sessionize;
+pub use window::SessionFunction;
 
 /// Adds every function of this crate to `registry`, replacing functions of the same name.
 ///
@@ -40,12 +46,14 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
 
 /// Returns the aggregate functions of this crate.
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    aggregate::funnel_functions()
+    let mut functions = aggregate::funnel_functions();
+    functions.push(Arc::new(AggregateUDF::from(Retention::new())));
+    functions
 }
 
 /// Returns the window functions of this crate.
 pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
-    vec![Arc::new(WindowUDF::from(Sessionize::new()))]
+    window::session::all().map(|function| Arc::new(WindowUDF::from(function))).collect()
 }
 
 /// Returns the scalar functions of this crate: none so far.

@@ -8,8 +8,9 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ExcludeSelectItem, Ident, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    ExcludeSelectItem, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 use crate::schema;
@@ -29,11 +30,13 @@ pub fn misses_physical_column(error: &DataFusionError) -> bool {
 
 /// Makes the wildcards of `statement` leave out the physical columns of the touchpoint tables in `tables`.
 ///
-/// Covers `*` over one such table and `t.*`; over joins, `*` then shows them.
+/// Covers `*` over one such table and `t.*`; over joins, `*` then shows them. The data of a table function is no
+/// output: `*` in `(SELECT * FROM touchpoints)` keeps the columns there, so that arguments can name them.
 pub fn exclude_from_wildcards(statement: &mut Statement, tables: &[String]) {
     let mut visitor = Wildcards { tables };
     if let Statement::Statement(inner) = statement {
         let _ = inner.visit(&mut visitor);
+        let _ = inner.visit(&mut TableFunctionData);
     } else if let Statement::Explain(explain) = statement {
         exclude_from_wildcards(&mut explain.statement, tables);
     }
@@ -48,6 +51,34 @@ impl VisitorMut for Wildcards<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.set_expression(&mut query.body);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Takes back what [`Wildcards`] did to the data of table functions.
+struct TableFunctionData;
+
+impl VisitorMut for TableFunctionData {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let TableFactor::Table { args: Some(args), .. } = factor else {
+            return ControlFlow::Continue(());
+        };
+        for arg in &mut args.args {
+            let (FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query)))
+            | FunctionArg::Named { arg: FunctionArgExpr::Expr(Expr::Subquery(query)), .. }
+            | FunctionArg::ExprNamed { arg: FunctionArgExpr::Expr(Expr::Subquery(query)), .. }) = arg
+            else {
+                continue;
+            };
+            if let SetExpr::Select(select) = query.body.as_mut()
+                && let [SelectItem::Wildcard(options)] = select.projection.as_mut_slice()
+                && options.opt_exclude == Some(physical_columns())
+            {
+                options.opt_exclude = None;
+            }
+        }
         ControlFlow::Continue(())
     }
 }
@@ -104,7 +135,11 @@ fn folded(ident: &Ident) -> String {
 
 fn exclude(options: &mut WildcardAdditionalOptions) {
     if options.opt_exclude.is_none() && options.opt_except.is_none() {
-        let names = [schema::USER_KEY, schema::DAY].map(|name| ObjectName::from(vec![Ident::new(name)]));
-        options.opt_exclude = Some(ExcludeSelectItem::Multiple(names.to_vec()));
+        options.opt_exclude = Some(physical_columns());
     }
+}
+
+fn physical_columns() -> ExcludeSelectItem {
+    let names = [schema::USER_KEY, schema::DAY].map(|name| ObjectName::from(vec![Ident::new(name)]));
+    ExcludeSelectItem::Multiple(names.to_vec())
 }

@@ -5,7 +5,7 @@
 //! anew each time, on that same scope.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use async_trait::async_trait;
@@ -19,7 +19,9 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use crate::catalog::journey;
 use crate::config::VersionPin;
 use crate::error::StoreError;
+use crate::limits::Limit;
 use crate::scan::provider::SnapshotTable;
+use crate::statement;
 use crate::store::Store;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::table::TableKind;
@@ -35,6 +37,8 @@ pub struct StatementScope {
     names: Mutex<Vec<String>>,
     snapshots: tokio::sync::Mutex<HashMap<String, Option<Arc<TableSnapshot>>>>,
     show_physical: AtomicBool,
+    // Views planned for this statement so far.
+    views: AtomicUsize,
     state: OnceLock<StateHandle>,
 }
 
@@ -47,6 +51,7 @@ impl StatementScope {
             names: Mutex::default(),
             snapshots: tokio::sync::Mutex::default(),
             show_physical: AtomicBool::new(false),
+            views: AtomicUsize::new(0),
             state: OnceLock::new(),
         }
     }
@@ -60,7 +65,7 @@ impl StatementScope {
     /// Forgets the last statement: the next resolution of a name sees the newest version.
     pub async fn begin(&self) -> Result<(), StoreError> {
         self.snapshots.lock().await.clear();
-        self.show_physical.store(false, Ordering::Relaxed);
+        self.show_physical(false);
         let names = self.store.table_names().await?;
         *lock(&self.names) = names;
         Ok(())
@@ -69,6 +74,7 @@ impl StatementScope {
     /// From here on the statement may name physical columns.
     pub fn show_physical(&self, show: bool) {
         self.show_physical.store(show, Ordering::Relaxed);
+        self.views.store(0, Ordering::Relaxed);
     }
 
     /// Whether the store has a table called `name`.
@@ -108,9 +114,15 @@ impl StatementScope {
         let Some(context) = self.state.get().and_then(Weak::upgrade) else {
             return exec_err!("the session that this view belongs to has ended");
         };
+        Limit::Views.check(self.views.fetch_add(1, Ordering::Relaxed) + 1)?;
         let state: SessionState = context.state();
+        let recursion_limit = state.config_options().sql_parser.recursion_limit.get();
+        let mut statements = statement::parse(sql, recursion_limit)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            return plan_err!("a view needs the text of one query");
+        };
         // Boxed: a view may name a view.
-        let plan = Box::pin(state.create_logical_plan(sql)).await?;
+        let plan = Box::pin(state.statement_to_plan(statement)).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
     }
 }

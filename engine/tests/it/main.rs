@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod deep;
 mod explain;
 mod load;
 mod pg_text;

@@ -8,7 +8,10 @@
 //! ([`event`]), so that the same machine serves callers whose rows already arrive in order.
 
 pub mod event;
+pub mod exact_sum;
 pub mod funnel;
+pub mod period;
+pub mod retention;
 pub mod session;
 pub mod stats;
 pub mod ties;

@@ -56,6 +56,11 @@ impl<'a> TableCall<'a> {
         &self.input
     }
 
+    /// How many partitions a plan should have.
+    pub fn target_partitions(&self) -> usize {
+        self.context.context_provider().options().execution.target_partitions
+    }
+
     /// The columns of the data.
     pub fn schema(&self) -> &DFSchemaRef {
         self.input.schema()
@@ -127,6 +132,33 @@ impl<'a> TableCall<'a> {
             }
             other => Ok(Some(other)),
         }
+    }
+
+    /// An instant: an expression without columns, cast to `wanted`, a timestamp. A date is its midnight; what has no
+    /// zone is on the clock of the zone of `wanted`. A parameter is passed on.
+    pub fn instant(&mut self, name: &'static str, wanted: &DataType) -> Result<Option<Expr>> {
+        let Some(expr) = self.row_free(name)? else {
+            return Ok(None);
+        };
+        if let Expr::Placeholder(placeholder) = expr {
+            return Ok(Some(typed(placeholder, wanted.clone())));
+        }
+        let empty = DFSchema::empty();
+        let local = match (expr.get_type(&empty)?, wanted) {
+            (DataType::Date32 | DataType::Date64, DataType::Timestamp(unit, _)) => {
+                expr.cast_to(&DataType::Timestamp(*unit, None), &empty)?
+            }
+            (DataType::Timestamp(_, _) | DataType::Null, _) => expr,
+            (text, _) if is_text(&text) => expr,
+            (other, _) => {
+                return plan_err!(
+                    "{}: argument {name} must be a timestamp or a date, got {other}",
+                    self.function
+                );
+            }
+        };
+        let value = self.folded(name, local.cast_to(wanted, &empty)?)?;
+        Ok((!matches!(&value, Expr::Literal(value, _) if value.is_null())).then_some(value))
     }
 
     /// The value of a constant expression.

@@ -8,6 +8,9 @@ mod arguments;
 mod call;
 mod condition;
 mod planner;
+mod report;
+mod retention_matrix;
+mod sessions;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -39,7 +42,7 @@ pub trait TableFunction: Debug + Send + Sync {
 
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
-    vec![]
+    vec![Arc::new(retention_matrix::RetentionMatrix), Arc::new(sessions::SessionsTable)]
 }
 
 /// Whether `name`, in any case, is a table function of this crate.

@@ -1,5 +1,5 @@
 //! Window functions.
 
-mod sessionize;
+pub(crate) mod session;
 
-pub use sessionize::Sessionize;
+pub use session::SessionFunction;

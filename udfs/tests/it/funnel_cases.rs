@@ -65,7 +65,7 @@ macro_rules! with_window {
                 $call
             }
             Reach::Session(gap) => {
-                let $window = &SessionWindow { gap: FixedWindow::new(gap).unwrap() };
+                let $window = &SessionWindow::new(FixedWindow::new(gap).unwrap());
                 $call
             }
         }

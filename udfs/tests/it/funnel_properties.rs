@@ -3,12 +3,9 @@
 use proptest::prelude::*;
 use wayfare_udfs::journey::event::contains_step;
 use wayfare_udfs::journey::funnel::{Follow, FunnelModes};
-use wayfare_udfs::journey::session::SessionCounter;
-use wayfare_udfs::journey::time::FixedWindow;
 
 use crate::funnel_cases::{STEPS, cut, modes, plain_chain, plain_count, plain_depth_in, reach, rows};
 use crate::funnel_reference::Funnel;
-use crate::reference;
 use crate::reference::Row;
 
 proptest! {
@@ -77,22 +74,5 @@ proptest! {
             chain.into_iter().map(|(_, time, _)| time).collect::<Vec<_>>()
         };
         prop_assert_eq!(chain(&rows), chain(&shuffled));
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    #[test]
-    fn sessions_equal_the_slow_reference(
-        gap in 0_i64..20,
-        mut times in prop::collection::vec(-50_i64..50, 0..30),
-    ) {
-        times.sort_unstable();
-        let window = FixedWindow::new(gap).unwrap();
-        let mut sessions = SessionCounter::default();
-        let numbers: Vec<i64> =
-            times.iter().map(|time| sessions.push(&window, *time).unwrap()).collect();
-        prop_assert_eq!(numbers, reference::session_numbers(gap, &times));
     }
 }

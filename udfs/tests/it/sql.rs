@@ -7,14 +7,41 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
 use datafusion::datasource::MemTable;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::optimizer::Analyzer;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use wayfare_udfs::interval::with_interval_rules;
+use wayfare_udfs::{statement, table};
+
+/// How deep a statement may be nested.
+const RECURSION_LIMIT: usize = 50;
 
 /// A session with the functions of this crate and nothing that depends on the machine.
 pub(crate) fn context() -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(3).with_batch_size(4);
-    let mut context = SessionContext::new_with_config(config);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_analyzer_rules(with_interval_rules(Analyzer::new().rules))
+        .with_relation_planners(vec![table::relation_planner()])
+        .build();
+    let mut context = SessionContext::new_with_state(state);
     wayfare_udfs::register_all(&mut context).unwrap();
+    context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
     context
+}
+
+/// Plans `sql`, one statement, as the engine does: through the statement passes, in the dialect of PostgreSQL.
+pub(crate) async fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+    let dialect = PostgreSqlDialect {};
+    let mut statements = statement::parse(sql, &dialect, RECURSION_LIMIT, &table::is_table_function)?;
+    let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+        return Err(DataFusionError::Plan(format!("one statement is expected: {sql}")));
+    };
+    let plan = context.state().statement_to_plan(statement).await?;
+    context.execute_logical_plan(plan).await
 }
 
 /// Registers a table of `partitions` partitions that hold the rows of `batch` round robin.
@@ -39,7 +66,7 @@ pub(crate) async fn numbers(context: &SessionContext, sql: &str) -> Vec<Vec<Opti
 
 pub(crate) async fn try_numbers(context: &SessionContext, sql: &str) -> Result<Vec<Vec<Option<i64>>>> {
     let mut rows = Vec::new();
-    for batch in context.sql(sql).await?.collect().await? {
+    for batch in plan(context, sql).await?.collect().await? {
         let columns: Vec<ArrayRef> =
             batch.columns().iter().map(|column| cast(column, &DataType::Int64).unwrap()).collect();
         for row in 0..batch.num_rows() {

@@ -5,7 +5,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 
 use crate::arguments::LengthArgument;
 use crate::journey::funnel::{FunnelWindow, SessionWindow};
-use crate::journey::session::SessionCounter;
+use crate::journey::session::Sessions;
 use crate::length::Length;
 
 const SESSION: &str = "session";
@@ -54,11 +54,11 @@ impl Scope {
             Some("") => {
                 let gap = IntervalMonthDayNano::new(0, 0, DEFAULT_GAP_MINUTES * 60_000_000_000);
                 let gap = ScalarValue::IntervalMonthDayNano(Some(gap));
-                Ok(Self::Session(SessionWindow { gap: Length::try_new(argument, &gap, ts)? }))
+                Ok(Self::Session(SessionWindow::new(Length::try_new(argument, &gap, ts)?)))
             }
             Some(gap) => {
                 let gap = interval(argument, text, gap)?;
-                Ok(Self::Session(SessionWindow { gap: Length::try_new(argument, &gap, ts)? }))
+                Ok(Self::Session(SessionWindow::new(Length::try_new(argument, &gap, ts)?)))
             }
             None => Ok(Self::Length(Length::try_new(argument, &interval(argument, text, &lower)?, ts)?)),
         }
@@ -82,7 +82,7 @@ fn interval(argument: LengthArgument, given: &str, text: &str) -> Result<ScalarV
 }
 
 impl FunnelWindow for Scope {
-    fn position(&self, sessions: &mut SessionCounter, time: i64) -> i64 {
+    fn position(&self, sessions: &mut Sessions, time: i64) -> i64 {
         match self {
             Self::Length(length) => length.position(sessions, time),
             Self::Session(session) => session.position(sessions, time),

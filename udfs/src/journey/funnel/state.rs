@@ -5,7 +5,7 @@ use super::level::{Chain, Level};
 use super::no_repeat::Unrepeated;
 use super::{Follow, FunnelModes, FunnelWindow};
 use crate::journey::event::{order_of_sets, steps_of, words_for};
-use crate::journey::session::SessionCounter;
+use crate::journey::session::Sessions;
 
 /// What is known about one person's chains: O(steps) memory, however many rows.
 ///
@@ -19,7 +19,7 @@ pub struct FunnelState {
     pub(super) adjacent: Adjacent,
     pub(super) unrepeated: Unrepeated,
     pub(super) progress: Progress,
-    sessions: SessionCounter,
+    sessions: Sessions,
     /// Rows taken so far.
     rows: usize,
     /// Conditions met at the current instant, kept for its allocation.
@@ -140,7 +140,7 @@ impl FunnelState {
             adjacent: Adjacent::default(),
             unrepeated: Unrepeated::default(),
             progress,
-            sessions: SessionCounter::default(),
+            sessions: Sessions::default(),
             rows: 0,
             scratch: Union::default(),
         }
@@ -150,7 +150,7 @@ impl FunnelState {
     pub fn clear(&mut self) {
         self.forget_chains();
         self.progress = Progress::new(self.progress.steps, self.progress.repeats);
-        self.sessions = SessionCounter::default();
+        self.sessions = Sessions::default();
         self.rows = 0;
     }
 

@@ -1,6 +1,6 @@
 //! How far a chain may reach: a length of time from its first step, or to the end of its session.
 
-use crate::journey::session::SessionCounter;
+use crate::journey::session::{Limit, SessionRow, SessionRules, Sessions};
 use crate::journey::time::Window;
 
 /// A rule for how far the chain that begins at one instant may reach.
@@ -10,14 +10,14 @@ use crate::journey::time::Window;
 pub trait FunnelWindow {
     /// Returns the position of the instant `time`. Instants come in ascending order, each of them
     /// once or more often; `sessions` is kept for the window between the calls.
-    fn position(&self, sessions: &mut SessionCounter, time: i64) -> i64;
+    fn position(&self, sessions: &mut Sessions, time: i64) -> i64;
 
     /// Returns the last position that a chain reaches which begins at `time`, at `position`.
     fn chain_end(&self, time: i64, position: i64) -> i64;
 }
 
 impl<W: Window> FunnelWindow for W {
-    fn position(&self, _: &mut SessionCounter, time: i64) -> i64 {
+    fn position(&self, _: &mut Sessions, time: i64) -> i64 {
         time
     }
 
@@ -30,15 +30,21 @@ impl<W: Window> FunnelWindow for W {
 /// condition or not, are further apart than the gap.
 #[derive(Debug, Clone)]
 pub struct SessionWindow<W> {
-    /// How long a session outlives its latest row.
-    pub gap: W,
+    rules: SessionRules<W>,
+}
+
+impl<W: Window> SessionWindow<W> {
+    /// Returns the window of sessions that outlive their latest row by `gap`.
+    pub fn new(gap: W) -> Self {
+        Self { rules: SessionRules { gap: Some(Limit::through(gap)), ..SessionRules::default() } }
+    }
 }
 
 impl<W: Window> FunnelWindow for SessionWindow<W> {
-    fn position(&self, sessions: &mut SessionCounter, time: i64) -> i64 {
-        let number = sessions.push(&self.gap, time);
-        debug_assert!(number.is_ok(), "rows come in time order");
-        number.unwrap_or(i64::MAX)
+    fn position(&self, sessions: &mut Sessions, time: i64) -> i64 {
+        let place = sessions.push(&self.rules, &SessionRow { time, ..SessionRow::default() });
+        debug_assert!(matches!(place, Ok(Some(_))), "rows come in time order");
+        place.ok().flatten().map_or(i64::MAX, |place| place.number)
     }
 
     fn chain_end(&self, _: i64, position: i64) -> i64 {

@@ -1,0 +1,122 @@
+//! Work on a large stack.
+//!
+//! Parsing, planning and optimizing recurse over the statement. A thread of an embedding program has 2 MiB, too little
+//! for a statement that is well inside [`limits`](crate::limits), and an overflow aborts the process. So this work
+//! runs on a thread of its own, one for each call, that ends with it: starting one takes some ten microseconds, and
+//! its stack is address space only until it is touched. Asynchronous work still belongs to the runtime of the caller,
+//! which does its I/O and timers and runs what it spawns.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread::Builder;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result, StoreError};
+
+/// Stack of one thread: ten times what the deepest accepted statement was seen to need.
+const STACK_BYTES: usize = 64 << 20;
+
+fn builder() -> Builder {
+    Builder::new().name("wayfare-plan".to_owned()).stack_size(STACK_BYTES)
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    StoreError::io("start", "a thread for planning", error).into()
+}
+
+/// Runs `work` and waits for it, as a plain call does. A panic passes on to the caller.
+///
+/// # Errors
+/// No thread can be started.
+pub(crate) fn call<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = builder().spawn_scoped(scope, work).map_err(no_thread)?;
+        thread.join().or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Runs `work` to its end. Dropping the returned future stops it at its next await. A panic passes on to the caller.
+///
+/// # Errors
+/// No thread can be started, or the caller is not inside a Tokio runtime.
+pub(crate) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(Error::InvalidArgument("sessions must be used inside a Tokio runtime".to_owned()));
+    };
+    let stop = CancellationToken::new();
+    let _stops_when_dropped = stop.clone().drop_guard();
+    let (sender, receiver) = oneshot::channel();
+    let until_stopped = move || {
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| runtime.block_on(stop.run_until_cancelled_owned(work))));
+        // Nobody is there to tell if the caller is gone.
+        let _ = sender.send(outcome);
+    };
+    builder().spawn(until_stopped).map_err(no_thread)?;
+    match receiver.await {
+        Ok(Ok(Some(value))) => Ok(value),
+        Ok(Err(panic)) => resume_unwind(panic),
+        Ok(Ok(None)) | Err(_) => Err(Error::InvalidArgument("the statement was stopped".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn depth(n: usize) -> usize {
+        let frame = std::hint::black_box([n; 128]);
+        if n == 0 { 0 } else { depth(n - 1) + frame[0] - n + 1 }
+    }
+
+    #[tokio::test]
+    async fn deep_recursion_fits() {
+        assert_eq!(call(|| depth(20_000)).unwrap(), 20_000);
+        assert_eq!(run(async { depth(20_000) }).await.unwrap(), 20_000);
+    }
+
+    #[tokio::test]
+    async fn timers_and_tasks_are_those_of_the_caller() {
+        let work = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::spawn(async { 7 }).await.unwrap()
+        };
+        assert_eq!(run(work).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn dropping_the_future_stops_the_work() {
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        let work = run(async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(20), work).await.is_err());
+        for _ in 0..500 {
+            if Arc::strong_count(&alive) == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the work is still there");
+    }
+
+    #[tokio::test]
+    async fn a_panic_passes_on() {
+        let panicked = tokio::spawn(run(async { panic!("bug") })).await;
+        assert!(panicked.is_err_and(|error| error.is_panic()));
+    }
+
+    #[test]
+    fn without_a_runtime_it_is_an_error() {
+        let outcome = futures::executor::block_on(run(async { 1 }));
+        assert!(outcome.unwrap_err().to_string().contains("inside a Tokio runtime"));
+    }
+}

@@ -1,0 +1,298 @@
+//! What a statement may be at most. No session can raise these limits.
+//!
+//! DataFusion plans by recursion: depth costs stack, and planning time grows with the square of it. Statements are
+//! planned on large stacks (see [`crate::deep`]); these limits keep every accepted statement well inside them, also
+//! while it runs, and with that the process alive.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SetExpr, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::dialect::Dialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::error::{Error, Result};
+
+/// Longest text that is parsed at once.
+pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+/// Most operators (arithmetic, comparison, `AND`, `OR`, `||` ...) in one statement.
+pub const MAX_OPERATORS: usize = 2_000;
+/// Most expressions one inside the other: a chain `a + b + c` is as deep as it has operators.
+pub const MAX_EXPRESSION_DEPTH: usize = 500;
+/// Most joins in one statement, commas in FROM among them.
+pub const MAX_JOINS: usize = 100;
+/// Most sub-queries in expressions, which are planned as joins.
+pub const MAX_SUB_QUERIES: usize = 100;
+/// Most common table expressions.
+pub const MAX_CTES: usize = 100;
+/// Most `UNION`, `INTERSECT` and `EXCEPT`.
+pub const MAX_SET_OPERATIONS: usize = 100;
+/// Most views that a statement reads, by itself and through other views.
+pub const MAX_VIEWS: usize = 100;
+/// Most operators of a plan, with all views and common table expressions in place.
+pub const MAX_PLAN_NODES: usize = 5_000;
+/// Most operators of a plan one above the other.
+pub const MAX_PLAN_DEPTH: usize = 1_000;
+
+/// What there is too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// [`MAX_STATEMENT_BYTES`].
+    Bytes,
+    /// [`MAX_OPERATORS`].
+    Operators,
+    /// [`MAX_EXPRESSION_DEPTH`].
+    ExpressionDepth,
+    /// [`MAX_JOINS`].
+    Joins,
+    /// [`MAX_SUB_QUERIES`].
+    SubQueries,
+    /// [`MAX_CTES`].
+    Ctes,
+    /// [`MAX_SET_OPERATIONS`].
+    SetOperations,
+    /// [`MAX_VIEWS`].
+    Views,
+    /// [`MAX_PLAN_NODES`].
+    PlanNodes,
+    /// [`MAX_PLAN_DEPTH`].
+    PlanDepth,
+}
+
+impl Limit {
+    /// The largest number that is accepted.
+    pub fn allowed(self) -> usize {
+        match self {
+            Self::Bytes => MAX_STATEMENT_BYTES,
+            Self::Operators => MAX_OPERATORS,
+            Self::ExpressionDepth => MAX_EXPRESSION_DEPTH,
+            Self::Joins => MAX_JOINS,
+            Self::SubQueries => MAX_SUB_QUERIES,
+            Self::Ctes => MAX_CTES,
+            Self::SetOperations => MAX_SET_OPERATIONS,
+            Self::Views => MAX_VIEWS,
+            Self::PlanNodes => MAX_PLAN_NODES,
+            Self::PlanDepth => MAX_PLAN_DEPTH,
+        }
+    }
+
+    /// Refuses more than the limit allows.
+    pub(crate) fn check(self, found: usize) -> Result<()> {
+        if found > self.allowed() { Err(Error::Limit(LimitExceeded { limit: self, found })) } else { Ok(()) }
+    }
+}
+
+/// A statement that has too much of something. `found` may stop counting soon after the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub struct LimitExceeded {
+    /// Of what.
+    pub limit: Limit,
+    /// How much.
+    pub found: usize,
+}
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, advice) = match self.limit {
+            Limit::Bytes => ("bytes", "load long lists into a table and join it"),
+            Limit::Operators => ("operators", "use IN or a join for long lists"),
+            Limit::ExpressionDepth => {
+                ("expressions one inside the other, chained operators among them", "use IN for long lists")
+            }
+            Limit::Joins => ("joins", "keep parts of the result in a table"),
+            Limit::SubQueries => ("sub-queries in expressions", "keep parts of the result in a table"),
+            Limit::Ctes => ("common table expressions", "keep parts of the result in a table"),
+            Limit::SetOperations => ("UNION, INTERSECT and EXCEPT", "keep parts of the result in a table"),
+            Limit::Views => ("views below one another", "keep the result of some in a table"),
+            Limit::PlanNodes => ("operators in its plan", "name large views and WITH queries less often"),
+            Limit::PlanDepth => {
+                ("operators above one another in its plan", "keep parts of the result in a table")
+            }
+        };
+        let Self { limit, found } = self;
+        write!(f, "statement too complex: {found} {what}, at most {} are accepted; {advice}", limit.allowed())
+    }
+}
+
+/// Refuses text that is too much to parse. Text without tokens passes: the parser says what is wrong. O(n), without
+/// recursion.
+pub(crate) fn check_text(sql: &str, dialect: &dyn Dialect) -> Result<()> {
+    Limit::Bytes.check(sql.len())?;
+    let Ok(tokens) = Tokenizer::new(dialect, sql).tokenize() else {
+        return Ok(());
+    };
+    let mut operators = 0;
+    for token in &tokens {
+        if matches!(token, Token::SemiColon) {
+            operators = 0;
+        }
+        operators += usize::from(is_operator(token));
+        Limit::Operators.check(operators)?;
+    }
+    Ok(())
+}
+
+/// Whether the token can make an expression one deeper.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::XOR
+                | Keyword::NOT
+                | Keyword::CASE
+                | Keyword::IS
+                | Keyword::IN
+                | Keyword::BETWEEN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::RLIKE
+                | Keyword::REGEXP
+                | Keyword::SIMILAR
+                | Keyword::OVERLAPS
+                | Keyword::COLLATE
+                | Keyword::AT
+                | Keyword::NOTNULL
+                | Keyword::DIV
+                | Keyword::MEMBER
+                | Keyword::OPERATOR
+                | Keyword::INTERVAL
+                | Keyword::EXPLAIN
+                | Keyword::PREPARE
+        ),
+        Token::EOF
+        | Token::Number(..)
+        | Token::Char(_)
+        | Token::Comma
+        | Token::Period
+        | Token::LParen
+        | Token::RParen
+        | Token::RBracket
+        | Token::LBrace
+        | Token::RBrace
+        | Token::SemiColon
+        | Token::Whitespace(_)
+        | Token::Placeholder(_)
+        | Token::RArrow
+        | Token::Assignment
+        | Token::SingleQuotedString(_)
+        | Token::DoubleQuotedString(_)
+        | Token::DollarQuotedString(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::UnicodeStringLiteral(_)
+        | Token::NationalStringLiteral(_)
+        | Token::HexStringLiteral(_) => false,
+        // Everything else is a sign between or before expressions.
+        _ => true,
+    }
+}
+
+/// Refuses a statement that is too much to plan.
+pub(crate) fn check_statement(statement: &Statement) -> Result<()> {
+    match statement {
+        Statement::Statement(statement) => check_sql(statement.as_ref()),
+        Statement::Explain(explain) => check_statement(&explain.statement),
+        Statement::CopyTo(copy) => match &copy.source {
+            CopyToSource::Query(query) => check_sql(query.as_ref()),
+            CopyToSource::Relation(_) => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn check_sql(node: &impl Visit) -> Result<()> {
+    match node.visit(&mut Counts::default()) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    depth: usize,
+    joins: usize,
+    sub_queries: usize,
+    ctes: usize,
+    set_operations: usize,
+}
+
+impl Counts {
+    fn add(limit: Limit, counter: &mut usize, more: usize) -> ControlFlow<Box<Error>> {
+        *counter += more;
+        match limit.check(*counter) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
+    }
+}
+
+impl Visitor for Counts {
+    // Boxed: the visitor keeps one on the stack at each level.
+    type Break = Box<Error>;
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
+        if matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. }) {
+            Self::add(Limit::SubQueries, &mut self.sub_queries, 1)?;
+        }
+        Self::add(Limit::ExpressionDepth, &mut self.depth, 1)
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Self::Break> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
+        let ctes = query.with.as_ref().map_or(0, |with| with.cte_tables.len());
+        Self::add(Limit::Ctes, &mut self.ctes, ctes)?;
+        // A chain leans to the left; what hangs to the right is counted on its own, with its query.
+        let mut operations = 0;
+        let mut pending = vec![query.body.as_ref()];
+        while let Some(body) = pending.pop() {
+            if let SetExpr::SetOperation { left, right, .. } = body {
+                operations += 1;
+                pending.push(left.as_ref());
+                pending.push(right.as_ref());
+            }
+        }
+        Self::add(Limit::SetOperations, &mut self.set_operations, operations)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Self::Break> {
+        let commas = select.from.len().saturating_sub(1);
+        let joins: usize = select.from.iter().map(|from| from.joins.len()).sum();
+        Self::add(Limit::Joins, &mut self.joins, commas + joins)
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Self::Break> {
+        match factor {
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                Self::add(Limit::Joins, &mut self.joins, table_with_joins.joins.len())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Refuses a plan that is too much to optimize and run: views and common table expressions multiply.
+pub(crate) fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    let mut nodes = 0;
+    let mut pending = vec![(plan, 1)];
+    while let Some((node, depth)) = pending.pop() {
+        nodes += 1;
+        Limit::PlanNodes.check(nodes)?;
+        Limit::PlanDepth.check(depth)?;
+        pending.extend(node.inputs().into_iter().map(|input| (input, depth + 1)));
+    }
+    let mut all = 0;
+    plan.apply_with_subqueries(|_| {
+        all += 1;
+        Ok(if all > MAX_PLAN_NODES { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Limit::PlanNodes.check(all)
+}

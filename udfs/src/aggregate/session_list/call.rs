@@ -1,0 +1,181 @@
+//! From rows to sessions.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array};
+use arrow::buffer::{BooleanBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, UInt64Type};
+use datafusion::common::{DataFusionError, Result, exec_err, internal_err, resources_err};
+
+use super::layout::{Layout, session_type};
+use super::totals::Totals;
+use super::{NAME, Position, engaged_limit, rules};
+use crate::aggregate::buffered::{Call, Kept, SortedRows, kept_column};
+use crate::arguments::{ticks, true_rows};
+use crate::journey::session::{Limit, Sessions};
+use crate::length::Length;
+use crate::session::{Argument, Marks, Role, RowReader, SessionCall};
+
+/// Bits of a row, so that those of one instant without a sequence come in a sensible order: separators first,
+/// then rows that start a session, rows that end one last.
+const CONVERSION: u64 = 1;
+const PAGE_VIEW: u64 = 1 << 1;
+const NOT_START: u64 = 1 << 2;
+const END: u64 = 1 << 3;
+const NOT_SEPARATOR: u64 = 1 << 4;
+
+/// One call: the rules and what is counted.
+#[derive(Debug)]
+pub(super) struct SessionListCall {
+    types: Vec<DataType>,
+    ts: DataType,
+    layout: Layout,
+    rules: SessionCall,
+    too_short: Limit<Length>,
+}
+
+impl SessionListCall {
+    pub(super) fn try_new(types: Vec<DataType>, arguments: &[Argument], engaged: &Argument) -> Result<Self> {
+        let call = rules(&types);
+        let ts = call.time()?;
+        let (Some(rules), Argument::Constant(engaged)) = (call.rules(arguments)?, engaged) else {
+            return internal_err!("{NAME} runs with a parameter that has no value");
+        };
+        let too_short = engaged_limit(engaged, &ts)?;
+        let layout = Layout::new(&types);
+        Ok(Self { types, ts, layout, rules, too_short })
+    }
+
+    fn marks(&self, arguments: &[ArrayRef]) -> Result<UInt64Array> {
+        let rows = arguments.first().map_or(0, |column| column.len());
+        let mut marks = vec![NOT_START | NOT_SEPARATOR; rows];
+        for (position, bit) in [
+            (Position::CONVERSION, CONVERSION),
+            (Position::PAGE_VIEW, PAGE_VIEW),
+            (Position::of(Role::StartIf), NOT_START),
+            (Position::of(Role::EndIf), END),
+            (Position::of(Role::Separator), NOT_SEPARATOR),
+        ] {
+            let Some(condition) = arguments[position].as_boolean_opt() else {
+                return internal_err!("{NAME}: a condition has type {}", arguments[position].data_type());
+            };
+            for row in true_rows(condition).set_indices() {
+                // NOT_START and NOT_SEPARATOR are set in every row and taken away here.
+                marks[row] ^= bit;
+            }
+        }
+        Ok(UInt64Array::from(marks))
+    }
+
+    fn push_person(
+        &self,
+        rows: std::ops::Range<usize>,
+        kept: &KeptRows,
+        reader: &mut RowReader,
+        totals: &mut Totals,
+    ) -> Result<()> {
+        let first_session = totals.len();
+        let mut sessions = Sessions::default();
+        for row in rows {
+            let marks = kept.marks[row];
+            let seen = Marks {
+                separator: marks & NOT_SEPARATOR == 0,
+                starts: marks & NOT_START == 0,
+                ends: marks & END != 0,
+            };
+            let session_row = reader.row(kept.times[row], seen, kept.split_on, row)?;
+            let place = sessions
+                .push(&self.rules.rules, &session_row)
+                .map_err(|error| DataFusionError::Internal(format!("{NAME}: {error}")))?;
+            if let Some(place) = place {
+                let counts = [marks & PAGE_VIEW != 0, marks & CONVERSION != 0];
+                totals.push(row, &place, kept.times[row], counts, kept)?;
+            }
+        }
+        totals.drop_robots(first_session);
+        Ok(())
+    }
+}
+
+/// The kept columns, typed.
+pub(super) struct KeptRows<'a> {
+    pub(super) times: &'a [i64],
+    marks: &'a [u64],
+    split_on: Option<&'a ArrayRef>,
+    pub(super) revenue: Option<&'a ArrayRef>,
+    /// Rows with a value in page.
+    pub(super) has_page: Option<BooleanBuffer>,
+    pub(super) has_device: Option<BooleanBuffer>,
+    pub(super) has_country: Option<BooleanBuffer>,
+    /// Rows with a value in channel, source or campaign.
+    pub(super) has_origin: Option<BooleanBuffer>,
+}
+
+impl<'a> KeptRows<'a> {
+    fn try_new(layout: &Layout, rows: &'a SortedRows) -> Result<Self> {
+        let Some(marks) = rows.column(layout.marks).as_primitive_opt::<UInt64Type>() else {
+            return internal_err!("{NAME}: the marks are not kept as such");
+        };
+        let has = |name: &str| {
+            let column = rows.column(layout.column(name)?);
+            let all = || BooleanBuffer::new_set(column.len());
+            Some(column.logical_nulls().map_or_else(all, |nulls| nulls.into_inner()))
+        };
+        let either = |left: Option<BooleanBuffer>, right: Option<BooleanBuffer>| match (left, right) {
+            (Some(left), Some(right)) => Some(&left | &right),
+            (left, right) => left.or(right),
+        };
+        Ok(Self {
+            times: rows.integers(0)?,
+            marks: marks.values(),
+            split_on: layout.split_on.map(|index| rows.column(index)),
+            revenue: layout.revenue.map(|index| rows.column(index)),
+            has_page: has("page"),
+            has_device: has("device"),
+            has_country: has("country"),
+            has_origin: either(either(has("channel"), has("source")), has("campaign")),
+        })
+    }
+}
+
+impl Call for SessionListCall {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn keep(&self, arguments: &[ArrayRef]) -> Result<Kept> {
+        let ts = &arguments[Position::of(Role::Ts)];
+        let times: ArrayRef = Arc::new(Int64Array::new(ticks(ts)?, None));
+        let mut columns = vec![Arc::clone(&times); self.layout.copied().len() + 2];
+        columns[self.layout.marks] = Arc::new(self.marks(arguments)?);
+        for (place, argument) in self.layout.copied() {
+            columns[place] = kept_column(&arguments[argument])?;
+        }
+        Ok(Kept { columns, rows: ts.nulls().map(|nulls| nulls.inner().clone()) })
+    }
+
+    fn evaluate(&self, rows: &SortedRows) -> Result<ArrayRef> {
+        let kept = KeptRows::try_new(&self.layout, rows)?;
+        let mut reader = RowReader::new(&self.ts, self.rules.midnight);
+        let mut totals = Totals::new(self.rules.rules.click_lag.is_some());
+        let mut ends = vec![0_i32];
+        for person in rows.groups() {
+            self.push_person(person, &kept, &mut reader, &mut totals)?;
+            match i32::try_from(totals.len()) {
+                Ok(end) => ends.push(end),
+                Err(_) => {
+                    return resources_err!(
+                        "{NAME}: more than {} sessions at once; use more partitions",
+                        i32::MAX
+                    );
+                }
+            }
+        }
+        let sessions = totals.finish(&self.types, &self.ts, &self.layout, &self.too_short, rows)?;
+        let field = Arc::new(Field::new_list_field(session_type(&self.types)?, true));
+        match ListArray::try_new(field, OffsetBuffer::new(ends.into()), Arc::new(sessions), None) {
+            Ok(list) => Ok(Arc::new(list)),
+            Err(error) => exec_err!("{NAME}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Places of arguments, of kept columns, and of the fields of a session.
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use std::sync::Arc;
+
+use datafusion::common::Result;
+
+use super::rules;
+use crate::aggregate::buffered::kept_type;
+use crate::session::{RULES, Role, span};
+
+/// Columns of which a session shows a value: argument name, result name, which row's.
+pub(crate) const DIMENSIONS: [(&str, &str, Pick); 7] = [
+    ("page", "entry_page", Pick::First),
+    ("page", "exit_page", Pick::Last),
+    ("channel", "entry_channel", Pick::Origin),
+    ("source", "entry_source", Pick::Origin),
+    ("campaign", "entry_campaign", Pick::Origin),
+    ("device", "device", Pick::First),
+    ("country", "country", Pick::First),
+];
+
+/// Which row of a session gives the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// The first one that has a value.
+    First,
+    /// The last one that has a value.
+    Last,
+    /// The first one that has a value in any of the columns that say where the session came from.
+    Origin,
+}
+
+/// Places of the arguments behind the rules.
+#[derive(Debug)]
+pub(crate) struct Position;
+
+impl Position {
+    pub(crate) const SEQUENCE: usize = RULES.len();
+    pub(crate) const PAGE_VIEW: usize = RULES.len() + 1;
+    pub(crate) const CONVERSION: usize = RULES.len() + 2;
+    pub(crate) const REVENUE: usize = RULES.len() + 3;
+    pub(crate) const ENGAGED_AFTER: usize = RULES.len() + 4;
+    /// page, channel, source, campaign, device, country.
+    pub(crate) const COLUMNS: usize = RULES.len() + 5;
+    pub(crate) const COUNT: usize = Self::COLUMNS + COLUMN_NAMES.len();
+
+    /// Place of a rule.
+    pub(crate) fn of(wanted: Role) -> usize {
+        RULES.iter().position(|(role, _)| *role == wanted).unwrap_or(0)
+    }
+}
+
+/// Columns of the data in the order of their arguments.
+pub(crate) const COLUMN_NAMES: [&str; 6] = ["page", "channel", "source", "campaign", "device", "country"];
+
+/// Which kept column holds what; `None` for what is not there.
+///
+/// The order of kept columns is the order of rows of one instant: by sequence, then by what the rules look at.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    pub(super) sequence: Option<usize>,
+    pub(super) marks: usize,
+    pub(super) split_on: Option<usize>,
+    pub(super) revenue: Option<usize>,
+    /// As in [`COLUMN_NAMES`].
+    pub(super) columns: [Option<usize>; COLUMN_NAMES.len()],
+}
+
+impl Layout {
+    pub(super) fn new(types: &[DataType]) -> Self {
+        let mut next = 1;
+        let mut place = |position: usize| {
+            let is_there = types.get(position).is_some_and(|given| !given.is_null());
+            is_there.then(|| {
+                next += 1;
+                next - 1
+            })
+        };
+        let sequence = place(Position::SEQUENCE);
+        // Always there: the place of an argument that always has a type.
+        let marks = place(Position::PAGE_VIEW).unwrap_or(1);
+        let split_on = place(Position::of(Role::SplitOn));
+        let revenue = place(Position::REVENUE);
+        let columns = [0, 1, 2, 3, 4, 5].map(|column| place(Position::COLUMNS + column));
+        Self { sequence, marks, split_on, revenue, columns }
+    }
+
+    /// Kept columns that are arguments as they are: place, argument.
+    pub(super) fn copied(&self) -> Vec<(usize, usize)> {
+        let named = [
+            (self.sequence, Position::SEQUENCE),
+            (self.split_on, Position::of(Role::SplitOn)),
+            (self.revenue, Position::REVENUE),
+        ];
+        let columns =
+            self.columns.iter().enumerate().map(|(index, place)| (*place, Position::COLUMNS + index));
+        named.into_iter().chain(columns).filter_map(|(place, argument)| Some((place?, argument))).collect()
+    }
+
+    pub(super) fn kept_types(&self, types: &[DataType]) -> Vec<DataType> {
+        let copied = self.copied();
+        let mut kept = vec![DataType::Int64; copied.len() + 2];
+        kept[self.marks] = DataType::UInt64;
+        for (place, argument) in copied {
+            kept[place] = kept_type(&types[argument]);
+        }
+        kept
+    }
+
+    /// Kept column of the data's column called `name`.
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        let index = COLUMN_NAMES.iter().position(|column| *column == name)?;
+        self.columns[index]
+    }
+}
+
+/// Type of a column of the result that shows values of the data's column `name`.
+pub(super) fn dimension_type(types: &[DataType], name: &str) -> DataType {
+    let index = COLUMN_NAMES.iter().position(|column| *column == name).unwrap_or(0);
+    match types.get(Position::COLUMNS + index) {
+        None | Some(DataType::Null) => DataType::Utf8View,
+        Some(given) => kept_type(given),
+    }
+}
+
+/// Type of the sum of revenues.
+pub(super) fn revenue_type(types: &[DataType]) -> DataType {
+    match &types[Position::REVENUE] {
+        DataType::Decimal128(precision, scale) => DataType::Decimal128((*precision + 10).min(38), *scale),
+        DataType::Float64 => DataType::Float64,
+        _ => DataType::Decimal128(28, 4),
+    }
+}
+
+/// Fields of a session.
+pub(super) fn session_fields(types: &[DataType]) -> Result<Fields> {
+    let ts = rules(types).time()?;
+    let mut fields: Vec<FieldRef> = Vec::new();
+    let mut push = |name: &str, data_type: DataType| fields.push(Arc::new(Field::new(name, data_type, true)));
+    push("session_start", DataType::Utf8);
+    push("session_number", DataType::Int64);
+    push("start_ts", ts.clone());
+    push("end_ts", ts.clone());
+    push("duration_seconds", span::data_type(&ts));
+    push("events", DataType::Int64);
+    push("page_views", DataType::Int64);
+    for (column, name, _) in DIMENSIONS {
+        push(name, dimension_type(types, column));
+    }
+    push("is_bounce", DataType::Boolean);
+    push("is_engaged", DataType::Boolean);
+    push("conversions", DataType::Int64);
+    push("revenue", revenue_type(types));
+    push("cut_reason", DataType::Utf8);
+    Ok(Fields::from(fields))
+}
+
+pub(super) fn session_type(types: &[DataType]) -> Result<DataType> {
+    Ok(DataType::Struct(session_fields(types)?))
+}

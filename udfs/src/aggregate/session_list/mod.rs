@@ -1,0 +1,119 @@
+//! The sessions of a person as a list: what the table function `sessions` unnests.
+//!
+//! Keeps the rows of each person, puts them in order of time and cuts them by the rules of
+//! [`crate::journey::session`]; O(n log n) per person where rows arrive out of order, O(n) where they do not.
+
+mod call;
+mod layout;
+mod totals;
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{AggregateUDF, Expr};
+
+use super::buffered::{self, Buffered, BufferedAggregate};
+use crate::arguments::LengthArgument;
+use crate::session::{self, Argument, RULES, is_per_row};
+use call::SessionListCall;
+pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Position};
+use layout::{Layout, session_type};
+
+const NAME: &str = "sessions";
+const ENGAGED_AFTER: LengthArgument = LengthArgument { function: NAME, name: "engaged_after" };
+
+/// Returns the aggregate. Its arguments are at the places that [`Position`] tells.
+pub(crate) fn session_list() -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::from(BufferedAggregate::new(SessionList)))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SessionList;
+
+/// The rules among the arguments.
+fn rules(types: &[DataType]) -> session::Call<'_> {
+    session::Call { function: NAME, parameters: &RULES, types: types.get(..RULES.len()).unwrap_or(types) }
+}
+
+impl Buffered for SessionList {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn parameter_names(&self) -> Vec<String> {
+        vec![]
+    }
+
+    fn coerce(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        if arg_types.len() != Position::COUNT {
+            return plan_err!("{NAME} has {} arguments, got {}", Position::COUNT, arg_types.len());
+        }
+        let rules = rules(arg_types);
+        let mut coerced = rules.coerce()?;
+        coerced.extend_from_slice(&arg_types[RULES.len()..]);
+        for condition in [Position::PAGE_VIEW, Position::CONVERSION] {
+            coerced[condition] = DataType::Boolean;
+        }
+        let [_, length] = ENGAGED_AFTER.coerce(&rules.time()?, &arg_types[Position::ENGAGED_AFTER])?;
+        coerced[Position::ENGAGED_AFTER] = length;
+        coerced[Position::REVENUE] = match &arg_types[Position::REVENUE] {
+            DataType::Null => DataType::Null,
+            DataType::Decimal128(precision, scale) => DataType::Decimal128(*precision, *scale),
+            DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+                DataType::Decimal128(*precision, *scale)
+            }
+            integer if integer.is_integer() => DataType::Decimal128(20, 0),
+            DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
+            other => {
+                return plan_err!("{NAME}: revenue must be a number, best a DECIMAL, got {other}");
+            }
+        };
+        Ok(coerced)
+    }
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::new_list(session_type(arg_types)?, true))
+    }
+
+    fn kept_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(Layout::new(arg_types).kept_types(arg_types))
+    }
+
+    fn call(&self, args: &AccumulatorArgs) -> Result<Arc<dyn buffered::Call>> {
+        let types: Vec<DataType> = args.expr_fields.iter().map(|field| field.data_type().clone()).collect();
+        let arguments = RULES
+            .iter()
+            .zip(args.exprs)
+            .map(|((role, name), expr)| Argument::of_physical(expr, NAME, name, is_per_row(*role)));
+        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        let engaged =
+            Argument::of_physical(&args.exprs[Position::ENGAGED_AFTER], NAME, ENGAGED_AFTER.name, false)?;
+        Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged)?))
+    }
+
+    fn check(
+        &self,
+        types: &[DataType],
+        _constants: &dyn Fn(usize) -> Option<ScalarValue>,
+        exprs: &[Expr],
+    ) -> Result<()> {
+        let arguments = exprs.iter().map(Argument::of_expr).collect::<Result<Vec<_>>>()?;
+        let rules = rules(types);
+        rules.rules(&arguments[..RULES.len()])?;
+        let engaged = &arguments[Position::ENGAGED_AFTER];
+        if let Argument::Constant(value) = engaged {
+            engaged_limit(value, &rules.time()?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The limit within which a session is too short to count as engaged.
+fn engaged_limit(
+    value: &ScalarValue,
+    ts: &DataType,
+) -> Result<crate::journey::session::Limit<crate::length::Length>> {
+    session::limit(ENGAGED_AFTER, value, ts, false)
+}

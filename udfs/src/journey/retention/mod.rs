@@ -1,0 +1,8 @@
+//! Who comes back: retention, stickiness, lifecycle, active users.
+//!
+//! A report is made in two steps. First, what one person's rows contribute: [`cells::Contribution`]s. Second, what
+//! all contributions sum up to ([`cells::Cells`], which merge in any order) gives the rows of the report.
+
+pub mod cells;
+pub mod matrix;
+pub mod seen;

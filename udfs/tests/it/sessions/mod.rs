@@ -1,0 +1,7 @@
+//! Session functions: known answers, SQL, and generated rows against a slow reference.
+
+mod generated;
+mod properties;
+mod reference;
+mod sql;
+mod vectors;
