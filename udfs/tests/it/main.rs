@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise and says what it did not run"
 )]
 
+mod clickhouse_differential;
 mod examples;
 mod funnel_accumulators;
 mod funnel_cases;
@@ -15,6 +16,7 @@ mod funnel_companions_sql;
 mod funnel_plans;
 mod funnel_properties;
 mod funnel_reference;
+mod funnel_timing;
 mod intervals;
 mod reference;
 mod retention;
