@@ -43,7 +43,7 @@ fn mixed(row: usize) -> u64 {
 fn one_person_with_a_million_rows() {
     let short = FixedWindow::new(50).unwrap();
     let open = FixedWindow::new(i64::MAX).unwrap();
-    let session = SessionWindow { gap: FixedWindow::new(0).unwrap() };
+    let session = SessionWindow::new(FixedWindow::new(0).unwrap());
     // The last step never happens, so that no search ends early.
     let five = |row: usize| [(1_u64 << (mixed(row) % 6)) & 0b1111];
     let many = |row: usize| {
