@@ -1,5 +1,5 @@
 -- Sessions (30 minutes rule) by the channel of their first event.
-SELECT channel, count(*) AS sessions, avg(events) AS events, sum(revenue) AS revenue
+SELECT entry_channel, count(*) AS sessions, avg(events) AS events, sum(revenue) AS revenue
 FROM journey.sessions
-GROUP BY channel
-ORDER BY sessions DESC, channel
+GROUP BY entry_channel
+ORDER BY sessions DESC, entry_channel

@@ -12,7 +12,7 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use wayfare_udfs::interval::with_interval_rules;
@@ -67,6 +67,7 @@ impl Session {
             .with_runtime_env(runtime)
             .with_default_features()
             .with_analyzer_rules(with_interval_rules(Analyzer::new().rules))
+            .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
             .with_relation_planners(vec![table::relation_planner()])
             .build();
         let mut context = SessionContext::new_with_state(state);

@@ -56,11 +56,6 @@ impl<'a> TableCall<'a> {
         &self.input
     }
 
-    /// How many partitions a plan should have.
-    pub fn target_partitions(&self) -> usize {
-        self.context.context_provider().options().execution.target_partitions
-    }
-
     /// The columns of the data.
     pub fn schema(&self) -> &DFSchemaRef {
         self.input.schema()

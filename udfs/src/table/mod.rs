@@ -4,13 +4,17 @@
 //! data, a table, a view or a query in parentheses; the others are planned against its columns. A function builds
 //! a logical plan over the data, so everything that SQL does with a relation works on its result.
 
+mod active_users;
 mod arguments;
 mod call;
 mod condition;
+mod funnel;
+mod lifecycle;
 mod planner;
 mod report;
 mod retention_matrix;
 mod sessions;
+mod stickiness;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,6 +22,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::logical_expr::{Documentation, LogicalPlan};
+use datafusion::optimizer::OptimizerRule;
 
 pub use call::TableCall;
 pub use condition::Condition;
@@ -42,7 +47,13 @@ pub trait TableFunction: Debug + Send + Sync {
 
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
-    vec![Arc::new(retention_matrix::RetentionMatrix), Arc::new(sessions::SessionsTable)]
+    let mut functions = funnel::functions();
+    functions.push(Arc::new(sessions::SessionsTable));
+    functions.push(Arc::new(retention_matrix::RetentionMatrix));
+    functions.push(Arc::new(stickiness::Stickiness));
+    functions.push(Arc::new(lifecycle::Lifecycle));
+    functions.push(Arc::new(active_users::ActiveUsers));
+    functions
 }
 
 /// Whether `name`, in any case, is a table function of this crate.
@@ -53,6 +64,16 @@ pub fn is_table_function(name: &str) -> bool {
 /// Returns what plans the table functions; a session registers it once.
 pub fn relation_planner() -> Arc<dyn RelationPlanner> {
     Arc::new(planner::JourneyRelations::new(all_table_functions()))
+}
+
+/// `rules`, which are DataFusion's own, with those that make table functions faster.
+///
+/// Give them to `SessionStateBuilder::with_optimizer_rules`. No answer depends on them.
+pub fn with_table_rules(
+    mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    rules.push(Arc::new(sessions::UnusedSessionFields));
+    rules
 }
 
 #[cfg(test)]

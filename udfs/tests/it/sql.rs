@@ -9,10 +9,11 @@ use datafusion::common::Result;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use wayfare_udfs::interval::with_interval_rules;
+use wayfare_udfs::table::with_table_rules;
 use wayfare_udfs::{statement, table};
 
 /// How deep a statement may be nested.
@@ -25,6 +26,7 @@ pub(crate) fn context() -> SessionContext {
         .with_config(config)
         .with_default_features()
         .with_analyzer_rules(with_interval_rules(Analyzer::new().rules))
+        .with_optimizer_rules(with_table_rules(Optimizer::new().rules))
         .with_relation_planners(vec![table::relation_planner()])
         .build();
     let mut context = SessionContext::new_with_state(state);

@@ -22,7 +22,7 @@ const QUERIES: [&str; 4] = [
     "SELECT event, channel, count(*) AS n, count(DISTINCT user_id) AS people, sum(revenue) AS revenue, \
      sum(cost) AS cost, avg(score) AS score, min(ts) AS first, max(received_at) AS last \
      FROM touchpoints GROUP BY event, channel ORDER BY event, channel",
-    "SELECT date_trunc('day', started_at) AS day, count(*) AS sessions, sum(events) AS events, \
+    "SELECT date_trunc('day', start_ts) AS day, count(*) AS sessions, sum(events) AS events, \
      sum(revenue) AS revenue, count(*) FILTER (WHERE is_bounce) AS bounces \
      FROM journey.sessions GROUP BY day ORDER BY day",
     "SELECT level, count(*) AS people FROM (SELECT user_id, window_funnel(INTERVAL '1 day', ts, \

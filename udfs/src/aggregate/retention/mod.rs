@@ -8,17 +8,18 @@ mod docs;
 
 use std::sync::Arc;
 
-use arrow::array::Array;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Cast, Documentation, Expr, GroupsAccumulator, Signature, Volatility, lit,
+    Accumulator, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Signature, Volatility, lit,
 };
 
 use accumulator::{RetentionGroups, RetentionOne};
+
+use crate::arguments::list_items;
 
 const NAME: &str = "retention";
 
@@ -71,25 +72,8 @@ fn coerce(arg_types: &[DataType]) -> Result<Vec<DataType>> {
     }
 }
 
-/// The conditions of a list that is written in the call.
-fn elements(list: &Expr) -> Option<Vec<Expr>> {
-    match list {
-        Expr::Cast(Cast { expr, .. }) => elements(expr),
-        Expr::ScalarFunction(function) if function.name() == "make_array" => Some(function.args.clone()),
-        Expr::Literal(ScalarValue::List(list), _) if !list.is_empty() => {
-            let items = list.value(0);
-            let item = |index| ScalarValue::try_from_array(&items, index).map(lit);
-            (0..items.len()).map(item).collect::<Result<_>>().ok()
-        }
-        _ => None,
-    }
-}
-
 /// Number of conditions of a call, and nothing else to bind.
 fn conditions(args: &AccumulatorArgs) -> Result<usize> {
-    if args.is_distinct {
-        return plan_err!("{NAME} does not take DISTINCT: leave it out");
-    }
     match args.expr_fields {
         [only] if *only.data_type() != DataType::Boolean => plan_err!(
             "{NAME}: a list of conditions must be written in the call, as in {NAME}([cond1, cond2]): \
@@ -144,8 +128,8 @@ impl AggregateUDFImpl for Retention {
         Ok(Box::new(RetentionOne::new(conditions(&args)?)))
     }
 
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        !args.is_distinct
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
+        true
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
@@ -162,7 +146,7 @@ impl AggregateUDFImpl for Retention {
         Some(Box::new(|mut call: AggregateFunction, context| {
             if let [list] = call.params.args.as_slice()
                 && context.get_data_type(list)?.is_list()
-                && let Some(conditions) = elements(list)
+                && let Some(conditions) = list_items(list)
             {
                 let mut booleans = Vec::with_capacity(conditions.len());
                 for (index, condition) in conditions.into_iter().enumerate() {

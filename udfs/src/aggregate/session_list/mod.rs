@@ -14,7 +14,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 
-use super::buffered::{self, Buffered, BufferedAggregate};
+use super::buffered::{self, Buffered, BufferedAggregate, ConstantArguments};
 use crate::arguments::LengthArgument;
 use crate::session::{self, Argument, RULES, is_per_row};
 use call::SessionListCall;
@@ -27,6 +27,11 @@ const ENGAGED_AFTER: LengthArgument = LengthArgument { function: NAME, name: "en
 /// Returns the aggregate. Its arguments are at the places that [`Position`] tells.
 pub(crate) fn session_list() -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::from(BufferedAggregate::new(SessionList)))
+}
+
+/// Whether `function` is the aggregate.
+pub(crate) fn is_session_list(function: &AggregateUDF) -> bool {
+    function.inner().is::<BufferedAggregate<SessionList>>()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -93,12 +98,7 @@ impl Buffered for SessionList {
         Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged)?))
     }
 
-    fn check(
-        &self,
-        types: &[DataType],
-        _constants: &dyn Fn(usize) -> Option<ScalarValue>,
-        exprs: &[Expr],
-    ) -> Result<()> {
+    fn check(&self, types: &[DataType], _constants: ConstantArguments, exprs: &[Expr]) -> Result<()> {
         let arguments = exprs.iter().map(Argument::of_expr).collect::<Result<Vec<_>>>()?;
         let rules = rules(types);
         rules.rules(&arguments[..RULES.len()])?;

@@ -1,13 +1,15 @@
 //! `sessions(data, gap => ..., ...)`: one row per session.
 
 mod docs;
+mod unused;
+
+pub(super) use unused::UnusedSessionFields;
 
 use datafusion::common::{Column, NullHandling, Result, ScalarValue, UnnestOptions, plan_err};
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{
-    Documentation, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Partitioning, binary_expr, cast, ident,
-    lit,
+    Documentation, Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, ident, lit,
 };
 
 use super::{TableCall, TableFunction};
@@ -71,13 +73,6 @@ impl TableFunction for SessionsTable {
             vec![],
             None::<NullTreatment>,
         ));
-        // Persons are brought together before their rows are collected: once, not as states of states.
-        let mut input =
-            LogicalPlanBuilder::from(call.input().clone()).filter(person.clone().is_not_null())?;
-        let partitions = call.target_partitions();
-        if partitions > 1 {
-            input = input.repartition(Partitioning::Hash(vec![person.clone()], partitions))?;
-        }
         let session = |field: &str| get_field(ident(LIST), field);
         let user_id = ident("user_id");
         let name = if is_text(&person_type) { user_id.clone() } else { cast(user_id.clone(), TEXT) };
@@ -91,7 +86,8 @@ impl TableFunction for SessionsTable {
         let fields = fields.chain(["is_bounce", "is_engaged", "conversions", "revenue", "cut_reason"]);
         columns.extend(fields.map(|field| session(field).alias(field)));
         let options = UnnestOptions::new().with_null_handling(NullHandling::Drop);
-        input
+        LogicalPlanBuilder::from(call.input().clone())
+            .filter(person.clone().is_not_null())?
             .aggregate(vec![person.alias("user_id")], vec![list.alias(LIST)])?
             .unnest_column_with_options(Column::from_name(LIST), options)?
             .project(columns)?

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, StructArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{
+    Array, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, StructArray,
+};
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, ScalarValue, internal_err};
 
@@ -80,22 +81,62 @@ enum Column {
     Floats(Float64Builder),
     Booleans(BooleanBuilder),
     Texts(StringBuilder),
-    States { diffs: Int64Builder, numbers: Int64Builder, is_new: BooleanBuilder, depths: Int64Builder },
+    States(Box<States>),
+}
+
+/// The fields of Adobe's result.
+struct States {
+    diffs: Int64Builder,
+    numbers: Int64Builder,
+    is_new: BooleanBuilder,
+    depths: Int64Builder,
+}
+
+impl States {
+    fn with_capacity(rows: usize) -> Self {
+        let integers = || Int64Builder::with_capacity(rows);
+        Self {
+            diffs: integers(),
+            numbers: integers(),
+            is_new: BooleanBuilder::with_capacity(rows),
+            depths: integers(),
+        }
+    }
+
+    fn append(&mut self, place: &SessionPlace, diff: i64) {
+        self.diffs.append_value(diff);
+        self.numbers.append_value(place.number);
+        self.is_new.append_value(place.is_new());
+        self.depths.append_value(place.depth);
+    }
+
+    fn append_null(&mut self) {
+        self.diffs.append_null();
+        self.numbers.append_null();
+        self.is_new.append_null();
+        self.depths.append_null();
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        let numbers = self.numbers.finish();
+        let nulls = numbers.nulls().cloned();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.diffs.finish()),
+            Arc::new(numbers),
+            Arc::new(self.is_new.finish()),
+            Arc::new(self.depths.finish()),
+        ];
+        Ok(Arc::new(StructArray::try_new(state_fields(), columns, nulls)?))
+    }
 }
 
 impl OutputBuilder {
     pub(super) fn new(output: Output, ts: &DataType, rows: usize) -> Self {
-        let integers = || Int64Builder::with_capacity(rows);
         let column = match output.data_type(ts) {
-            DataType::Int64 => Column::Integers(integers()),
+            DataType::Int64 => Column::Integers(Int64Builder::with_capacity(rows)),
             DataType::Float64 => Column::Floats(Float64Builder::with_capacity(rows)),
             DataType::Boolean => Column::Booleans(BooleanBuilder::with_capacity(rows)),
-            DataType::Struct(_) => Column::States {
-                diffs: integers(),
-                numbers: integers(),
-                is_new: BooleanBuilder::with_capacity(rows),
-                depths: integers(),
-            },
+            DataType::Struct(_) => Column::States(Box::new(States::with_capacity(rows))),
             _ => Column::Texts(StringBuilder::with_capacity(rows, rows * 8)),
         };
         Self { ts: ts.clone(), column }
@@ -117,18 +158,11 @@ impl OutputBuilder {
             (Column::Booleans(column), Value::Null) => column.append_null(),
             (Column::Texts(column), Value::Text(text)) => column.append_value(text),
             (Column::Texts(column), Value::Null) => column.append_null(),
-            (Column::States { diffs, numbers, is_new, depths }, Value::State(place, time)) => {
-                diffs.append_value(span::whole_seconds(place.previous.unwrap_or(time), time, &self.ts));
-                numbers.append_value(place.number);
-                is_new.append_value(place.is_new());
-                depths.append_value(place.depth);
+            (Column::States(states), Value::State(place, time)) => {
+                let diff = span::whole_seconds(place.previous.unwrap_or(time), time, &self.ts);
+                states.append(&place, diff);
             }
-            (Column::States { diffs, numbers, is_new, depths }, Value::Null) => {
-                diffs.append_null();
-                numbers.append_null();
-                is_new.append_null();
-                depths.append_null();
-            }
+            (Column::States(states), Value::Null) => states.append_null(),
             (_, value) => return internal_err!("a session function gave {value:?}, which is not its type"),
         }
         Ok(())
@@ -140,17 +174,7 @@ impl OutputBuilder {
             Column::Floats(mut column) => Arc::new(column.finish()),
             Column::Booleans(mut column) => Arc::new(column.finish()),
             Column::Texts(mut column) => Arc::new(column.finish()),
-            Column::States { mut diffs, mut numbers, mut is_new, mut depths } => {
-                let numbers = numbers.finish();
-                let nulls: Option<NullBuffer> = arrow::array::Array::nulls(&numbers).cloned();
-                let columns: Vec<ArrayRef> = vec![
-                    Arc::new(diffs.finish()),
-                    Arc::new(numbers),
-                    Arc::new(is_new.finish()),
-                    Arc::new(depths.finish()),
-                ];
-                Arc::new(StructArray::try_new(state_fields(), columns, nulls)?)
-            }
+            Column::States(mut states) => states.finish()?,
         })
     }
 }

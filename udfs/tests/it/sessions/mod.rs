@@ -4,4 +4,5 @@ mod generated;
 mod properties;
 mod reference;
 mod sql;
+mod table;
 mod vectors;

@@ -22,7 +22,7 @@ use super::generated::{arguments, in_order, rows, rules};
 use super::reference::{Place, Row, Rules, places};
 use crate::sql::table;
 
-const HOUR_S: i64 = 3_600;
+pub(super) const HOUR_S: i64 = 3_600;
 
 fn limit(hours: Option<i64>, includes_end: bool) -> Option<Limit<FixedWindow>> {
     let window = FixedWindow::new(hours?).unwrap();
@@ -67,7 +67,7 @@ fn plain_places(rules: &Rules, rows: &[Row]) -> Vec<Option<Place>> {
 }
 
 /// Columns of the table: ts, starts, ends, separates, value.
-fn columns(rows: &[Row]) -> [ArrayRef; 5] {
+pub(super) fn columns(rows: &[Row]) -> [ArrayRef; 5] {
     let seconds = rows.iter().map(|row| row.hour.map(|hour| hour * HOUR_S));
     [
         Arc::new(TimestampSecondArray::from_iter(seconds)),
@@ -92,17 +92,19 @@ fn expected(name: &str, place: Option<&Place>) -> String {
         "session_is_new" => (place.depth == 1).to_string(),
         "session_reason" => place.reason.to_owned(),
         "session_is_robot" => place.is_robot.to_string(),
-        "session_id" => {
-            let start = TimestampSecondArray::from(vec![place.start * HOUR_S]);
-            let start = texts(&(Arc::new(start) as ArrayRef)).remove(0);
-            let suffix = if place.ordinal > 1 { format!("#{}", place.ordinal) } else { String::new() };
-            format!("7@{start}.000000Z{suffix}")
-        }
+        "session_id" => session_name("7", place),
         other => panic!("{other}"),
     }
 }
 
-fn texts(column: &ArrayRef) -> Vec<String> {
+pub(super) fn session_name(person: &str, place: &Place) -> String {
+    let start = TimestampSecondArray::from(vec![place.start * HOUR_S]);
+    let start = texts(&(Arc::new(start) as ArrayRef)).remove(0);
+    let suffix = if place.ordinal > 1 { format!("#{}", place.ordinal) } else { String::new() };
+    format!("{person}@{start}.000000Z{suffix}")
+}
+
+pub(super) fn texts(column: &ArrayRef) -> Vec<String> {
     let options = arrow::util::display::FormatOptions::default();
     let formatter = arrow::util::display::ArrayFormatter::try_new(column.as_ref(), &options).unwrap();
     (0..column.len()).map(|row| formatter.value(row).to_string()).collect()
@@ -251,7 +253,7 @@ proptest! {
     #[test]
     fn queries_give_the_slow_answer(
         rules in rules(),
-        people in prop::collection::vec(rows(0..12), 1..4),
+        people in prop::collection::vec(rows(0..12), 1..10),
         seed in any::<u64>(),
         partitions in prop::sample::select(vec![1_usize, 2, 8]),
         batch_size in prop::sample::select(vec![1_usize, 100, 8192]),
@@ -268,18 +270,18 @@ proptest! {
         let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
         let mut context = SessionContext::new_with_config(config);
         wayfare_udfs::register_all(&mut context).unwrap();
-        crate::sql::register(&context, "t", &shuffled(&people, seed), partitions);
+        crate::sql::register(&context, "t", &shuffled(&people, vec![], seed), partitions);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         prop_assert_eq!(runtime.block_on(query(&context, &rules, whole_partition)), slow);
     }
 }
 
-/// The rows of all people in an order that `seed` gives; `position` tells the order in time.
-fn shuffled(people: &[Vec<Row>], seed: u64) -> RecordBatch {
+/// The rows of all people, with `further` columns, in an order that `seed` gives; `position` tells the order in time.
+pub(super) fn shuffled(people: &[Vec<Row>], further: Vec<(&str, ArrayRef)>, seed: u64) -> RecordBatch {
     let rows: Vec<Row> = people.iter().flatten().cloned().collect();
     let users = people.iter().enumerate().flat_map(|(user, rows)| rows.iter().map(move |_| user as i64));
     let [ts, starts, ends, separates, value] = columns(&rows);
-    let batch = table(vec![
+    let columns: Vec<(&str, ArrayRef)> = vec![
         ("user_id", Arc::new(Int64Array::from_iter_values(users))),
         ("position", Arc::new(Int64Array::from_iter_values((0..).take(rows.len())))),
         ("ts", ts),
@@ -287,7 +289,8 @@ fn shuffled(people: &[Vec<Row>], seed: u64) -> RecordBatch {
         ("ends", ends),
         ("separates", separates),
         ("value", value),
-    ]);
+    ];
+    let batch = table(columns.into_iter().chain(further).collect());
     let mut order: Vec<u32> = (0..).take(rows.len()).collect();
     order.sort_by_key(|row| (u64::from(*row) + 1).wrapping_mul(seed | 1).rotate_left(17));
     arrow::compute::take_record_batch(&batch, &arrow::array::UInt32Array::from(order)).unwrap()

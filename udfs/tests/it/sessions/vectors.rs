@@ -28,7 +28,7 @@ fn second(text: &Value) -> i64 {
     time.as_primitive::<TimestampSecondType>().value(0)
 }
 
-fn seconds(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+pub(super) fn seconds(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     let values: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
     cast(&values, &DataType::Timestamp(TimeUnit::Second, None)).unwrap()
 }
@@ -103,8 +103,7 @@ async fn separator(case: &Value) {
     let batch =
         table(vec![("ts", Arc::new(positions) as ArrayRef), ("event", Arc::new(StringArray::from(events)))]);
     register(&context, "t", &batch, 1);
-    let sql = "SELECT session FROM (SELECT ts, event, session_number(ts, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-               NULL, NULL, event = 'sep') OVER (ORDER BY ts) AS session FROM t) WHERE event <> 'sep' ORDER BY ts";
+    let sql = "SELECT session FROM (SELECT ts, event, session_number(ts, separator => event = 'sep') OVER (ORDER BY ts) AS session FROM t) WHERE event <> 'sep' ORDER BY ts";
     let expected: Vec<Vec<Option<i64>>> =
         list(case, "expected").iter().map(|row| vec![row[1].as_i64()]).collect();
     assert_eq!(numbers(&context, sql).await, expected, "{}", case["id"]);
@@ -119,7 +118,7 @@ async fn campaigns_and_midnight(case: &Value) {
         ("campaign", Arc::new(StringArray::from(campaigns))),
     ]);
     register(&context, "t", &batch, 1);
-    let sql = "SELECT session_number(ts, INTERVAL '30 minutes', NULL, NULL, NULL, NULL, NULL, campaign, 'UTC') \
+    let sql = "SELECT session_number(ts, gap => INTERVAL '30 minutes', split_on => campaign, midnight => 'UTC') \
                OVER (ORDER BY ts) FROM t ORDER BY ts";
     let expected = integers(list(case, "expected_session_number"));
     assert_eq!(numbers(&context, sql).await, expected, "{}", case["id"]);

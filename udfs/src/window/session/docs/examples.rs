@@ -11,11 +11,9 @@ const ROWS: [(&str, &str); 4] = [
 /// A function, its arguments, the name of the result, its values.
 type Example = (&'static str, &'static str, &'static str, [&'static str; 4]);
 
-const RULES: &str = "ts => ts, gap => INTERVAL '30 minutes', inclusive => false, start_if => event = 'ad'";
-const ROBOT: &str =
-    "ts, INTERVAL '30 minutes', NULL, NULL, NULL, NULL, NULL, NULL, NULL, INTERVAL '15 minutes'";
-const PERSON: &str =
-    "user_id => 'ann', ts => ts, gap => INTERVAL '30 minutes', inclusive => false, start_if => event = 'ad'";
+const RULES: &str = "ts, gap => INTERVAL '30 minutes', start_if => event = 'ad'";
+const ROBOT: &str = "ts, gap => INTERVAL '30 minutes', click_lag => INTERVAL '15 minutes'";
+const PERSON: &str = "'ann', ts, gap => INTERVAL '30 minutes', start_if => event = 'ad'";
 const AD: &str = "ts, event = 'ad'";
 
 const EXAMPLES: [Example; 24] = [
