@@ -23,7 +23,7 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-pub use aggregate::Retention;
+pub use aggregate::{IntersectCount, Retention};
 pub use docs::reference_markdown;
 pub use window::SessionFunction;
 
@@ -48,6 +48,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     let mut functions = aggregate::funnel_functions();
     functions.push(Arc::new(AggregateUDF::from(Retention::new())));
+    functions.push(Arc::new(AggregateUDF::from(IntersectCount::new())));
     functions
 }
 

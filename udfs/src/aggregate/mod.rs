@@ -2,9 +2,11 @@
 
 pub(crate) mod buffered;
 mod funnel;
+mod intersect_count;
 pub(crate) mod report;
 mod retention;
 pub(crate) mod session_list;
 
 pub(crate) use funnel::{FunnelPlanner, funnel_functions};
+pub use intersect_count::IntersectCount;
 pub use retention::Retention;

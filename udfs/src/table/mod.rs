@@ -4,13 +4,17 @@
 //! data, a table, a view or a query in parentheses; the others are planned against its columns. A function builds
 //! a logical plan over the data, so everything that SQL does with a relation works on its result.
 
+mod active_users;
 mod arguments;
 mod call;
 mod condition;
+mod funnel;
+mod lifecycle;
 mod planner;
 mod report;
 mod retention_matrix;
 mod sessions;
+mod stickiness;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -43,7 +47,13 @@ pub trait TableFunction: Debug + Send + Sync {
 
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
-    vec![Arc::new(retention_matrix::RetentionMatrix), Arc::new(sessions::SessionsTable)]
+    let mut functions = funnel::functions();
+    functions.push(Arc::new(sessions::SessionsTable));
+    functions.push(Arc::new(retention_matrix::RetentionMatrix));
+    functions.push(Arc::new(stickiness::Stickiness));
+    functions.push(Arc::new(lifecycle::Lifecycle));
+    functions.push(Arc::new(active_users::ActiveUsers));
+    functions
 }
 
 /// Whether `name`, in any case, is a table function of this crate.

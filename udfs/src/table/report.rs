@@ -49,28 +49,35 @@ pub(super) fn condition(call: &mut TableCall<'_>, name: &str) -> Result<Option<E
     }))
 }
 
-/// Adds the arguments of [`SHARED`] to an entry of the SQL reference.
-pub(super) fn documented(entry: DocumentationBuilder) -> DocumentationBuilder {
-    entry
-        .with_argument(
-            "timezone",
-            "Zone of the periods, such as `'Europe/Berlin'`. Default: the zone of `ts`, else UTC. Times without a zone \
-             are taken as UTC, dates as they are.",
-        )
-        .with_argument("week_start", "`'monday'` (default, as ISO 8601) or `'sunday'`; for `period => 'week'`.")
-        .with_argument("by", "Groups: an expression over the columns of the data.")
-        .with_argument(
-            "from, to",
-            "The range: from an instant, inclusive, to another, exclusive; timestamps or dates, read on the clock of \
-             `timezone`.",
-        )
-        .with_argument(
-            "as_of",
-            "The instant until which the data is known; later rows are left out. Default: the latest time in the data.",
-        )
-        .with_argument("per", "Who: default column `user_id`.")
-        .with_argument("ts", "When: a timestamp of any unit and zone, or a date; default column `ts`.")
-        .with_argument("event", "What event names in quotes are compared with: default column `event`.")
+const SHARED_ARGUMENTS: [(&str, &str); 8] = [
+    (
+        "timezone",
+        "Zone of the periods, such as `'Europe/Berlin'`. Default: the zone of `ts`, else UTC. Times without a zone are \
+         taken as UTC, dates as they are.",
+    ),
+    ("week_start", "`'monday'` (default, as ISO 8601) or `'sunday'`; for `period => 'week'`."),
+    ("by", "Groups: an expression over the columns of the data."),
+    (
+        "from, to",
+        "The range: from an instant, inclusive, to another, exclusive; timestamps or dates, read on the clock of \
+         `timezone`.",
+    ),
+    (
+        "as_of",
+        "The instant until which the data is known; later rows are left out. Default: the latest time in the data.",
+    ),
+    ("per", "Who: default column `user_id`."),
+    ("ts", "When: a timestamp of any unit and zone, or a date; default column `ts`."),
+    ("event", "What event names in quotes are compared with: default column `event`."),
+];
+
+/// Adds those arguments of [`SHARED`] that are among `parameters` to an entry of the SQL reference.
+pub(super) fn documented(entry: DocumentationBuilder, parameters: &[&str]) -> DocumentationBuilder {
+    let is_known = |name: &str| name.split(", ").all(|name| parameters.contains(&name));
+    SHARED_ARGUMENTS
+        .into_iter()
+        .filter(|(name, _)| is_known(name))
+        .fold(entry, |entry, (name, description)| entry.with_argument(name, description))
 }
 
 /// What a report reads of its data.
@@ -89,7 +96,7 @@ pub(super) struct Input {
 }
 
 /// Ticks of a time, as integers.
-pub(super) fn ticks(call: &TableCall<'_>, ts: Expr) -> Result<Expr> {
+fn ticks(call: &TableCall<'_>, ts: Expr) -> Result<Expr> {
     let schema = call.schema();
     let time = match call.type_of(&ts)? {
         DataType::Date32 | DataType::Date64 => {
@@ -98,6 +105,28 @@ pub(super) fn ticks(call: &TableCall<'_>, ts: Expr) -> Result<Expr> {
         _ => ts,
     };
     time.cast_to(&DataType::Int64, schema)
+}
+
+/// Ticks, as those of the calendar's times, of another time of each row; the type if it is no time.
+pub(super) fn ticks_like(
+    call: &TableCall<'_>,
+    time: Expr,
+    calendar: &Calendar,
+) -> Result<std::result::Result<Expr, DataType>> {
+    let schema = call.schema();
+    let wanted = calendar.instant_type();
+    let time = match (call.type_of(&time)?, &wanted) {
+        (DataType::Timestamp(_, None), DataType::Timestamp(unit, Some(_))) => {
+            // Without a zone: UTC, as the times of the data.
+            time.cast_to(&DataType::Timestamp(*unit, None), schema)?
+        }
+        (DataType::Timestamp(_, _), _) => time.cast_to(&wanted, schema)?,
+        (DataType::Date32 | DataType::Date64, DataType::Timestamp(unit, _)) => {
+            time.cast_to(&DataType::Timestamp(*unit, None), schema)?.cast_to(&wanted, schema)?
+        }
+        (other, _) => return Ok(Err(other)),
+    };
+    Ok(Ok(time.cast_to(&DataType::Int64, schema)?))
 }
 
 /// An instant in argument `name` as ticks.

@@ -6,11 +6,11 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, exec_err};
 
-use super::rows::{Answer, Evaluator, PersonRows, ROW_LIMIT, Seen};
+use super::rows::{Answer, Evaluator, PersonRows, Seen, too_many_rows};
 use crate::calendar::{Calendar, Clock};
 use crate::journey::period::Period;
 use crate::journey::retention::cells::{Cells, Contribution};
-use crate::journey::retention::matrix::{MatrixSpec, Observed, PersonRow, contributions, rows};
+use crate::journey::retention::matrix::{MatrixRow, MatrixSpec, Observed, PersonRow, contributions, rows};
 
 /// A retention matrix and the calendar of its periods.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,24 +48,15 @@ impl Matrix {
     }
 
     pub(super) fn answer(&self, groups: &[Cells], seen: Seen) -> Result<Answer> {
-        let mut cohorts = self.calendar.clock()?;
         let observed = Observed {
-            from: seen.from.map(|from| cohorts.index(from)),
-            to: seen.to.map(|to| cohorts.index(to.saturating_sub(1))),
-            last_period: cohorts.index(seen.horizon),
-            last_at: self.window_clock()?.index(seen.horizon),
-            row_limit: ROW_LIMIT,
+            range: seen.range(&mut self.calendar.clock()?),
+            latest_at: self.window_clock()?.index(seen.horizon),
         };
         let Ok(rows) = rows(&self.spec, groups, observed) else {
-            return exec_err!(
-                "retention_matrix: the answer has more than {ROW_LIMIT} rows; give a shorter range with from and to, \
-                 a longer period or fewer periods"
-            );
+            return exec_err!("retention_matrix: {}", too_many_rows());
         };
         let starts: Vec<i64> = rows.iter().map(|row| row.cohort).collect();
-        let observed_sum = |row: &crate::journey::retention::matrix::MatrixRow| {
-            row.returned.map(|_| row.value.map_or(0.0, |(_, sum)| sum))
-        };
+        let observed_sum = |row: &MatrixRow| row.returned.map(|_| row.value.map_or(0.0, |(_, sum)| sum));
         let columns: Vec<ArrayRef> = vec![
             self.calendar.starts(&starts)?,
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.period))),

@@ -7,17 +7,22 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::Field;
 use datafusion::common::Result;
 
+use super::by_period::ByPeriod;
 use super::matrix::Matrix;
+use crate::calendar::Clock;
 use crate::journey::retention::cells::{Cells, Contribution};
+use crate::journey::retention::range::Range;
 
 /// Rows of one group beyond which an answer is refused: it would not fit into memory.
-pub(super) const ROW_LIMIT: usize = 10_000_000;
+const ROW_LIMIT: usize = 10_000_000;
 
 /// A report with its constants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Report {
     /// `retention_matrix`
     Matrix(Matrix),
+    /// `lifecycle`, `stickiness`, `active_users`
+    ByPeriod(ByPeriod),
 }
 
 impl Report {
@@ -25,6 +30,7 @@ impl Report {
     pub(super) fn evaluator(&self) -> Result<Box<dyn Evaluator>> {
         match self {
             Self::Matrix(matrix) => matrix.evaluator(),
+            Self::ByPeriod(by_period) => by_period.evaluator(),
         }
     }
 
@@ -32,6 +38,7 @@ impl Report {
     pub(super) fn fields(&self) -> Vec<Field> {
         match self {
             Self::Matrix(matrix) => matrix.fields(),
+            Self::ByPeriod(by_period) => by_period.fields(),
         }
     }
 
@@ -39,6 +46,7 @@ impl Report {
     pub(super) fn answer(&self, groups: &[Cells], seen: Seen) -> Result<Answer> {
         match self {
             Self::Matrix(matrix) => matrix.answer(groups, seen),
+            Self::ByPeriod(by_period) => by_period.answer(groups, seen),
         }
     }
 }
@@ -120,6 +128,26 @@ pub(super) struct Seen {
     pub(super) from: Option<i64>,
     /// End of the range, exclusive, if it was given.
     pub(super) to: Option<i64>,
+}
+
+impl Seen {
+    /// The same in the periods of `clock`.
+    pub(super) fn range(self, clock: &mut Clock) -> Range {
+        Range {
+            from: self.from.map(|from| clock.index(from)),
+            to: self.to.map(|to| clock.index(to.saturating_sub(1))),
+            latest: clock.index(self.horizon),
+            row_limit: ROW_LIMIT,
+        }
+    }
+}
+
+/// What to do about an answer that is too large.
+pub(super) fn too_many_rows() -> String {
+    format!(
+        "the answer has more than {ROW_LIMIT} rows; give a shorter range with from and to, or a longer period, \
+         or look for times that are wrong"
+    )
 }
 
 /// Rows of the answer.

@@ -16,7 +16,7 @@ pub(super) static RETENTION: LazyLock<Documentation> = LazyLock::new(|| {
          back. ClickHouse gives 0 and 1 in place of booleans and refuses more than 32 conditions. Tools that do \
          not read lists can ask for one element as `bool_or(cond1) AND bool_or(cond2)`, and for whole matrices with \
          `retention_matrix`. A condition that is NULL is not met. By name the arguments are `cond1` to `cond32`. \
-         DISTINCT is refused.",
+         DISTINCT changes nothing.",
         "retention(cond1, ..., condN)",
     )
     .with_alternative_syntax("retention([cond1, ..., condN])")

@@ -87,9 +87,6 @@ fn elements(list: &Expr) -> Option<Vec<Expr>> {
 
 /// Number of conditions of a call, and nothing else to bind.
 fn conditions(args: &AccumulatorArgs) -> Result<usize> {
-    if args.is_distinct {
-        return plan_err!("{NAME} does not take DISTINCT: leave it out");
-    }
     match args.expr_fields {
         [only] if *only.data_type() != DataType::Boolean => plan_err!(
             "{NAME}: a list of conditions must be written in the call, as in {NAME}([cond1, cond2]): \
@@ -144,8 +141,8 @@ impl AggregateUDFImpl for Retention {
         Ok(Box::new(RetentionOne::new(conditions(&args)?)))
     }
 
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        !args.is_distinct
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
+        true
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {

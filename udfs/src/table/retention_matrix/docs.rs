@@ -66,7 +66,7 @@ pub(super) static RETENTION_MATRIX: LazyLock<Documentation> = LazyLock::new(|| {
         "value",
         "A number to sum over the returning rows; the sum has the scale of a decimal and is exact for doubles.",
     );
-    documented(entry)
+    documented(entry, &super::PARAMETERS)
         .with_sql_example(
             r"```sql
 > SELECT cohort, period, cohort_size, returned, round(rate, 3) AS rate

@@ -10,7 +10,7 @@ mod report;
 mod tests;
 
 pub use person::{PersonRow, contributions};
-pub use report::{MatrixRow, Observed, TooManyRows, rows};
+pub use report::{MatrixRow, Observed, rows};
 
 /// Which of a person's starts put them into a cohort.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

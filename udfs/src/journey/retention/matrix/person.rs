@@ -32,11 +32,14 @@ pub fn contributions(
     has_value: bool,
     mut add: impl FnMut(Contribution),
 ) {
-    let starts = starts(spec.kind, rows);
+    let mut starts = starts(spec.kind, rows);
     if starts.is_empty() {
         return;
     }
-    let returns: Vec<&PersonRow> = rows.iter().filter(|row| row.is_return).collect();
+    // Where a zone's clock goes back over midnight, a day returns after the next one has begun.
+    starts.sort_by_key(|start| (rows[*start].cohort, rows[*start].at));
+    let mut returns: Vec<&PersonRow> = rows.iter().filter(|row| row.is_return).collect();
+    returns.sort_by_key(|row| row.at);
     for cohort in starts.chunk_by(|left, right| rows[*left].cohort == rows[*right].cohort) {
         let first = &rows[cohort[0]];
         let mut opened: Vec<i64> = cohort.iter().map(|start| rows[*start].at).collect();
@@ -51,13 +54,15 @@ pub fn contributions(
         let detail = if spec.own_windows { first.at } else { 0 };
         add(contribution(SIZE, detail, 1, Sums::default()));
         if has_value {
-            let (_, sums) = returned(spec, &opened, (0, 1), &returns, true);
+            // Everybody is there, so that everything counts.
+            let (_, sums) = returned(spec, &opened, (0, 1), 1, &returns, true);
             if sums.values > 0 {
                 add(contribution(0, 0, 0, sums));
             }
         }
         for (column, periods) in (1_i64..).zip(&spec.columns) {
-            let (has_returned, sums) = returned(spec, &opened, *periods, &returns, has_value);
+            let (has_returned, sums) =
+                returned(spec, &opened, *periods, spec.min_events.max(1), &returns, has_value);
             if has_returned {
                 add(contribution(column, 0, 1, sums));
             }
@@ -90,6 +95,7 @@ fn returned(
     spec: &MatrixSpec,
     opened: &[i64],
     (from, to): (i64, i64),
+    min_events: usize,
     returns: &[&PersonRow],
     has_value: bool,
 ) -> (bool, Sums) {
@@ -98,7 +104,7 @@ fn returned(
     let mut summed_to = 0;
     for start in opened {
         let window = window(spec, *start, (from, to), returns);
-        if window.len() < spec.min_events.max(1) {
+        if window.len() < min_events {
             continue;
         }
         has_returned = true;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{MatrixSpec, SIZE};
 use crate::journey::retention::cells::{Cells, Place};
+use crate::journey::retention::range::{Range, TooManyRows};
 use crate::journey::stats::wilson;
 
 /// One row of the long form: a cohort and a column.
@@ -30,21 +31,11 @@ pub struct MatrixRow {
 /// What can be observed, and what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observed {
-    /// First cohort of the range, if it was given.
-    pub from: Option<i64>,
-    /// Last cohort of the range, if it was given.
-    pub to: Option<i64>,
-    /// Latest period that has begun.
-    pub last_period: i64,
-    /// The same in the unit of windows.
-    pub last_at: i64,
-    /// Rows that are too many.
-    pub row_limit: usize,
+    /// The cohorts.
+    pub range: Range,
+    /// Until when anything is known, in the unit of windows.
+    pub latest_at: i64,
 }
-
-/// More rows than the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooManyRows;
 
 /// Returns the rows of all groups, by group, cohort and column: for every group all cohorts of the range, those
 /// without people too, so that matrices are complete. Without people in any group there are none.
@@ -55,21 +46,11 @@ pub struct TooManyRows;
 /// # Errors
 /// [`TooManyRows`] if the range has more rows than the limit.
 pub fn rows(spec: &MatrixSpec, groups: &[Cells], observed: Observed) -> Result<Vec<MatrixRow>, TooManyRows> {
-    let first =
-        observed.from.or_else(|| groups.iter().filter_map(Cells::row_range).map(|range| range.0).min());
-    let Some(first) = first else {
+    let columns = spec.columns.len() + 1;
+    let Some((first, last)) = observed.range.periods(groups, columns)? else {
         return Ok(vec![]);
     };
-    let last = observed.to.map_or(observed.last_period, |to| to.min(observed.last_period));
-    let Some(cohorts) = last.checked_sub(first).map(|more| more.max(-1).saturating_add(1)) else {
-        return Err(TooManyRows);
-    };
-    let columns = spec.columns.len() + 1;
-    let count = usize::try_from(cohorts).ok().and_then(|count| count.checked_mul(columns * groups.len()));
-    if count.is_none_or(|count| count > observed.row_limit) {
-        return Err(TooManyRows);
-    }
-    let mut rows = Vec::with_capacity(count.unwrap_or(0));
+    let mut rows = Vec::new();
     for (group, cells) in groups.iter().enumerate() {
         let sizes = sizes(cells);
         for cohort in first..=last {
@@ -102,13 +83,13 @@ fn row(
     let later = from.saturating_mul(spec.period_length);
     let all: i64 = people.iter().map(|(_, people)| people).sum();
     let begun: i64 = if spec.own_windows {
-        let has_begun = |at: i64| at.saturating_add(later) <= observed.last_at;
+        let has_begun = |at: i64| at.saturating_add(later) <= observed.latest_at;
         people.iter().filter(|(at, _)| has_begun(*at)).map(|(_, people)| people).sum()
     } else {
         all
     };
     let has_begun =
-        if spec.own_windows { begun > 0 } else { cohort.saturating_add(from) <= observed.last_period };
+        if spec.own_windows { begun > 0 } else { cohort.saturating_add(from) <= observed.range.latest };
     let period = i64::try_from(column).unwrap_or(i64::MAX);
     let cell = cells.get(Place { row: cohort, column: period, detail: 0 });
     let returned = if column == 0 { all } else { cell.map_or(0, |cell| cell.people) };

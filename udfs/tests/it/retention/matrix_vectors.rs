@@ -10,7 +10,7 @@ use crate::sql::{context, numbers, tell};
 type Matrix = Vec<Vec<i64>>;
 
 fn cases() -> BTreeMap<String, Value> {
-    let file: Value = serde_json::from_str(include_str!("../vectors/retention_matrix.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../../vectors/retention_matrix.json")).unwrap();
     let cases = file["cases"].as_array().unwrap().iter();
     cases.map(|case| (case["id"].as_str().unwrap().to_owned(), case.clone())).collect()
 }

@@ -11,7 +11,7 @@ const DIFFERENT: [(&str, &str); 1] =
     [("duck-3", "an empty input gives no elements there, as many false as there are conditions here")];
 
 fn cases() -> Vec<Value> {
-    let file: Value = serde_json::from_str(include_str!("../vectors/retention_aggregate.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../../vectors/retention_aggregate.json")).unwrap();
     file["cases"].as_array().unwrap().clone()
 }
 
