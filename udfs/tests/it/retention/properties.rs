@@ -84,13 +84,13 @@ proptest! {
     #[test]
     fn plain_matrix_equals_the_slow_reference(
         question in question(),
-        events in prop::collection::vec(event(), 0..25),
+        events in prop::collection::vec(event(), 0..16),
     ) {
         prop_assert_eq!(plain_matrix(&question, &events), reference::matrix(&question, &events));
     }
 
     #[test]
-    fn plain_reports_by_day_equal_the_slow_reference(events in prop::collection::vec(event(), 0..40)) {
+    fn plain_reports_by_day_equal_the_slow_reference(events in prop::collection::vec(event(), 0..16)) {
         let seen = visible(&events, None);
         let active = reference::active_days(&seen, false);
         let Some(people) = active.values().next() else {
@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn retention_equals_the_slow_reference(
         rows in prop::collection::vec(
-            (0_usize..4, prop::option::weighted(0.9, prop::bool::weighted(0.9)), any::<Seen>()), 0..20),
+            (0_usize..4, prop::option::weighted(0.9, prop::bool::weighted(0.9)), any::<Seen>()), 0..12),
         first in 0_usize..=4,
         as_rows in any::<bool>(),
     ) {
@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn intersect_count_equals_the_slow_reference(
         rows in prop::collection::vec(
-            (prop::option::weighted(0.9, 0_i64..5), prop::option::weighted(0.9, 0_i64..4), 0_usize..3), 0..30),
+            (prop::option::weighted(0.9, 0_i64..5), prop::option::weighted(0.9, 0_i64..4), 0_usize..3), 0..16),
         order in Just(vec![0_usize, 1, 2]).prop_shuffle(),
         values in prop::collection::vec(0_i64..4, 1..4),
     ) {
