@@ -51,7 +51,7 @@ fn without_counts_of_zero(matrix: Matrix) -> Matrix {
     matrix.into_iter().map(seen).collect()
 }
 
-fn run<S: Strategy>(cases: u32, strategy: S, test: impl AsyncFn(&S::Value)) {
+fn run<S: Strategy>(cases: u32, strategy: S, test: &impl AsyncFn(&S::Value)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let mut runner =
         TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..Default::default() });
@@ -67,7 +67,7 @@ fn run<S: Strategy>(cases: u32, strategy: S, test: impl AsyncFn(&S::Value)) {
 #[test]
 fn retention_matrix_equals_the_slow_reference() {
     let strategy = (question(), prop::collection::vec(event(), 0..60));
-    run(30, strategy, async |(question, events)| {
+    run(30, strategy, &async |(question, events): &(Question, Vec<Event>)| {
         let found = without_counts_of_zero(matrix(question, events).await);
         let expected = without_counts_of_zero(reference::matrix(question, events));
         assert_eq!(found, expected, "{}", question.call());
@@ -77,7 +77,7 @@ fn retention_matrix_equals_the_slow_reference() {
 #[test]
 fn reports_by_day_equal_the_slow_reference() {
     let strategy = (prop::collection::vec(event(), 0..60), any::<bool>(), question());
-    run(12, strategy, async |(events, has_by, question)| {
+    run(12, strategy, &async |(events, has_by, question): &(Vec<Event>, bool, Question)| {
         let Question { from, to, as_of, .. } = question;
         let seen = visible(events, *as_of);
         let in_range: Vec<(i64, &Event)> = seen

@@ -30,7 +30,7 @@ fn range(from: Option<i64>, to: Option<i64>, latest: i64) -> Observed {
     Observed { range: Range { from, to, latest, row_limit: 1_000 }, latest_at: latest }
 }
 
-fn returned(spec: &MatrixSpec, cells: Cells, observed: Observed) -> Vec<Vec<Option<i64>>> {
+fn returned(spec: &MatrixSpec, cells: &Cells, observed: Observed) -> Vec<Vec<Option<i64>>> {
     let rows = rows(spec, &[cells], observed).unwrap();
     rows.chunks(spec.columns.len() + 1).map(|row| row.iter().map(|cell| cell.returned).collect()).collect()
 }
@@ -40,7 +40,7 @@ fn periods_to_come_are_unknown() {
     let spec = spec(Kind::Recurring, 2);
     let cells = cells(&spec, &[&[visit(0), visit(1)], &[visit(0)]]);
     assert_eq!(
-        returned(&spec, cells, range(None, None, 2)),
+        returned(&spec, &cells, range(None, None, 2)),
         [
             [Some(2), Some(1), Some(0)],
             [Some(1), Some(0), None],
@@ -54,7 +54,7 @@ fn periods_to_come_are_unknown() {
 fn rates_have_intervals_only_where_there_are_people() {
     let spec = spec(Kind::FirstTime, 1);
     let cells = cells(&spec, &[&[visit(0), visit(1)], &[visit(0)]]);
-    let rows = rows(&spec, &[cells], range(None, None, 2)).unwrap();
+    let rows = rows(&spec, &[&cells], range(None, None, 2)).unwrap();
     assert_eq!((rows[1].rate, rows[1].cohort_size), (Some(0.5), 2));
     // 1 of 2: Wilson 0.0945 to 0.9055.
     let (low, high) = rows[1].bounds.unwrap();
@@ -68,7 +68,7 @@ fn brackets_lie_one_behind_the_other() {
     assert_eq!(MatrixSpec::brackets(&[i64::MAX, 1]), [(1, i64::MAX), (i64::MAX, i64::MAX)]);
     let spec = MatrixSpec { columns: MatrixSpec::brackets(&[1, 6]), ..spec(Kind::FirstTime, 0) };
     let cells = cells(&spec, &[&[visit(0), visit(7)]]);
-    assert_eq!(returned(&spec, cells, range(None, Some(0), 9)), [[Some(1), Some(0), Some(1)]]);
+    assert_eq!(returned(&spec, &cells, range(None, Some(0), 9)), [[Some(1), Some(0), Some(1)]]);
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn a_day_that_returns_is_one_day() {
 fn answers_have_a_limit() {
     let spec = spec(Kind::Recurring, 1);
     let cells = || cells(&spec, &[&[visit(0)]]);
-    assert_eq!(rows(&spec, &[cells()], range(None, None, 499)).map(|rows| rows.len()), Ok(1_000));
-    assert_eq!(rows(&spec, &[cells()], range(None, None, 500)), Err(TooManyRows));
-    assert_eq!(rows(&spec, &[cells()], range(Some(i64::MIN), None, i64::MAX)), Err(TooManyRows));
+    assert_eq!(rows(&spec, &[&cells()], range(None, None, 499)).map(|rows| rows.len()), Ok(1_000));
+    assert_eq!(rows(&spec, &[&cells()], range(None, None, 500)), Err(TooManyRows));
+    assert_eq!(rows(&spec, &[&cells()], range(Some(i64::MIN), None, i64::MAX)), Err(TooManyRows));
     assert_eq!(rows(&spec, &[], range(Some(0), None, 10)), Ok(vec![]));
     // A range that ends before it begins.
-    assert_eq!(rows(&spec, &[cells()], range(Some(3), Some(2), 10)), Ok(vec![]));
+    assert_eq!(rows(&spec, &[&cells()], range(Some(3), Some(2), 10)), Ok(vec![]));
 }
