@@ -22,6 +22,9 @@ const NAME: &str = "person_cells";
 const CONDITIONS: std::ops::Range<usize> = 2..5;
 const EXTRA: usize = 5;
 
+/// Rows whose groups are looked up at a time, unless one person has more.
+const KEYED_ROWS: usize = 1 << 16;
+
 /// Returns the aggregate over `[ts, by, is_start, in_range, is_return, extra]` of one person's rows: `ts` as ticks,
 /// `extra` a number, ticks or a NULL of type boolean.
 ///
@@ -108,8 +111,15 @@ impl Call for PersonCells {
         };
         let mut evaluator = self.report.evaluator()?;
         let mut cells = GroupedCells::try_new(by.data_type().clone())?;
-        let keys = cells.keys(by)?;
+        // Keys are made for some people at a time: they are larger than the rows.
+        let mut keyed = 0..0;
+        let mut keys = cells.keys(&by.slice(0, 0))?;
         for group in rows.groups() {
+            if group.end > keyed.end {
+                let end = (group.start + KEYED_ROWS).clamp(group.end, by.len().max(group.end));
+                keyed = group.start..end;
+                keys = cells.keys(&by.slice(keyed.start, keyed.len()))?;
+            }
             let person = PersonRows::new(
                 &ticks[group.clone()],
                 &conditions.values()[group.clone()],
@@ -117,7 +127,8 @@ impl Call for PersonCells {
                 group.start,
             );
             evaluator.contribute(&person, &mut |contribution| {
-                cells.add(keys.row(group.start + contribution.decided_by), &contribution);
+                let row = group.start - keyed.start + contribution.decided_by;
+                cells.add(keys.row(row), &contribution);
             });
         }
         Ok(Arc::new(cells.to_lists(NAME, rows.group_count())?))

@@ -264,3 +264,36 @@ async fn columns_are_flat() {
         }
     }
 }
+
+/// One person who never stops: an event every 37 seconds for 14 months.
+#[tokio::test]
+async fn one_person_with_a_million_events() {
+    let mut context = SessionContext::new();
+    wayfare_udfs::register_all(&mut context).unwrap();
+    context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
+    let events = 1_000_000;
+    let data = format!(
+        "(SELECT 1 AS user_id, to_timestamp_seconds(1704067200 + value * 37) AS ts, 1 AS amount \
+         FROM generate_series(0, {}))",
+        events - 1
+    );
+    // Active in every hour; the last ten cohorts have less than eleven periods.
+    let hours = (events - 1) * 37 / 3_600 + 1;
+    let sql = format!(
+        "SELECT count(*), sum(returned) FROM retention_matrix({data}, kind => 'recurring', period => 'hour')"
+    );
+    assert_eq!(numbers(&context, &sql).await, vec![vec![Some(hours * 11), Some(hours * 11 - 55)]]);
+    // Every start opens windows, and each return counts once in a cohort and column.
+    let sql = format!(
+        "SELECT max(value_sum), sum(cohort_size) FILTER (WHERE period = 0) FROM retention_matrix({data}, \
+         kind => 'recurring', windows => '24h', mode => 'on_or_after', value => amount, periods => 30) WHERE period <> 1"
+    );
+    let days = (events - 1) * 37 / 86_400 + 1;
+    // Two days after the first hour: 172,800 / 37 = 4,670.3 events came before.
+    assert_eq!(numbers(&context, &sql).await, vec![vec![Some(events - 4_671), Some(days)]]);
+    let sql = format!("SELECT periods, persons FROM stickiness({data}, period => 'hour') WHERE persons > 0");
+    assert_eq!(numbers(&context, &sql).await, vec![vec![Some(hours), Some(1)]]);
+    let sql =
+        format!("SELECT sum(new), sum(\"returning\"), sum(dormant) FROM lifecycle({data}, period => 'hour')");
+    assert_eq!(numbers(&context, &sql).await, vec![vec![Some(1), Some(hours - 1), Some(0)]]);
+}
