@@ -51,7 +51,7 @@ impl Default for Retention {
 fn is_list_of_conditions(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            matches!(item.data_type(), DataType::Boolean | DataType::Null)
+            *item.data_type() == DataType::Boolean
         }
         _ => false,
     }
@@ -161,10 +161,9 @@ impl AggregateUDFImpl for Retention {
                         }
                     }
                 }
-                if booleans.is_empty() {
-                    return plan_err!("{NAME} needs at least one condition, the list is empty");
+                if !booleans.is_empty() {
+                    call.params.args = booleans;
                 }
-                call.params.args = booleans;
             }
             Ok(Expr::AggregateFunction(call))
         }))
