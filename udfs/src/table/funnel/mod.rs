@@ -14,9 +14,11 @@ mod outcomes;
 mod persons;
 mod plan;
 mod report;
+mod step_names;
 mod steps;
 mod time_to_convert;
 mod trend;
+mod windows;
 
 use std::sync::Arc;
 
