@@ -21,7 +21,7 @@ const STEPS: usize = 3;
 const EXCLUSIONS: usize = 2;
 
 /// Few distinct times, so that ties are common; mostly one step each.
-fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
+pub(crate) fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     let one = (1..=STEPS).prop_map(|step| vec![step]);
     let several = prop::sample::subsequence((1..=STEPS).collect::<Vec<_>>(), 0..=STEPS);
     let steps = prop_oneof![3 => one, 1 => several];
@@ -37,7 +37,7 @@ fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-fn funnel() -> impl Strategy<Value = Funnel> {
+pub(crate) fn funnel() -> impl Strategy<Value = Funnel> {
     let order = prop::sample::select(vec!["ordered", "ordered", "strict", "unordered"]);
     let ties = prop::sample::select(vec![Ties::SameInstant, Ties::SameInstant, Ties::Order, Ties::Strict]);
     let ranges = prop::collection::vec(prop::sample::select(vec![(1, 2), (1, 3), (2, 3)]), EXCLUSIONS);
@@ -61,7 +61,7 @@ fn funnel() -> impl Strategy<Value = Funnel> {
 }
 
 /// In the order in which the algorithm is fed.
-fn sorted(funnel: &Funnel, mut rows: Vec<Row>) -> Vec<Row> {
+pub(crate) fn sorted(funnel: &Funnel, mut rows: Vec<Row>) -> Vec<Row> {
     if funnel.ties != Ties::Order {
         rows.iter_mut().for_each(|row| row.sequence = 0);
     }
@@ -69,7 +69,7 @@ fn sorted(funnel: &Funnel, mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-fn rules(funnel: &Funnel) -> Rules<FixedWindow> {
+pub(crate) fn rules(funnel: &Funnel) -> Rules<FixedWindow> {
     Rules {
         optional: funnel.optional.clone(),
         exclusions: funnel.exclusions.iter().map(|(from, to)| Exclusion { from: *from, to: *to }).collect(),
