@@ -14,7 +14,9 @@ use wayfare_udfs::journey::product_funnel::{
 use wayfare_udfs::journey::ties::Ties;
 use wayfare_udfs::journey::time::FixedWindow;
 
-use crate::product_funnel_reference::{Expected, Funnel, Row, attempts, expected};
+use crate::product_funnel_reference::{
+    Expected, Funnel, Row, attempts, attempts_of_latest_entries, expected,
+};
 use crate::sql::table;
 
 const STEPS: usize = 3;
@@ -107,7 +109,7 @@ fn outcomes(rules: &Rules<FixedWindow>, holds: bool, rows: &[Row]) -> Vec<Outcom
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn the_deepest_chain_is_found(funnel in funnel(), rows in rows(0..9)) {
@@ -150,13 +152,21 @@ proptest! {
         };
         let mut rows = sorted(&funnel, rows);
         rows.iter_mut().for_each(|row| row.exclusions.clear());
-        let rules = Rules { entry: Entry::First, count: Count::Totals, ..rules(&funnel) };
+        let rules = rules(&funnel);
         let time = |row: Option<usize>| rows[row.unwrap()].time;
-        let found: Vec<(i64, i64, usize)> = outcomes(&rules, false, &rows)
-            .iter()
-            .map(|found| (time(found.entry_row()), time(found.last_row()), found.depth()))
-            .collect();
-        prop_assert_eq!(found, attempts(STEPS, window, &rows));
+        let found = |entry: Entry, count: Count| -> Vec<(i64, i64, usize)> {
+            let rules = Rules { entry, count, ..rules.clone() };
+            let found = outcomes(&rules, false, &rows).into_iter();
+            found.map(|found| (time(found.entry_row()), time(found.last_row()), found.depth())).collect()
+        };
+        let first = attempts(STEPS, window, &rows);
+        prop_assert_eq!(&found(Entry::First, Count::Totals), &first);
+        // A person counts by the first of the deepest attempts.
+        let deepest = first.iter().map(|attempt| attempt.2).max();
+        let best: Vec<_> = first.iter().copied().find(|attempt| Some(attempt.2) == deepest).into_iter().collect();
+        prop_assert_eq!(found(Entry::First, Count::Persons), best);
+        let latest = attempts_of_latest_entries(STEPS, window, &rows);
+        prop_assert_eq!(found(Entry::Latest, Count::Totals), latest);
     }
 }
 
@@ -186,9 +196,9 @@ fn batch(rows: &[(i64, Row)]) -> RecordBatch {
     table(columns.iter().map(|(name, column)| (name.as_str(), Arc::clone(column))).collect())
 }
 
-fn call(funnel: &Funnel) -> String {
+fn call(function: &str, funnel: &Funnel) -> String {
     let mut call = format!(
-        "funnel_persons((SELECT * FROM t), steps => [c1, c2, c3], within => {}, order => '{}'",
+        "{function}((SELECT * FROM t), steps => [c1, c2, c3], within => {}, order => '{}'",
         funnel.window, funnel.order
     );
     let Funnel { exclusions, step_within, entered, .. } = funnel;
@@ -213,6 +223,7 @@ fn call(funnel: &Funnel) -> String {
     call + ")"
 }
 
+/// Rows of four whole numbers.
 async fn through_sql(batch: &RecordBatch, sql: &str, partitions: usize, batch_size: usize) -> Vec<[i64; 4]> {
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
     let mut context = SessionContext::new_with_config(config);
@@ -229,7 +240,7 @@ async fn through_sql(batch: &RecordBatch, sql: &str, partitions: usize, batch_si
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn sql_gives_the_same_for_any_partitions_and_batches(
@@ -238,21 +249,38 @@ proptest! {
     ) {
         let mut all = Vec::new();
         let mut wanted = Vec::new();
+        let mut counts = [[0_i64; 4]; STEPS];
         for (person, rows) in (0_i64..).zip(people) {
             all.extend(rows.iter().map(|row| (person, row.clone())));
             let rows = sorted(&funnel, rows);
             if let Some(outcome) = outcomes(&rules(&funnel), funnel.holds, &rows).first() {
                 let time = |row: Option<usize>| rows[row.unwrap()].time;
                 let depth = i64::try_from(outcome.depth()).unwrap();
+                for matched in &outcome.chain {
+                    counts[matched.step - 1][1] += 1;
+                }
                 wanted.push([person, depth, time(outcome.entry_row()), time(outcome.last_row())]);
             }
         }
         let batch = batch(&all);
-        let sql = format!("SELECT user_id, step, entered_ts, last_ts FROM {} ORDER BY 1", call(&funnel));
+        let sql = format!(
+            "SELECT user_id, step, entered_ts, last_ts FROM {} ORDER BY 1",
+            call("funnel_persons", &funnel)
+        );
+        let report = format!(
+            "SELECT step, persons, CASE WHEN step = 1 THEN dropped + open ELSE 0 END, \
+             CASE WHEN dropped < 0 OR open < 0 THEN 1 ELSE 0 END FROM {} ORDER BY 1",
+            call("funnel", &funnel)
+        );
+        for (step, row) in (1..).zip(&mut counts) {
+            row[0] = step;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for (partitions, batch_size) in [(1, 8192), (2, 1), (8, 100)] {
             let found = runtime.block_on(through_sql(&batch, &sql, partitions, batch_size));
             prop_assert_eq!(&found, &wanted, "{} partitions, batches of {}: {}", partitions, batch_size, sql);
         }
+        let found = runtime.block_on(through_sql(&batch, &report, 8, 2));
+        prop_assert_eq!(&found, &counts, "{}", report);
     }
 }

@@ -1,7 +1,7 @@
 //! The arguments that all funnel functions share.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::layout::Layout;
@@ -124,7 +124,12 @@ impl FunnelArguments {
     }
 
     /// The arguments of the aggregate that [`Self::layout`] describes.
-    pub(super) fn aggregate_arguments(&self, period: Option<Expr>, event: Option<Expr>) -> Result<Vec<Expr>> {
+    pub(super) fn aggregate_arguments(
+        &self,
+        schema: &DFSchema,
+        period: Option<Expr>,
+        event: Option<Expr>,
+    ) -> Result<Vec<Expr>> {
         let mut arguments = vec![self.ts.clone()];
         arguments.extend_from_slice(&self.constants);
         arguments.extend(self.sequence.clone());
@@ -133,8 +138,10 @@ impl FunnelArguments {
         arguments.extend(self.by.clone());
         arguments.extend(period);
         arguments.extend(event);
-        let conditions = self.steps.iter().chain(&self.exclusions);
-        arguments.extend(conditions.map(|condition| condition.expr.clone()));
+        for condition in self.steps.iter().chain(&self.exclusions) {
+            // NULL alone has a type of its own.
+            arguments.push(condition.expr.clone().cast_to(&DataType::Boolean, schema)?);
+        }
         Ok(arguments)
     }
 
