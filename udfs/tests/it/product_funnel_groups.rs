@@ -81,7 +81,7 @@ proptest! {
         let valued = rows.iter().filter(|row| !row.steps.is_empty()).filter_map(|row| row.hold);
         let whole = expected(&funnel, &rows);
         for (by_value, value) in
-            [(ByValue::First, valued.clone().next()), (ByValue::Last, valued.clone().last())]
+            [(ByValue::First, valued.clone().next()), (ByValue::Last, valued.clone().next_back())]
         {
             let rules = Rules { by_value, ..rules(&funnel) };
             let wanted: Vec<Found> = as_found(value, whole.clone()).into_iter().collect();
