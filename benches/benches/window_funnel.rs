@@ -3,6 +3,10 @@
 //! 1 M rows of a five-step funnel over 100,000 people, seeded. `in order` has each person's rows
 //! together and in time order, `shuffled` has rows of all people in any order. `adapter` is what
 //! DataFusion does without our accumulator for all groups: one accumulator for each group.
+//!
+//! `one_person` has all rows in one group: 1 M events in time order, in each mode, with the companions, and with 200
+//! steps; `ties` puts 100 rows into each instant, each of them meeting every second of 200 steps, which is the worst
+//! that `strict_once` can meet.
 
 #![allow(clippy::expect_used, reason = "a bench stops at the first error")]
 
@@ -25,7 +29,18 @@ const BATCH_ROWS: usize = 8_192;
 const STEPS: usize = 5;
 const HOUR_US: i64 = 3_600_000_000;
 
-const MODES: [&str; 4] = ["default", "strict_order", "strict_increase", "strict_deduplication"];
+const MODES: [&str; 8] = [
+    "default",
+    "strict_order",
+    "strict_increase",
+    "strict_deduplication",
+    "strict_once",
+    "strict_rows",
+    "strict_steps",
+    "strict_no_repeat",
+];
+const FUNCTIONS: [&str; 5] =
+    ["window_funnel", "funnel_count", "funnel_match", "funnel_durations", "funnel_steps"];
 
 const IN_ORDER: &str = "in order";
 const SHUFFLED: &str = "shuffled";
@@ -98,7 +113,7 @@ fn hour() -> ScalarValue {
     ScalarValue::new_interval_mdn(0, 0, HOUR_US * 1_000)
 }
 
-fn function(mode: &str) -> AggregateFunctionExpr {
+fn function(name: &str, mode: &str) -> AggregateFunctionExpr {
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let mut fields = vec![Field::new("ts", utc, true)];
     for step in 0..STEPS {
@@ -109,19 +124,21 @@ fn function(mode: &str) -> AggregateFunctionExpr {
     for field in schema.fields() {
         arguments.push(col(field.name(), &schema).expect("a column of the schema"));
     }
-    AggregateExprBuilder::new(Arc::clone(&all_aggregate_functions()[0]), arguments)
+    let functions = all_aggregate_functions();
+    let function = functions.into_iter().find(|known| known.name() == name).expect("a known function");
+    AggregateExprBuilder::new(function, arguments)
         .schema(schema)
-        .alias("depth")
+        .alias("result")
         .build()
         .expect("valid arguments")
 }
 
 fn groups_accumulator(mode: &str) -> Box<dyn GroupsAccumulator> {
-    function(mode).create_groups_accumulator().expect("valid arguments")
+    function("window_funnel", mode).create_groups_accumulator().expect("valid arguments")
 }
 
 fn adapter(mode: &str) -> Box<dyn GroupsAccumulator> {
-    let function = function(mode);
+    let function = function("window_funnel", mode);
     Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator()))
 }
 
@@ -219,4 +236,105 @@ fn rows_to_states(bencher: Bencher) {
             black_box(accumulator.convert_to_state(&batch.columns, None).expect("valid columns"));
         }
     });
+}
+
+/// The plain search over the rows of one person.
+mod one_person {
+    use divan::counter::ItemsCount;
+    use divan::{Bencher, black_box};
+    use wayfare_udfs::journey::event::{insert_step, words_for};
+    use wayfare_udfs::journey::funnel::{
+        FunnelModes, FunnelState, chain_of_sorted, count_of_sorted, depth_of_sorted,
+    };
+    use wayfare_udfs::journey::time::FixedWindow;
+
+    use super::{FUNCTIONS, MODES, ROWS, STEPS, Seeded};
+
+    const MANY_STEPS: usize = 200;
+
+    /// Rows with one condition out of all but the last, so that no search ends before the rows do.
+    fn rows(steps: usize) -> (Vec<i64>, Vec<u64>) {
+        let words = words_for(steps);
+        let mut seeded = Seeded(11);
+        let mut sets = vec![0; ROWS * words];
+        for set in sets.chunks_exact_mut(words) {
+            insert_step(set, seeded.below(steps - 1) + 1);
+        }
+        ((0..ROWS as i64).collect(), sets)
+    }
+
+    fn window() -> FixedWindow {
+        FixedWindow::new(10_000).expect("not negative")
+    }
+
+    fn modes(text: &str) -> FunnelModes {
+        FunnelModes::parse(text).expect("a known mode")
+    }
+
+    #[divan::bench(args = MODES, sample_count = 5)]
+    fn five_steps(bencher: Bencher, mode: &str) {
+        depth(bencher, mode, STEPS, rows(STEPS));
+    }
+
+    #[divan::bench(args = MODES, sample_count = 5)]
+    fn two_hundred_steps(bencher: Bencher, mode: &str) {
+        depth(bencher, mode, MANY_STEPS, rows(MANY_STEPS));
+    }
+
+    #[divan::bench(args = MODES, sample_count = 3)]
+    fn ties(bencher: Bencher, mode: &str) {
+        let mut seeded = Seeded(13);
+        let mut sets = Vec::with_capacity(ROWS * words_for(MANY_STEPS));
+        for _ in 0..ROWS {
+            let mut set = vec![0; words_for(MANY_STEPS)];
+            for step in 1..MANY_STEPS {
+                if seeded.below(2) == 0 {
+                    insert_step(&mut set, step);
+                }
+            }
+            sets.extend(set);
+        }
+        let times = (0..ROWS as i64).map(|row| row / 100).collect();
+        depth(bencher, mode, MANY_STEPS, (times, sets));
+    }
+
+    fn depth(bencher: Bencher, mode: &str, steps: usize, (times, sets): (Vec<i64>, Vec<u64>)) {
+        let mut state = FunnelState::new(steps);
+        bencher
+            .counter(ItemsCount::new(ROWS))
+            .bench_local(|| black_box(depth_of_sorted(&mut state, modes(mode), &window(), &times, &sets)));
+    }
+
+    /// The chain is what funnel_steps and funnel_durations add to the depth.
+    #[divan::bench(args = MODES, sample_count = 5)]
+    fn chain(bencher: Bencher, mode: &str) {
+        let (times, sets) = rows(STEPS);
+        let mut state = FunnelState::new(STEPS);
+        bencher
+            .counter(ItemsCount::new(ROWS))
+            .bench_local(|| black_box(chain_of_sorted(&mut state, modes(mode), &window(), &times, &sets)));
+    }
+
+    #[divan::bench(args = MODES, sample_count = 5)]
+    fn count(bencher: Bencher, mode: &str) {
+        let (times, sets) = rows(STEPS);
+        let mut state = FunnelState::counting(STEPS);
+        bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+            black_box(count_of_sorted(&mut state, modes(mode), &window(), &times, &sets, STEPS))
+        });
+    }
+
+    /// The functions as SQL calls them: rows added in batches, one group, one result.
+    #[divan::bench(args = FUNCTIONS, sample_count = 5)]
+    fn function(bencher: Bencher, function: &str) {
+        let batches = super::batches("default", super::IN_ORDER);
+        bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+            let call = super::function(function, "default");
+            let mut accumulator = call.create_accumulator().expect("valid arguments");
+            for batch in &batches {
+                accumulator.update_batch(&batch.columns).expect("valid columns");
+            }
+            black_box(accumulator.evaluate().expect("a result"));
+        });
+    }
 }

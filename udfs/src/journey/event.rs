@@ -79,60 +79,6 @@ pub fn order_of_sets(sets: &[u64], words: usize) -> Vec<usize> {
     order
 }
 
-/// Rows of one person in any order.
-#[derive(Debug, Clone)]
-pub struct EventLog {
-    words: usize,
-    times: Vec<i64>,
-    sets: Vec<u64>,
-}
-
-impl EventLog {
-    /// Returns an empty log for sets of `words` words.
-    pub fn new(words: usize) -> Self {
-        Self { words, times: Vec::new(), sets: Vec::new() }
-    }
-
-    /// Adds one row; `set` has `words` words.
-    pub fn push(&mut self, time: i64, set: &[u64]) {
-        debug_assert_eq!(set.len(), self.words);
-        self.times.push(time);
-        self.sets.extend_from_slice(set);
-    }
-
-    /// Adds many rows: `times` and, in the same order, their sets.
-    pub fn extend(&mut self, times: &[i64], sets: &[u64]) {
-        debug_assert_eq!(sets.len(), times.len() * self.words);
-        self.times.extend_from_slice(times);
-        self.sets.extend_from_slice(sets);
-    }
-
-    /// Times of the rows.
-    pub fn times(&self) -> &[i64] {
-        &self.times
-    }
-
-    /// Sets of the rows, `words` words each.
-    pub fn sets(&self) -> &[u64] {
-        &self.sets
-    }
-
-    /// Puts the rows in time order.
-    pub fn sort(&mut self) {
-        sort_by_time(&mut self.times, &mut self.sets);
-    }
-
-    /// Empties the log and returns its rows: times and sets.
-    pub fn take(&mut self) -> (Vec<i64>, Vec<u64>) {
-        (std::mem::take(&mut self.times), std::mem::take(&mut self.sets))
-    }
-
-    /// Bytes allocated on the heap.
-    pub fn allocated_bytes(&self) -> usize {
-        self.times.capacity() * size_of::<i64>() + self.sets.capacity() * size_of::<u64>()
-    }
-}
-
 /// Puts rows in time order; rows of one instant in no particular order.
 ///
 /// `sets` holds the same number of words for each time. O(n) if they are in order already, as
@@ -206,21 +152,13 @@ mod tests {
     #[test]
     fn sorting_keeps_sets_with_their_times() {
         for words in [1, 2] {
-            let mut log = EventLog::new(words);
-            log.push(3, &set_of(words, &[3]));
-            log.push(1, &set_of(words, &[1]));
-            log.push(2, &set_of(words, &[2]));
-            log.sort();
-            assert_eq!(log.times(), [1, 2, 3]);
-            let steps: Vec<usize> = log.sets().chunks(words).flat_map(steps_of).collect();
+            let mut times = [3, 1, 2];
+            let mut sets: Vec<u64> = [3, 1, 2].iter().flat_map(|step| set_of(words, &[*step])).collect();
+            sort_by_time(&mut times, &mut sets);
+            assert_eq!(times, [1, 2, 3]);
+            let steps: Vec<usize> = sets.chunks(words).flat_map(steps_of).collect();
             assert_eq!(steps, [1, 2, 3]);
         }
-    }
-
-    #[test]
-    fn sorting_nothing() {
-        let mut log = EventLog::new(1);
-        log.sort();
-        assert_eq!(log.take(), (vec![], vec![]));
+        sort_by_time(&mut [], &mut []);
     }
 }

@@ -11,6 +11,7 @@ pub mod event;
 pub mod exact_sum;
 pub mod funnel;
 pub mod period;
+pub mod product_funnel;
 pub mod retention;
 pub mod session;
 pub mod stats;

@@ -39,6 +39,12 @@ pub trait Window {
     fn end(&self, start: i64) -> i64;
 }
 
+impl<W: Window> Window for &W {
+    fn end(&self, start: i64) -> i64 {
+        (**self).end(start)
+    }
+}
+
 /// A window of the same number of ticks wherever it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedWindow {

@@ -8,6 +8,7 @@ mod active_users;
 mod arguments;
 mod call;
 mod condition;
+mod funnel;
 mod lifecycle;
 mod planner;
 mod report;
@@ -46,13 +47,13 @@ pub trait TableFunction: Debug + Send + Sync {
 
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
-    vec![
-        Arc::new(sessions::SessionsTable),
-        Arc::new(retention_matrix::RetentionMatrix),
-        Arc::new(stickiness::Stickiness),
-        Arc::new(lifecycle::Lifecycle),
-        Arc::new(active_users::ActiveUsers),
-    ]
+    let mut functions = funnel::functions();
+    functions.push(Arc::new(sessions::SessionsTable));
+    functions.push(Arc::new(retention_matrix::RetentionMatrix));
+    functions.push(Arc::new(stickiness::Stickiness));
+    functions.push(Arc::new(lifecycle::Lifecycle));
+    functions.push(Arc::new(active_users::ActiveUsers));
+    functions
 }
 
 /// Whether `name`, in any case, is a table function of this crate.

@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise and says what it did not run"
 )]
 
+mod clickhouse_differential;
 mod examples;
 mod funnel_accumulators;
 mod funnel_cases;
@@ -15,7 +16,13 @@ mod funnel_companions_sql;
 mod funnel_plans;
 mod funnel_properties;
 mod funnel_reference;
+mod funnel_sql;
+mod funnel_timing;
 mod intervals;
+mod product_funnel_groups;
+mod product_funnel_properties;
+mod product_funnel_reference;
+mod product_funnel_vectors;
 mod reference;
 mod retention;
 mod sessions;

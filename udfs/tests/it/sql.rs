@@ -31,6 +31,7 @@ pub(crate) fn context() -> SessionContext {
         .build();
     let mut context = SessionContext::new_with_state(state);
     wayfare_udfs::register_all(&mut context).unwrap();
+    context.register_relation_planner(wayfare_udfs::table::relation_planner()).unwrap();
     context
 }
 

@@ -51,7 +51,7 @@ impl BufferedGroups {
                 (count, self.rows.take_first(count)?)
             }
         };
-        SortedRows::new(self.call.name(), &groups, &columns, group_count)
+        SortedRows::new(self.call.name(), &groups, &columns, group_count, !self.call.needs_order())
     }
 }
 
@@ -151,9 +151,9 @@ impl BufferedOne {
     }
 
     fn sorted(&mut self) -> Result<SortedRows> {
-        let name = self.0.call.name();
+        let call = Arc::clone(&self.0.call);
         let (groups, columns) = self.0.rows.joined_rows()?;
-        SortedRows::new(name, groups, columns, 1)
+        SortedRows::new(call.name(), groups, columns, 1, !call.needs_order())
     }
 }
 

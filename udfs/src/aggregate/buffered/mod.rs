@@ -33,6 +33,11 @@ pub(crate) trait Call: Debug + Send + Sync + 'static {
     /// Reduces a batch of argument columns to what is kept.
     fn keep(&self, arguments: &[ArrayRef]) -> Result<Kept>;
 
+    /// Whether the rows of a group must be put in order for [`Self::evaluate`]; if not, they come in any.
+    fn needs_order(&self) -> bool {
+        true
+    }
+
     /// Returns one value for each group.
     fn evaluate(&self, rows: &SortedRows) -> Result<ArrayRef>;
 }

@@ -17,8 +17,15 @@ pub(crate) struct SortedRows {
 }
 
 impl SortedRows {
-    /// Puts rows in order; `groups` has the group of each row, all below `group_count`.
-    pub(super) fn new(name: &str, groups: &[u32], columns: &[ArrayRef], group_count: usize) -> Result<Self> {
+    /// Puts rows in order, or with `by_group` only the rows of each group together; `groups` has the group of each
+    /// row, all below `group_count`.
+    pub(super) fn new(
+        name: &str,
+        groups: &[u32],
+        columns: &[ArrayRef],
+        group_count: usize,
+        by_group: bool,
+    ) -> Result<Self> {
         let Ok(row_count) = u32::try_from(groups.len()) else {
             return resources_err!(
                 "{name}: more than {} rows in one partition; use more partitions or a narrower WHERE",
@@ -42,9 +49,11 @@ impl SortedRows {
                 next[*group as usize] += 1;
             }
         }
-        let sorter = Sorter::try_new(columns)?;
-        for group in offsets.windows(2) {
-            moved |= sorter.sort(&mut order[group[0]..group[1]]);
+        if !by_group {
+            let sorter = Sorter::try_new(columns)?;
+            for group in offsets.windows(2) {
+                moved |= sorter.sort(&mut order[group[0]..group[1]]);
+            }
         }
         let columns = if moved {
             let order = UInt32Array::from(order);

@@ -89,12 +89,14 @@ static DEPTH: LazyLock<Documentation> = LazyLock::new(|| {
          The last three decide for each attempt by itself, the modes before them end the search as a whole: only \
          `strict_increase` can be added to them. `strict_once` adds nothing to `strict_increase`.\n\n\
          Where other engines differ:\n\n\
-         - ClickHouse takes NULL for a condition as a reason to leave the whole row out; here only that condition is \
-         not met.\n\
+         - ClickHouse leaves a row out as a whole if one of its conditions is NULL; here only that condition is not \
+         met. Where it has left all rows out, it returns NULL; here that is 0.\n\
          - ClickHouse's `strict_increase` keeps one candidate for each step and can miss a chain: a at 0, b at 1, b \
-         and c at 2 is 3 steps here. So it can be deeper here, never less deep.\n\
-         - `strict_order` is the rule of ClickHouse's reference tests. Newer releases let `cond1` after step 2 pass \
-         and start again with it, and read `allow_reentry` as leave to skip a step whose predecessor is missing.\n\
+         and c at 2 is 3 steps here. By itself it can be deeper here, never less deep; together with a mode that \
+         ends the search, also less deep, because a step that it missed can be repeated.\n\
+         - `strict_order` is the rule of ClickHouse's reference tests. Newer releases let `cond1` after \
+         step 2 pass and start again with it, and under `allow_reentry` they also skip a step whose predecessor is \
+         missing.\n\
          - `strict_deduplication` with `strict_once`: a step that two rows of one instant meet is repeated there, in \
          whatever order they are stored; ClickHouse takes them as they arrive.\n\
          - ClickHouse has at most 32 conditions and times without a fraction; its window can overflow.\n\

@@ -171,9 +171,9 @@ impl Matching {
                 self.next += 1;
                 return true;
             }
-            for word in 0..self.row_words {
-                let mut found = candidates[word] & self.unvisited[word];
-                self.unvisited[word] &= !found;
+            for (word, (met, unvisited)) in candidates.iter().zip(&mut self.unvisited).enumerate() {
+                let mut found = met & *unvisited;
+                *unvisited &= !found;
                 while found != 0 {
                     let row = word * 64 + found.trailing_zeros() as usize;
                     found &= found - 1;

@@ -5,4 +5,5 @@ mod properties;
 mod reference;
 mod sql;
 mod table;
+mod table_properties;
 mod vectors;
