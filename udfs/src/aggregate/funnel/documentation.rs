@@ -86,8 +86,9 @@ static DEPTH: LazyLock<Documentation> = LazyLock::new(|| {
          - `strict_no_repeat`: every row that meets `cond1` starts an attempt, which ends at a row that meets a step \
          of the attempt again and not its next step. One row fills one step; rows of one instant come in the order \
          of `strict_rows`.\n\n\
-         The last three decide for each attempt by itself, the modes before them end the search as a whole: only \
-         `strict_increase` can be added to them. `strict_once` adds nothing to `strict_increase`.\n\n\
+         The last three judge each attempt by itself, while `strict_order` and `strict_deduplication` end the search \
+         as a whole, and each row fills one step in them anyway: only `strict_increase` can be added to them. \
+         `strict_once` adds nothing to `strict_increase`.\n\n\
          Where other engines differ:\n\n\
          - ClickHouse leaves a row out as a whole if one of its conditions is NULL; here only that condition is not \
          met. Where it has left all rows out, it returns NULL; here that is 0.\n\
@@ -100,8 +101,8 @@ static DEPTH: LazyLock<Documentation> = LazyLock::new(|| {
          - `strict_deduplication` with `strict_once`: a step that two rows of one instant meet is repeated there, in \
          whatever order they are stored; ClickHouse takes them as they arrive.\n\
          - ClickHouse has at most 32 conditions and times without a fraction; its window can overflow.\n\
-         - Doris' `increase` is `strict_increase`, its `deduplication` and StarRocks' mode 1 are `strict_no_repeat`, \
-         its `fixed` is `strict_rows` as of 4.0 and `strict_steps` from 4.1 on.\n\
+         - Doris' `increase` is `strict_increase`, `deduplication` (mode 1 of StarRocks) is `strict_no_repeat`, `fixed` \
+         is `strict_rows` up to 4.0 and `strict_steps` from 4.1 on.\n\
          - The behavioral extension of DuckDB has an `allow_reentry` without `strict_order`, which lets a later entry \
          start anew; here every entry does so without a mode.\n\n\
          By name the arguments are `window`, `mode`, `ts` and `cond1` to `cond32`. DISTINCT is refused, ORDER BY in \

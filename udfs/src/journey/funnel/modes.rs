@@ -163,7 +163,7 @@ fn elsewhere(name: &str) -> Option<&'static str> {
         "strict" => Some("'strict' of older ClickHouse releases is 'strict_deduplication'"),
         "increase" => Some("'increase' of Doris is 'strict_increase'"),
         "deduplication" => Some("'deduplication' of Doris is 'strict_no_repeat'"),
-        "fixed" => Some("'fixed' of Doris is 'strict_rows' as of 4.0 and 'strict_steps' from 4.1 on"),
+        "fixed" => Some("'fixed' of Doris is 'strict_rows' up to 4.0 and 'strict_steps' from 4.1 on"),
         _ => None,
     }
 }
@@ -225,7 +225,7 @@ mod tests {
         assert!(FunnelModes::parse("").is_err());
         assert!(FunnelModes::parse("strict_order,").is_err());
         let hint = FunnelModes::parse("fixed").unwrap_err().to_string();
-        assert!(hint.ends_with("'strict_rows' as of 4.0 and 'strict_steps' from 4.1 on"), "{hint}");
+        assert!(hint.ends_with("'strict_rows' up to 4.0 and 'strict_steps' from 4.1 on"), "{hint}");
     }
 
     #[test]
