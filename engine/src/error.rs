@@ -16,7 +16,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// Parsing, planning or running a statement failed.
     #[error(transparent)]
-    Query(#[from] DataFusionError),
+    Query(DataFusionError),
     /// Reading input files failed; nothing was committed.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -96,6 +96,19 @@ pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     }
     let text = current.to_string();
     text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+impl From<DataFusionError> for Error {
+    /// An error of ours that has passed through DataFusion comes out as it was.
+    fn from(error: DataFusionError) -> Self {
+        match error {
+            DataFusionError::External(inner) => match inner.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(other) => Self::Query(DataFusionError::External(other)),
+            },
+            other => Self::Query(other),
+        }
+    }
 }
 
 impl From<Error> for DataFusionError {

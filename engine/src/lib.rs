@@ -25,7 +25,7 @@ mod object_file;
 pub mod scan;
 pub mod schema;
 pub mod session;
-mod statement;
+pub mod statement;
 pub mod storage;
 pub mod store;
 

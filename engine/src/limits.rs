@@ -4,13 +4,16 @@
 //! planned on large stacks (see [`crate::deep`]); these limits keep every accepted statement well inside them, also
 //! while it runs, and with that the process alive.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{CopyToSource, Statement};
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SetExpr, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -19,14 +22,21 @@ use crate::error::{Error, Result};
 
 /// Longest text that is parsed at once.
 pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+/// Most tokens that the parser may read: it reads the arguments of a function call twice or more, so that each call
+/// around a token doubles it.
+pub const MAX_PARSED_TOKENS: usize = 1 << 22;
 /// Most operators (arithmetic, comparison, `AND`, `OR`, `||` ...) in one statement.
 pub const MAX_OPERATORS: usize = 2_000;
 /// Most expressions one inside the other: a chain `a + b + c` is as deep as it has operators.
 pub const MAX_EXPRESSION_DEPTH: usize = 500;
+/// Most JSON operators (`->`, `->>` ...) one after the other: the time to plan them doubles with each.
+pub const MAX_JSON_PATH: usize = 12;
 /// Most joins in one statement, commas in FROM among them.
 pub const MAX_JOINS: usize = 100;
 /// Most sub-queries in expressions, which are planned as joins.
 pub const MAX_SUB_QUERIES: usize = 100;
+/// Most sub-queries in expressions one inside the other: the time to plan them doubles with each.
+pub const MAX_SUB_QUERY_DEPTH: usize = 12;
 /// Most common table expressions.
 pub const MAX_CTES: usize = 100;
 /// Most `UNION`, `INTERSECT` and `EXCEPT`.
@@ -43,14 +53,20 @@ pub const MAX_PLAN_DEPTH: usize = 1_000;
 pub enum Limit {
     /// [`MAX_STATEMENT_BYTES`].
     Bytes,
+    /// [`MAX_PARSED_TOKENS`].
+    ParsedTokens,
     /// [`MAX_OPERATORS`].
     Operators,
     /// [`MAX_EXPRESSION_DEPTH`].
     ExpressionDepth,
+    /// [`MAX_JSON_PATH`].
+    JsonPath,
     /// [`MAX_JOINS`].
     Joins,
     /// [`MAX_SUB_QUERIES`].
     SubQueries,
+    /// [`MAX_SUB_QUERY_DEPTH`].
+    SubQueryDepth,
     /// [`MAX_CTES`].
     Ctes,
     /// [`MAX_SET_OPERATIONS`].
@@ -68,10 +84,13 @@ impl Limit {
     pub fn allowed(self) -> usize {
         match self {
             Self::Bytes => MAX_STATEMENT_BYTES,
+            Self::ParsedTokens => MAX_PARSED_TOKENS,
             Self::Operators => MAX_OPERATORS,
             Self::ExpressionDepth => MAX_EXPRESSION_DEPTH,
+            Self::JsonPath => MAX_JSON_PATH,
             Self::Joins => MAX_JOINS,
             Self::SubQueries => MAX_SUB_QUERIES,
+            Self::SubQueryDepth => MAX_SUB_QUERY_DEPTH,
             Self::Ctes => MAX_CTES,
             Self::SetOperations => MAX_SET_OPERATIONS,
             Self::Views => MAX_VIEWS,
@@ -81,7 +100,10 @@ impl Limit {
     }
 
     /// Refuses more than the limit allows.
-    pub(crate) fn check(self, found: usize) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Limit`].
+    pub fn check(self, found: usize) -> Result<()> {
         if found > self.allowed() { Err(Error::Limit(LimitExceeded { limit: self, found })) } else { Ok(()) }
     }
 }
@@ -99,12 +121,17 @@ impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, advice) = match self.limit {
             Limit::Bytes => ("bytes", "load long lists into a table and join it"),
+            Limit::ParsedTokens => {
+                ("tokens, which every function call around them doubles", "take inner calls into a sub-query")
+            }
             Limit::Operators => ("operators", "use IN or a join for long lists"),
             Limit::ExpressionDepth => {
                 ("expressions one inside the other, chained operators among them", "use IN for long lists")
             }
+            Limit::JsonPath => ("JSON operators one after the other", "take the inner part in a sub-query"),
             Limit::Joins => ("joins", "keep parts of the result in a table"),
             Limit::SubQueries => ("sub-queries in expressions", "keep parts of the result in a table"),
+            Limit::SubQueryDepth => ("sub-queries one inside the other", "join instead"),
             Limit::Ctes => ("common table expressions", "keep parts of the result in a table"),
             Limit::SetOperations => ("UNION, INTERSECT and EXCEPT", "keep parts of the result in a table"),
             Limit::Views => ("views below one another", "keep the result of some in a table"),
@@ -114,7 +141,8 @@ impl fmt::Display for LimitExceeded {
             }
         };
         let Self { limit, found } = self;
-        write!(f, "statement too complex: {found} {what}, at most {} are accepted; {advice}", limit.allowed())
+        let how = if *limit == Limit::Bytes { "long" } else { "complex" };
+        write!(f, "statement too {how}: {found} {what}, at most {} are accepted; {advice}", limit.allowed())
     }
 }
 
@@ -126,14 +154,66 @@ pub(crate) fn check_text(sql: &str, dialect: &dyn Dialect) -> Result<()> {
         return Ok(());
     };
     let mut operators = 0;
-    for token in &tokens {
-        if matches!(token, Token::SemiColon) {
-            operators = 0;
+    let mut parsed: usize = 0;
+    let mut previous = &Token::EOF;
+    // For each open parenthesis, how often the parser reads what is in it.
+    let mut open: Vec<usize> = Vec::new();
+    for token in tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))) {
+        let times = open.last().copied().unwrap_or(1);
+        match token {
+            Token::SemiColon => {
+                operators = 0;
+                parsed = 0;
+                open.clear();
+            }
+            Token::LParen | Token::LBracket => open.push(times.saturating_mul(readings(previous))),
+            Token::RParen | Token::RBracket => {
+                open.pop();
+            }
+            _ => {}
         }
+        parsed = parsed.saturating_add(times);
+        Limit::ParsedTokens.check(parsed)?;
         operators += usize::from(is_operator(token));
         Limit::Operators.check(operators)?;
+        previous = token;
     }
     Ok(())
+}
+
+/// How often the parser may read what is in a bracket behind `token`: arguments of a function twice, first as a name
+/// and then as a value; and where a keyword such as CAST or ARRAY stands before it, once more as if it were none.
+fn readings(token: &Token) -> usize {
+    match token {
+        Token::Word(word) => match word.keyword {
+            Keyword::NoKeyword => 2,
+            Keyword::ALL
+            | Keyword::AND
+            | Keyword::AS
+            | Keyword::BY
+            | Keyword::ELSE
+            | Keyword::EXCEPT
+            | Keyword::FILTER
+            | Keyword::FROM
+            | Keyword::IN
+            | Keyword::INTERSECT
+            | Keyword::JOIN
+            | Keyword::LATERAL
+            | Keyword::MATERIALIZED
+            | Keyword::ON
+            | Keyword::OR
+            | Keyword::OVER
+            | Keyword::SELECT
+            | Keyword::THEN
+            | Keyword::UNION
+            | Keyword::USING
+            | Keyword::VALUES
+            | Keyword::WHEN
+            | Keyword::WHERE => 1,
+            _ => 3,
+        },
+        _ => 1,
+    }
 }
 
 /// Whether the token can make an expression one deeper.
@@ -217,18 +297,87 @@ struct Counts {
     depth: usize,
     joins: usize,
     sub_queries: usize,
+    sub_query_depth: usize,
     ctes: usize,
     set_operations: usize,
+    expansion: Expansion,
 }
 
 impl Counts {
     fn add(limit: Limit, counter: &mut usize, more: usize) -> ControlFlow<Box<Error>> {
-        *counter += more;
-        match limit.check(*counter) {
+        *counter = counter.saturating_add(more);
+        Self::check(limit, *counter)
+    }
+
+    fn check(limit: Limit, found: usize) -> ControlFlow<Box<Error>> {
+        match limit.check(found) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Box::new(error)),
         }
     }
+}
+
+/// How many relations there are once every common table expression stands where it is named: they double easily.
+#[derive(Default)]
+struct Expansion {
+    /// Relations of each query that is open, the outermost first.
+    open: Vec<usize>,
+    /// Queries of common table expressions, by their place in memory: the visitor does not say what a query is for.
+    names: HashMap<*const Query, String>,
+    /// Relations of each common table expression by name; the last one of a name counts.
+    relations: HashMap<String, usize>,
+}
+
+impl Expansion {
+    fn begin(&mut self, query: &Query) {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.names.insert(std::ptr::from_ref(cte.query.as_ref()), cte.alias.name.value.to_lowercase());
+        }
+        self.open.push(1);
+    }
+
+    fn relation(&mut self, name: &ObjectName) -> usize {
+        let known = match name.0.as_slice() {
+            [name] => name.as_ident().and_then(|name| self.relations.get(&name.value.to_lowercase())),
+            _ => None,
+        };
+        let Some(query) = self.open.last_mut() else { return 0 };
+        *query = query.saturating_add(known.copied().unwrap_or(1));
+        *query
+    }
+
+    fn end(&mut self, query: &Query) {
+        let relations = self.open.pop().unwrap_or_default();
+        if let Some(name) = self.names.remove(&std::ptr::from_ref(query)) {
+            self.relations.insert(name, relations);
+        } else if let Some(outer) = self.open.last_mut() {
+            *outer = outer.saturating_add(relations);
+        }
+    }
+}
+
+fn has_sub_query(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. })
+}
+
+/// How many JSON operators follow one another, `expr` being the last.
+fn json_path(expr: &Expr) -> usize {
+    let mut operators = 0;
+    let mut current = expr;
+    while let Expr::BinaryOp { left, op, .. } = current
+        && matches!(
+            op,
+            BinaryOperator::Arrow
+                | BinaryOperator::LongArrow
+                | BinaryOperator::HashArrow
+                | BinaryOperator::HashLongArrow
+                | BinaryOperator::Question
+        )
+    {
+        operators += 1;
+        current = left;
+    }
+    operators
 }
 
 impl Visitor for Counts {
@@ -236,18 +385,22 @@ impl Visitor for Counts {
     type Break = Box<Error>;
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
-        if matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. }) {
+        if has_sub_query(expr) {
             Self::add(Limit::SubQueries, &mut self.sub_queries, 1)?;
+            Self::add(Limit::SubQueryDepth, &mut self.sub_query_depth, 1)?;
         }
+        Self::check(Limit::JsonPath, json_path(expr))?;
         Self::add(Limit::ExpressionDepth, &mut self.depth, 1)
     }
 
-    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Self::Break> {
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
         self.depth -= 1;
+        self.sub_query_depth -= usize::from(has_sub_query(expr));
         ControlFlow::Continue(())
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
+        self.expansion.begin(query);
         let ctes = query.with.as_ref().map_or(0, |with| with.cte_tables.len());
         Self::add(Limit::Ctes, &mut self.ctes, ctes)?;
         // A chain leans to the left; what hangs to the right is counted on its own, with its query.
@@ -261,6 +414,15 @@ impl Visitor for Counts {
             }
         }
         Self::add(Limit::SetOperations, &mut self.set_operations, operations)
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
+        self.expansion.end(query);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Self::Break> {
+        Self::check(Limit::PlanNodes, self.expansion.relation(relation))
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Self::Break> {

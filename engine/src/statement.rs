@@ -10,6 +10,8 @@ use wayfare_udfs::{statement, table};
 use crate::error::Result;
 use crate::limits;
 
+pub use wayfare_udfs::statement::Positions;
+
 /// Parses `sql` into its statements; empty text gives none. Needs a large stack, see [`crate::deep`].
 ///
 /// # Errors

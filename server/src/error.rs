@@ -12,6 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
 use wayfare_engine::Error as EngineError;
+use wayfare_engine::limits::Limit;
 
 use crate::cpu::CpuTaskError;
 
@@ -87,6 +88,13 @@ pub fn user_error(info: ErrorInfo) -> PgWireError {
 pub fn from_engine(error: &EngineError) -> ErrorInfo {
     match error {
         EngineError::Query(e) => from_datafusion(e),
+        EngineError::Limit(exceeded) => {
+            let code = match exceeded.limit {
+                Limit::Bytes => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+                _ => sqlstate::STATEMENT_TOO_COMPLEX,
+            };
+            error_info(code, exceeded.to_string())
+        }
         EngineError::InvalidArgument(message) => {
             error_info(sqlstate::INVALID_PARAMETER_VALUE, message.clone())
         }

@@ -9,7 +9,7 @@ use arrow::datatypes::{
     TimestampNanosecondType, TimestampSecondType,
 };
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Cast, Expr, lit};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 
@@ -120,6 +120,20 @@ pub(crate) fn planned_constant(expr: &Expr, function: &str, argument: &str) -> R
             plan_err!("{function}: {argument} must be a constant, the same for every row; got {expr}")
         }
         _ => Ok(None),
+    }
+}
+
+/// Returns the items of a list that is written out in the call, as in `[a, b]`; `None` for other expressions.
+pub(crate) fn list_items(list: &Expr) -> Option<Vec<Expr>> {
+    match list {
+        Expr::Cast(Cast { expr, .. }) => list_items(expr),
+        Expr::ScalarFunction(function) if function.name() == "make_array" => Some(function.args.clone()),
+        Expr::Literal(ScalarValue::List(list), _) if list.len() == 1 && list.is_valid(0) => {
+            let items = list.value(0);
+            let item = |index| ScalarValue::try_from_array(&items, index).map(lit);
+            (0..items.len()).map(item).collect::<Result<_>>().ok()
+        }
+        _ => None,
     }
 }
 

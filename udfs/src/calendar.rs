@@ -172,3 +172,6 @@ impl Clock {
         about_s.checked_sub(offset_s.rem_euclid(HOUR_S))?.checked_mul(self.unit.per_second())
     }
 }
+
+#[cfg(test)]
+mod tests;

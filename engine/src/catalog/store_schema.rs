@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use crate::catalog::journey;
 use crate::config::VersionPin;
 use crate::error::StoreError;
-use crate::limits::Limit;
+use crate::limits::{self, Limit};
 use crate::scan::provider::SnapshotTable;
 use crate::statement;
 use crate::store::Store;
@@ -123,6 +123,7 @@ impl StatementScope {
         };
         // Boxed: a view may name a view.
         let plan = Box::pin(state.statement_to_plan(statement)).await?;
+        limits::check_plan(&plan)?;
         Ok(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
     }
 }

@@ -10,6 +10,7 @@
 mod deep;
 mod explain;
 mod load;
+mod parameters;
 mod pg_text;
 mod slt;
 mod slt_files;

@@ -1,20 +1,23 @@
-//! Cuts a query message into statements, and counts what makes a statement too heavy to plan.
+//! Cuts a query message into statements.
 //!
 //! Works on tokens, so that semicolons in strings, quoted names, comments and dollar quotes do not cut.
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use pgwire::error::{ErrorInfo, PgWireResult};
 
-use crate::error::{error_info, sqlstate, user_error};
-use crate::limits::{MAX_STATEMENT_BYTES, MAX_STATEMENT_JOINS, MAX_STATEMENT_OPERATORS};
+use wayfare_engine::limits::Limit;
+use wayfare_engine::statement::Positions;
+
+use crate::error::{error_info, from_engine, sqlstate, user_error};
 
 /// One statement of a query message.
 #[derive(Debug, Clone)]
 pub(crate) struct StatementText {
     /// The text, without the semicolon. Never logged.
     pub text: String,
+    /// Bytes of the message before `text`.
+    offset_bytes: usize,
     /// Characters of the message before `text`.
     pub offset_chars: usize,
     /// The tokens of `text` without white space and comments.
@@ -24,25 +27,16 @@ pub(crate) struct StatementText {
 /// Cuts `message` into its statements; none if it holds white space, comments and semicolons only.
 ///
 /// # Errors
-/// 54000 for a message that is too long, 54001 for a statement with too many operators or joins, 42601 for text that
-/// has no tokens (an open quote). O(n) time and memory.
+/// 54000 for a message that is too long, 42601 for text that has no tokens (an open quote). O(n) time and memory.
 pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
-    if message.len() > MAX_STATEMENT_BYTES {
-        return Err(user_error(error_info(
-            sqlstate::PROGRAM_LIMIT_EXCEEDED,
-            format!(
-                "statement of {} bytes is too long: at most {MAX_STATEMENT_BYTES} are accepted",
-                message.len()
-            ),
-        )));
-    }
+    Limit::Bytes.check(message.len()).map_err(|e| user_error(from_engine(&e)))?;
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, message).tokenize_with_location().map_err(|e| {
         let mut info = error_info(sqlstate::SYNTAX_ERROR, format!("syntax error: {}", e.message));
         info.position = Positions::new(message).char_index(e.location).map(|index| (index + 1).to_string());
         user_error(info)
     })?;
 
-    let positions = Positions::new(message);
+    let mut positions = Positions::new(message);
     let mut statements = Vec::new();
     let mut current: Vec<Token> = Vec::new();
     let mut start = 0;
@@ -50,14 +44,14 @@ pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
         match token.token {
             Token::SemiColon => {
                 let end = positions.byte_index(token.span.start);
-                push_statement(&mut statements, message, start..end, std::mem::take(&mut current))?;
+                push_statement(&mut statements, message, start..end, std::mem::take(&mut current));
                 start = positions.byte_index(token.span.end);
             }
             Token::Whitespace(_) | Token::EOF => {}
             other => current.push(other),
         }
     }
-    push_statement(&mut statements, message, start..message.len(), current)?;
+    push_statement(&mut statements, message, start..message.len(), current);
     Ok(statements)
 }
 
@@ -66,66 +60,20 @@ fn push_statement(
     message: &str,
     bytes: std::ops::Range<usize>,
     tokens: Vec<Token>,
-) -> PgWireResult<()> {
+) {
     if tokens.is_empty() {
-        return Ok(());
+        return;
     }
-    check_weight(&tokens)?;
-    let before = message.get(..bytes.start).unwrap_or_default();
+    // From the statement before, so that a message of many statements is read once.
+    let (counted_bytes, counted_chars) =
+        statements.last().map_or((0, 0), |last| (last.offset_bytes, last.offset_chars));
+    let between = message.get(counted_bytes..bytes.start).unwrap_or_default();
     statements.push(StatementText {
+        offset_bytes: bytes.start,
+        offset_chars: counted_chars + between.chars().count(),
         text: message.get(bytes).unwrap_or_default().to_owned(),
-        offset_chars: before.chars().count(),
         tokens,
     });
-    Ok(())
-}
-
-fn check_weight(tokens: &[Token]) -> PgWireResult<()> {
-    let mut operators = 0_usize;
-    let mut joins = 0_usize;
-    for token in tokens {
-        match token {
-            Token::Word(word) => match word.keyword {
-                Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::CASE | Keyword::BETWEEN => {
-                    operators += 1
-                }
-                Keyword::JOIN | Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => joins += 1,
-                _ => {}
-            },
-            Token::Plus
-            | Token::Minus
-            | Token::Mul
-            | Token::Div
-            | Token::Mod
-            | Token::StringConcat
-            | Token::Eq
-            | Token::Neq
-            | Token::Lt
-            | Token::Gt
-            | Token::LtEq
-            | Token::GtEq
-            | Token::DoubleColon
-            | Token::Pipe
-            | Token::Ampersand
-            | Token::Caret
-            | Token::Arrow
-            | Token::LongArrow => operators += 1,
-            _ => {}
-        }
-    }
-    let too_many = |what: &str, found: usize, limit: usize| {
-        Err(user_error(error_info(
-            sqlstate::STATEMENT_TOO_COMPLEX,
-            format!("statement has {found} {what}, at most {limit} are accepted"),
-        )))
-    };
-    if operators > MAX_STATEMENT_OPERATORS {
-        return too_many("operators", operators, MAX_STATEMENT_OPERATORS);
-    }
-    if joins > MAX_STATEMENT_JOINS {
-        return too_many("joins and set operations", joins, MAX_STATEMENT_JOINS);
-    }
-    Ok(())
 }
 
 /// Replaces a `line:column` position of a parse error by the character position in the client's message.
@@ -143,40 +91,10 @@ pub(crate) fn place_error(mut info: ErrorInfo, statement: &StatementText) -> Err
     info
 }
 
-/// From the tokenizer's lines and columns (both from 1, columns in characters) to places in the text.
-struct Positions<'a> {
-    text: &'a str,
-    line_starts: Vec<usize>,
-}
-
-impl<'a> Positions<'a> {
-    fn new(text: &'a str) -> Self {
-        let mut line_starts = vec![0];
-        line_starts.extend(text.match_indices('\n').map(|(index, _)| index + 1));
-        Self { text, line_starts }
-    }
-
-    fn byte_index(&self, location: Location) -> usize {
-        let line = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
-        let Some(line_start) = self.line_starts.get(line) else {
-            return self.text.len();
-        };
-        let rest = self.text.get(*line_start..).unwrap_or_default();
-        rest.char_indices().nth(column).map_or(self.text.len(), |(index, _)| line_start + index)
-    }
-
-    fn char_index(&self, location: Location) -> Option<usize> {
-        if location.line == 0 {
-            return None;
-        }
-        let before = self.text.get(..self.byte_index(location))?;
-        Some(before.chars().count())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use wayfare_engine::limits::MAX_STATEMENT_BYTES;
+
     use super::*;
 
     fn texts(message: &str) -> Vec<String> {
@@ -202,14 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn heavy_statements_are_refused() {
-        let sum = format!("SELECT 1{}", "+1".repeat(MAX_STATEMENT_OPERATORS + 1));
-        assert!(split(&sum).unwrap_err().to_string().contains("54001"));
+    fn long_messages_are_refused() {
         let long = format!("SELECT '{}'", "x".repeat(MAX_STATEMENT_BYTES));
         assert!(split(&long).unwrap_err().to_string().contains("54000"));
-        // A long IN list is wide, not deep.
-        let wide = format!("SELECT 1 WHERE 1 IN ({}1)", "1,".repeat(100_000));
-        assert_eq!(split(&wide).unwrap().len(), 1);
+        let many = split(&"SELECT 1;".repeat(MAX_STATEMENT_BYTES / 10)).unwrap();
+        assert_eq!(many.len(), MAX_STATEMENT_BYTES / 10);
+        assert_eq!(many[1_000].offset_chars, 9_000);
     }
 
     #[test]

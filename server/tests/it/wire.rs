@@ -7,10 +7,12 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures::{StreamExt, pin_mut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+use wayfare_engine::limits::{
+    MAX_CTES, MAX_EXPRESSION_DEPTH, MAX_JOINS, MAX_OPERATORS, MAX_SET_OPERATIONS, MAX_STATEMENT_BYTES,
+};
 use wayfare_server::ServeOptions;
-use wayfare_server::limits::{MAX_STATEMENT_BYTES, MAX_STATEMENT_OPERATORS};
 
 use crate::support::{TestServer, db_error, failure, psql, text_rows, text_value};
 
@@ -376,14 +378,128 @@ async fn heavy_statements_are_refused_and_near_ones_run() {
     let client = server.connect().await;
     let long = format!("SELECT '{}'", "x".repeat(MAX_STATEMENT_BYTES));
     assert_eq!(failure(&client, &long).await.0, "54000");
-    let sum = |terms: usize| format!("SELECT 1{}", "+1".repeat(terms));
-    assert_eq!(failure(&client, &sum(MAX_STATEMENT_OPERATORS + 1)).await.0, "54001");
-    assert_eq!(
-        failure(&client, &format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000))).await.0,
-        "54001"
-    );
-    let value = text_value(&client, &sum(MAX_STATEMENT_OPERATORS)).await;
-    assert_eq!(value, Some((MAX_STATEMENT_OPERATORS + 1).to_string()));
+    // The innermost term is one deeper than its operator.
+    let deepest = MAX_EXPRESSION_DEPTH - 1;
+    let sum = |operators: usize| format!("SELECT 1{}", " + 1".repeat(operators));
+    let text = |operators: usize| format!("SELECT 'a'{}", " || 'a'".repeat(operators));
+    let joins = |joins: usize| {
+        let tables: Vec<String> = (0..=joins).map(|index| format!("(SELECT 1 AS a) AS t{index}")).collect();
+        format!("SELECT count(*) FROM {}", tables.join(" CROSS JOIN "))
+    };
+    let ctes = |ctes: usize| {
+        let chained: Vec<String> =
+            (1..=ctes).map(|index| format!("c{index} AS (SELECT a + 1 AS a FROM c{})", index - 1)).collect();
+        format!("WITH c0 AS (SELECT 1 AS a), {} SELECT a FROM c{ctes}", chained.join(", "))
+    };
+    let unions = |unions: usize| format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(unions));
+    for heavy in [
+        sum(deepest + 1),
+        sum(MAX_OPERATORS + 1),
+        text(deepest + 1),
+        joins(MAX_JOINS + 1),
+        ctes(MAX_CTES),
+        unions(MAX_SET_OPERATIONS + 1),
+        format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
+        format!("SELECT {}1{}", "abs(".repeat(40), ")".repeat(40)),
+    ] {
+        let (code, message) = failure(&client, &heavy).await;
+        assert_eq!(code, "54001", "{message}");
+        let prepared = client.prepare(&heavy).await.map(drop).unwrap_err();
+        assert_eq!(db_error(&prepared).0, "54001");
+    }
+    for (near, expected) in [
+        (sum(deepest), (deepest + 1).to_string()),
+        (text(deepest), "a".repeat(deepest + 1)),
+        (joins(MAX_JOINS), "1".to_owned()),
+        (ctes(MAX_CTES - 1), MAX_CTES.to_string()),
+    ] {
+        assert_eq!(text_value(&client, &near).await, Some(expected));
+    }
+    assert_eq!(text_rows(&client, &unions(MAX_SET_OPERATIONS)).await.len(), MAX_SET_OPERATIONS + 1);
+}
+
+/// An interval in binary form.
+#[derive(Debug)]
+struct Interval {
+    months: i32,
+    days: i32,
+    microseconds: i64,
+}
+
+impl ToSql for Interval {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.put_i64(self.microseconds);
+        out.put_i32(self.days);
+        out.put_i32(self.months);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(pg_type: &Type) -> bool {
+        *pg_type == Type::INTERVAL
+    }
+
+    to_sql_checked!();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn intervals_are_compared_by_length_with_parameters() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    for sql in [
+        "SELECT TIMESTAMP '2024-01-10' - TIMESTAMP '2024-01-01' <= $1::interval",
+        "SELECT TIMESTAMP '2024-01-10' - TIMESTAMP '2024-01-01' <= $1",
+    ] {
+        let statement = client.prepare_typed(sql, &[Type::INTERVAL]).await.unwrap();
+        for (months, days, hours, expected) in
+            [(0, 7, 0, false), (0, 9, 0, true), (0, 8, 23, false), (0, 0, 216, true), (1, 0, 0, true)]
+        {
+            let limit = Interval { months, days, microseconds: hours * 3_600_000_000 };
+            let row = client.query_one(&statement, &[&limit]).await.unwrap();
+            assert_eq!(row.get::<_, bool>(0), expected, "{limit:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn table_functions_take_parameters() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client
+        .batch_execute(
+            "CREATE TABLE visits AS SELECT * FROM (VALUES
+                ('ana', TIMESTAMP '2024-01-01 10:00:00', 'view'),
+                ('ana', TIMESTAMP '2024-01-01 10:20:00', 'buy'),
+                ('ana', TIMESTAMP '2024-01-01 12:00:00', 'view'),
+                ('ben', TIMESTAMP '2024-01-01 10:00:00', 'view')) AS v(user_id, ts, event)",
+        )
+        .await
+        .unwrap();
+    let calls = [
+        "sessions(TABLE visits, gap => $1, conversion => event = $2)",
+        "sessions(visits, gap => $1::interval, conversion => event = $2)",
+        "LATERAL sessions((SELECT * FROM visits), gap := $1, conversion := event = $2)",
+    ];
+    for call in calls {
+        let sql = format!(
+            "SELECT count(*), count(*) FILTER (WHERE conversions > 0) FROM {call} AS s WHERE user_id = $3"
+        );
+        let statement = client.prepare(&sql).await.unwrap();
+        assert_eq!(statement.params(), [Type::INTERVAL, Type::TEXT, Type::TEXT], "{call}");
+        for (minutes, event, person, expected) in [
+            (30, "buy", "ana", (2, 1)),
+            (1, "view", "ana", (3, 2)),
+            (180, "nope", "ana", (1, 0)),
+            (30, "view", "ben", (1, 1)),
+        ] {
+            let gap = Interval { months: 0, days: 0, microseconds: minutes * 60_000_000 };
+            let row = client.query_one(&statement, &[&gap, &event, &person]).await.unwrap();
+            assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), expected, "{call} {gap:?} {event}");
+        }
+    }
 }
 
 // --- transactions and settings

@@ -22,7 +22,7 @@ const PYTHON_VARIABLE: &str = "WAYFARE_PYTHON";
 const STREAMS: usize = 2_000;
 const STEPS: usize = 4;
 const SEED: u64 = 20_240_501;
-const WINDOWS: [i64; 4] = [0, 2, 5, 100];
+const WINDOWS: [i64; 3] = [0, 4, 100];
 /// The modes that ClickHouse has too.
 const MODES: [&str; 18] = [
     "default",

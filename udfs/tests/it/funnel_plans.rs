@@ -92,7 +92,7 @@ async fn answers(context: &SessionContext, modes: &str, reach: Reach) -> Vec<Ans
 fn no_plan_changes_an_answer() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cases = (modes(), reach(), prop::collection::vec(rows(0..12), PEOPLE));
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(80));
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
     let result = runner.run(&cases, |(modes, reach, people)| {
         let expected = expected(modes, reach, &people);
         for (partitions, batch_rows) in PLANS {

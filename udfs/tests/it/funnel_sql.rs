@@ -168,6 +168,8 @@ async fn orders_exclusions_options_and_held_properties() {
     );
     assert_eq!(persons(&format!("{STEPS}, per => channel, within => INTERVAL '1 month'")).await, [2, 2, 0]);
     assert_eq!(persons("steps => event = 'view'").await, [4]);
+    assert_eq!(persons("steps => ['view', NULL]").await, [4, 0]);
+    assert_eq!(persons("steps => [true, true, true]").await, [5, 3, 2]);
 }
 
 #[tokio::test]
@@ -254,6 +256,15 @@ async fn parameters_stand_for_values() {
         ScalarValue::from("mail"),
         hour,
     ];
+    for (wrong, expected) in [
+        (ScalarValue::IntervalMonthDayNano(None), "within must not be NULL"),
+        (ScalarValue::new_interval_mdn(0, -1, 0), "within must not be negative"),
+    ] {
+        let mut values = values.clone();
+        values[2] = wrong;
+        let error = frame.clone().with_param_values(values).unwrap().into_optimized_plan().unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
     let batches = frame.with_param_values(values).unwrap().collect().await.unwrap();
     let found = pretty_format_batches(&batches).unwrap().to_string();
     assert_eq!(found.lines().filter(|line| line.contains('2')).count(), 2, "{found}");

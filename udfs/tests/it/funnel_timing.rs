@@ -24,8 +24,11 @@ const MODES: [&str; 9] = [
     "strict_no_repeat",
 ];
 
+/// Times and sets of conditions.
+type Rows = (Vec<i64>, Vec<u64>);
+
 /// Rows of one person: `per_instant` of them share each time, `met` gives the words of the steps that a row meets.
-fn rows<const WORDS: usize>(per_instant: usize, met: impl Fn(usize) -> [u64; WORDS]) -> (Vec<i64>, Vec<u64>) {
+fn rows<const WORDS: usize>(per_instant: usize, met: impl Fn(usize) -> [u64; WORDS]) -> Rows {
     let times = (0..ROWS).map(|row| i64::try_from(row / per_instant).unwrap()).collect();
     (times, (0..ROWS).flat_map(met).collect())
 }
@@ -55,7 +58,7 @@ fn one_person_with_a_million_rows() {
         let word = |index: usize| mixed(row * 4 + index);
         [word(0), word(1), word(2), word(3) & 0b111_1111]
     };
-    let inputs: [(&str, usize, (Vec<i64>, Vec<u64>)); 5] = [
+    let inputs: [(&str, usize, Rows); 5] = [
         ("5 steps, times differ", 5, rows(1, five)),
         ("200 steps, times differ", 200, rows(1, many)),
         ("200 steps, 100 met by each row, times differ", 200, rows(1, dense)),

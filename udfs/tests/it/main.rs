@@ -19,6 +19,7 @@ mod funnel_reference;
 mod funnel_sql;
 mod funnel_timing;
 mod intervals;
+mod product_funnel_groups;
 mod product_funnel_properties;
 mod product_funnel_reference;
 mod product_funnel_vectors;

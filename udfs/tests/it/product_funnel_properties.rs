@@ -14,14 +14,16 @@ use wayfare_udfs::journey::product_funnel::{
 use wayfare_udfs::journey::ties::Ties;
 use wayfare_udfs::journey::time::FixedWindow;
 
-use crate::product_funnel_reference::{Expected, Funnel, Row, attempts, expected};
+use crate::product_funnel_reference::{
+    Expected, Funnel, Row, attempts, attempts_of_latest_entries, expected,
+};
 use crate::sql::table;
 
 const STEPS: usize = 3;
 const EXCLUSIONS: usize = 2;
 
 /// Few distinct times, so that ties are common; mostly one step each.
-fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
+pub(crate) fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     let one = (1..=STEPS).prop_map(|step| vec![step]);
     let several = prop::sample::subsequence((1..=STEPS).collect::<Vec<_>>(), 0..=STEPS);
     let steps = prop_oneof![3 => one, 1 => several];
@@ -37,7 +39,7 @@ fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-fn funnel() -> impl Strategy<Value = Funnel> {
+pub(crate) fn funnel() -> impl Strategy<Value = Funnel> {
     let order = prop::sample::select(vec!["ordered", "ordered", "strict", "unordered"]);
     let ties = prop::sample::select(vec![Ties::SameInstant, Ties::SameInstant, Ties::Order, Ties::Strict]);
     let ranges = prop::collection::vec(prop::sample::select(vec![(1, 2), (1, 3), (2, 3)]), EXCLUSIONS);
@@ -61,7 +63,7 @@ fn funnel() -> impl Strategy<Value = Funnel> {
 }
 
 /// In the order in which the algorithm is fed.
-fn sorted(funnel: &Funnel, mut rows: Vec<Row>) -> Vec<Row> {
+pub(crate) fn sorted(funnel: &Funnel, mut rows: Vec<Row>) -> Vec<Row> {
     if funnel.ties != Ties::Order {
         rows.iter_mut().for_each(|row| row.sequence = 0);
     }
@@ -69,7 +71,7 @@ fn sorted(funnel: &Funnel, mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-fn rules(funnel: &Funnel) -> Rules<FixedWindow> {
+pub(crate) fn rules(funnel: &Funnel) -> Rules<FixedWindow> {
     Rules {
         optional: funnel.optional.clone(),
         exclusions: funnel.exclusions.iter().map(|(from, to)| Exclusion { from: *from, to: *to }).collect(),
@@ -107,7 +109,7 @@ fn outcomes(rules: &Rules<FixedWindow>, holds: bool, rows: &[Row]) -> Vec<Outcom
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn the_deepest_chain_is_found(funnel in funnel(), rows in rows(0..9)) {
@@ -150,13 +152,21 @@ proptest! {
         };
         let mut rows = sorted(&funnel, rows);
         rows.iter_mut().for_each(|row| row.exclusions.clear());
-        let rules = Rules { entry: Entry::First, count: Count::Totals, ..rules(&funnel) };
+        let rules = rules(&funnel);
         let time = |row: Option<usize>| rows[row.unwrap()].time;
-        let found: Vec<(i64, i64, usize)> = outcomes(&rules, false, &rows)
-            .iter()
-            .map(|found| (time(found.entry_row()), time(found.last_row()), found.depth()))
-            .collect();
-        prop_assert_eq!(found, attempts(STEPS, window, &rows));
+        let found = |entry: Entry, count: Count| -> Vec<(i64, i64, usize)> {
+            let rules = Rules { entry, count, ..rules.clone() };
+            let found = outcomes(&rules, false, &rows).into_iter();
+            found.map(|found| (time(found.entry_row()), time(found.last_row()), found.depth())).collect()
+        };
+        let first = attempts(STEPS, window, &rows);
+        prop_assert_eq!(&found(Entry::First, Count::Totals), &first);
+        // A person counts by the first of the deepest attempts.
+        let deepest = first.iter().map(|attempt| attempt.2).max();
+        let best: Vec<_> = first.iter().copied().find(|attempt| Some(attempt.2) == deepest).into_iter().collect();
+        prop_assert_eq!(found(Entry::First, Count::Persons), best);
+        let latest = attempts_of_latest_entries(STEPS, window, &rows);
+        prop_assert_eq!(found(Entry::Latest, Count::Totals), latest);
     }
 }
 
@@ -186,9 +196,9 @@ fn batch(rows: &[(i64, Row)]) -> RecordBatch {
     table(columns.iter().map(|(name, column)| (name.as_str(), Arc::clone(column))).collect())
 }
 
-fn call(funnel: &Funnel) -> String {
+fn call(function: &str, funnel: &Funnel) -> String {
     let mut call = format!(
-        "funnel_persons((SELECT * FROM t), steps => [c1, c2, c3], within => {}, order => '{}'",
+        "{function}((SELECT * FROM t), steps => [c1, c2, c3], within => {}, order => '{}'",
         funnel.window, funnel.order
     );
     let Funnel { exclusions, step_within, entered, .. } = funnel;
@@ -213,6 +223,7 @@ fn call(funnel: &Funnel) -> String {
     call + ")"
 }
 
+/// Rows of four whole numbers.
 async fn through_sql(batch: &RecordBatch, sql: &str, partitions: usize, batch_size: usize) -> Vec<[i64; 4]> {
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
     let mut context = SessionContext::new_with_config(config);
@@ -229,7 +240,7 @@ async fn through_sql(batch: &RecordBatch, sql: &str, partitions: usize, batch_si
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn sql_gives_the_same_for_any_partitions_and_batches(
@@ -238,21 +249,38 @@ proptest! {
     ) {
         let mut all = Vec::new();
         let mut wanted = Vec::new();
+        let mut counts = [[0_i64; 4]; STEPS];
         for (person, rows) in (0_i64..).zip(people) {
             all.extend(rows.iter().map(|row| (person, row.clone())));
             let rows = sorted(&funnel, rows);
             if let Some(outcome) = outcomes(&rules(&funnel), funnel.holds, &rows).first() {
                 let time = |row: Option<usize>| rows[row.unwrap()].time;
                 let depth = i64::try_from(outcome.depth()).unwrap();
+                for matched in &outcome.chain {
+                    counts[matched.step - 1][1] += 1;
+                }
                 wanted.push([person, depth, time(outcome.entry_row()), time(outcome.last_row())]);
             }
         }
         let batch = batch(&all);
-        let sql = format!("SELECT user_id, step, entered_ts, last_ts FROM {} ORDER BY 1", call(&funnel));
+        let sql = format!(
+            "SELECT user_id, step, entered_ts, last_ts FROM {} ORDER BY 1",
+            call("funnel_persons", &funnel)
+        );
+        let report = format!(
+            "SELECT step, persons, CASE WHEN step = 1 THEN dropped + open ELSE 0 END, \
+             CASE WHEN dropped < 0 OR open < 0 THEN 1 ELSE 0 END FROM {} ORDER BY 1",
+            call("funnel", &funnel)
+        );
+        for (step, row) in (1..).zip(&mut counts) {
+            row[0] = step;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for (partitions, batch_size) in [(1, 8192), (2, 1), (8, 100)] {
             let found = runtime.block_on(through_sql(&batch, &sql, partitions, batch_size));
             prop_assert_eq!(&found, &wanted, "{} partitions, batches of {}: {}", partitions, batch_size, sql);
         }
+        let found = runtime.block_on(through_sql(&batch, &report, 8, 2));
+        prop_assert_eq!(&found, &counts, "{}", report);
     }
 }

@@ -292,3 +292,34 @@ pub(crate) fn attempts(steps: usize, window: i64, rows: &[Row]) -> Vec<(i64, i64
     found.extend(current);
     found
 }
+
+/// The same with `entry => 'latest'`: all chains of the attempt go on side by side.
+pub(crate) fn attempts_of_latest_entries(steps: usize, window: i64, rows: &[Row]) -> Vec<(i64, i64, usize)> {
+    let mut found = Vec::new();
+    let mut best: Option<(i64, i64, usize)> = None;
+    let mut chains: Vec<(i64, usize)> = Vec::new();
+    for row in rows {
+        chains.retain(|(entry, _)| row.time <= entry + window);
+        if chains.is_empty() {
+            found.extend(best.take());
+        }
+        let longer = chains.iter().filter(|(_, depth)| row.steps.contains(&(depth + 1)));
+        let mut new: Vec<(i64, usize)> = longer.map(|(entry, depth)| (*entry, depth + 1)).collect();
+        if row.steps.contains(&1) {
+            new.push((row.time, 1));
+        }
+        let deepest = new.iter().map(|(entry, depth)| (*depth, *entry)).max();
+        if let Some((depth, entry)) = deepest
+            && best.is_none_or(|(_, _, before)| depth > before)
+        {
+            best = Some((entry, row.time, depth));
+        }
+        chains.extend(new);
+        if best.is_some_and(|(_, _, depth)| depth == steps) {
+            found.extend(best.take());
+            chains.clear();
+        }
+    }
+    found.extend(best);
+    found
+}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use wayfare_datasets::cdnow;
 
 use super::answers::{Answers, assert_close, assert_not_covered, parse};
-use super::retention_sql::{self, Period};
+use super::retention::{Period, after_days, assert_matrix};
 use super::support::{Place, figure};
 
 /// All customers are touchpoints. A tenth of them is a plain table, whose columns are as the file has them.
@@ -137,13 +137,13 @@ fn retention(shop: &Answers) {
         for (key, period) in
             [("retention_month_counts", Period::Month), ("retention_week_counts", Period::Week)]
         {
-            assert_eq!(retention_sql::matrix(shop, period, part), *shop.at(&[part, key]), "{part} {key}");
+            assert_matrix(shop, period, part, shop.at(&[part, key]));
         }
         let expected = shop.object(&[part, "retention_day_N_all"]);
         let days: Vec<u64> = expected.keys().map(|day| day.parse().expect("a number of days")).collect();
-        let counts = shop.tuple(&retention_sql::day_n(&days, part));
+        let counts = after_days(shop, &days, part);
         let returned: Map<String, Value> =
-            days.iter().zip(counts.chunks(2)).map(|(day, pair)| (day.to_string(), pair[0].clone())).collect();
+            days.iter().zip(counts).map(|(day, [returned, _])| (day.to_string(), returned)).collect();
         assert_eq!(json!(returned), json!(expected), "{part}");
     }
 }

@@ -9,7 +9,7 @@ mod formats;
 mod history;
 mod killed;
 mod query;
-mod retention_sql;
+mod retention;
 mod shop;
 mod support;
 mod weblog;

@@ -3,7 +3,7 @@
 use wayfare_datasets::weblog_2015;
 
 use super::answers::{Answers, assert_not_covered, parse};
-use super::retention_sql::{self, Period};
+use super::retention::{Period, assert_matrix};
 use super::support::{Place, figure};
 
 /// Keys of other families: paths and attribution.
@@ -117,21 +117,22 @@ fn sessions() {
         ("sessions_by_ip_and_user_agent", "requests", "user_id"),
         ("sessions_pages_only", "pages", "user_id"),
     ] {
+        let sessions =
+            |gap: &str| format!("sessions({from}, user_id => {who}, sequence => line_no, gap => {gap})");
         let mut expected = log.object(&[key]).clone();
         let user_key = expected.remove("user_key").expect("a text");
         assert!(user_key.as_str().expect("a text").starts_with("client_ip"));
         let timeouts = expected.remove("by_timeout_minutes").expect("an object");
         for (minutes, count) in timeouts.as_object().expect("an object") {
-            let rows = numbered(from, who, &format!("INTERVAL '{minutes} minutes'"));
-            log.assert_value(
-                count,
-                &format!("SELECT count(DISTINCT concat({who}, ' ', session)) FROM {rows}"),
-            );
+            let sessions = sessions(&format!("INTERVAL '{minutes} minutes'"));
+            log.assert_value(count, &format!("SELECT count(*) FROM {sessions}"));
         }
-        // A gap that also ends a session at its exact length is one that is a second shorter.
-        let at_least = numbered(from, who, "INTERVAL '1799 seconds'");
-        let sql = format!("SELECT count(DISTINCT concat({who}, ' ', session)) FROM {at_least}");
+        let at_least = sessions("INTERVAL '30 minutes', inclusive => true");
+        let sql = format!("SELECT count(*) FROM {at_least}");
         log.assert_value(&expected.remove("sessions_gap_ge_1800").expect("a count"), &sql);
+        let by_rows = numbered(from, who, "INTERVAL '30 minutes'");
+        let count_by_rows = format!("SELECT count(DISTINCT concat({who}, ' ', session)) FROM {by_rows}");
+        log.assert_value(&expected["sessions_gap_gt_1800"], &count_by_rows);
         let pauses = format!(
             "SELECT count(*) FILTER (WHERE second - before = 1800) FROM \
              (SELECT second, lag(second) OVER (PARTITION BY {who} ORDER BY second) AS before FROM \
@@ -140,29 +141,21 @@ fn sessions() {
         log.assert_value(&expected.remove("gaps_equal_1800s").expect("a count"), &pauses);
         let columns = [
             ("rows", "sum(events)"),
-            ("users", "count(DISTINCT who)"),
+            ("users", "count(DISTINCT user_id)"),
             ("sessions_gap_gt_1800", "count(*)"),
             ("mean_events", "avg(events)"),
             ("max_events", "max(events)"),
             ("single_event", "count(*) FILTER (WHERE events = 1)"),
-            ("mean_duration_s", "avg(seconds)"),
-            ("median_duration_s", "median(seconds)"),
-            ("max_duration_s", "max(seconds)"),
+            ("mean_duration_s", "avg(duration_seconds)"),
+            ("median_duration_s", "median(duration_seconds)"),
+            ("max_duration_s", "max(duration_seconds)"),
         ];
-        let sessions = format!(
-            "(SELECT {who} AS who, session, count(*) AS events, \
-             CAST(date_part('epoch', max(ts)) - date_part('epoch', min(ts)) AS DOUBLE) AS seconds \
-             FROM {} GROUP BY who, session)",
-            numbered(from, who, "INTERVAL '30 minutes'")
-        );
-        log.assert_columns(&expected, &columns, &sessions);
+        log.assert_columns(&expected, &columns, &sessions("INTERVAL '30 minutes'"));
     }
-    let channels = format!(
-        "SELECT channel, count(*) AS n FROM \
-         (SELECT first_value(channel ORDER BY place) AS channel FROM {} GROUP BY user_id, session) GROUP BY channel",
-        numbered("pages", "user_id", "INTERVAL '30 minutes'")
-    );
-    log.assert_pairs(log.at(&["session_channel"]), &channels);
+    // The channel of a session is that of its first row, by the order of the log within a second.
+    let channels = "SELECT entry_channel, count(*) AS n \
+                    FROM sessions(pages, sequence => line_no, gap => INTERVAL '30 minutes') GROUP BY entry_channel";
+    log.assert_pairs(log.at(&["session_channel"]), channels);
 }
 
 #[test]
@@ -189,7 +182,7 @@ fn funnels_and_retention() {
             }
         }
     }
-    assert_eq!(retention_sql::matrix(&log, Period::Day, "requests"), *log.at(&["retention_day_counts"]));
+    assert_matrix(&log, Period::Day, "requests", log.at(&["retention_day_counts"]));
 }
 
 #[test]

@@ -1,14 +1,13 @@
 //! What happens to calls of the funnel functions before their arguments have types.
 
-use arrow::array::Array;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::WindowFunctionDefinition;
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawWindowExpr};
 use datafusion::prelude::Expr;
 
 use super::Kind;
 use super::call::check_literals;
+use crate::arguments::list_items;
 
 /// Takes arrays of conditions apart, `[a, b]` to `a, b`, and refuses DISTINCT and constants that are wrong as they
 /// stand. Constants that must be computed first are checked when they are, by [`check`](super::call::check), which
@@ -64,24 +63,7 @@ pub(super) fn unpacked(args: Vec<Expr>) -> Vec<Expr> {
 
 /// The items of an array that is written out and not empty.
 fn items(expr: &Expr) -> Option<Vec<Expr>> {
-    match expr {
-        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "make_array" => {
-            (!args.is_empty()).then(|| args.clone())
-        }
-        Expr::Literal(ScalarValue::List(list), _) => {
-            let values = list.values();
-            let items = (0..values.len()).map(|index| ScalarValue::try_from_array(values, index));
-            let items: Vec<Expr> = items
-                .collect::<Result<Vec<_>>>()
-                .ok()?
-                .into_iter()
-                .map(|item| Expr::Literal(item, None))
-                .collect();
-            (list.len() == 1 && !items.is_empty()).then_some(items)
-        }
-        Expr::Cast(cast) => items(&cast.expr),
-        _ => None,
-    }
+    list_items(expr).filter(|items| !items.is_empty())
 }
 
 /// NULL among the items is a condition that is never met, whenever the array is taken apart.

@@ -57,7 +57,7 @@ impl ByPeriod {
         }
     }
 
-    pub(super) fn answer(&self, groups: &[Cells], seen: Seen) -> Result<Answer> {
+    pub(super) fn answer(&self, groups: &[&Cells], seen: Seen) -> Result<Answer> {
         let range = seen.range(&mut self.calendar.clock()?);
         match self.kind {
             Kind::Lifecycle => {

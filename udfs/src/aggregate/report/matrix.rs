@@ -47,7 +47,7 @@ impl Matrix {
         fields
     }
 
-    pub(super) fn answer(&self, groups: &[Cells], seen: Seen) -> Result<Answer> {
+    pub(super) fn answer(&self, groups: &[&Cells], seen: Seen) -> Result<Answer> {
         let observed = Observed {
             range: seen.range(&mut self.calendar.clock()?),
             latest_at: self.window_clock()?.index(seen.horizon),

@@ -1,11 +1,12 @@
 //! Reports over people: what each person contributes, and what all contributions sum up to.
 //!
-//! Two aggregates that only table functions use. `PersonCells` runs over the rows of one person and gives a list of
-//! contributions ([`cells`]); [`ReportRows`] sums the contributions of all people and gives the rows of the report.
+//! Two aggregates that only table functions use. [`person_cells`] runs over the rows of each person and gives lists of
+//! contributions ([`cells`]); [`report_rows`] sums them up and gives the rows of the report.
 //! The algorithms are in [`journey::retention`](crate::journey::retention); a [`Report`] says which one.
 
 mod by_period;
 mod cells;
+mod groups;
 mod matrix;
 mod person;
 mod rows;

@@ -9,7 +9,8 @@ use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 
-use super::cells::{self, Builder};
+use super::cells;
+use super::groups::GroupedCells;
 use super::rows::{Extra, PersonRows, Report};
 use crate::aggregate::buffered::{
     Buffered, BufferedAggregate, Call, Kept, SortedRows, condition_columns, kept_column, kept_type,
@@ -21,13 +22,19 @@ const NAME: &str = "person_cells";
 const CONDITIONS: std::ops::Range<usize> = 2..5;
 const EXTRA: usize = 5;
 
+/// Rows whose groups are looked up at a time, unless one person has more.
+const KEYED_ROWS: usize = 1 << 16;
+
 /// Returns the aggregate over `[ts, by, is_start, in_range, is_return, extra]` of one person's rows: `ts` as ticks,
 /// `extra` a number, ticks or a NULL of type boolean.
+///
+/// The lists sum up to what all people contribute, and that is all that can be said of them: people who are evaluated
+/// together are summed up right here, in the list of the first of them, so that memory does not grow with people.
 ///
 /// Rows without a time, and rows that meet no condition, are left out. Of one person's rows at one instant the
 /// smallest `by` comes first.
 pub(crate) fn person_cells(report: Report, arguments: [Expr; 6]) -> Expr {
-    AggregateUDF::from(BufferedAggregate::new(PersonCells { report })).call(arguments.to_vec())
+    AggregateUDF::from(BufferedAggregate::new(PersonCells { report })).call(Vec::from(arguments))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,24 +110,27 @@ impl Call for PersonCells {
             _ => Extra::None,
         };
         let mut evaluator = self.report.evaluator()?;
-        let mut builder = Builder::default();
+        let mut cells = GroupedCells::try_new(by.data_type().clone())?;
+        // Keys are made for some people at a time: they are larger than the rows.
+        let mut keyed = 0..0;
+        let mut keys = cells.keys(&by.slice(0, 0))?;
         for group in rows.groups() {
+            if group.end > keyed.end {
+                let end = (group.start + KEYED_ROWS).clamp(group.end, by.len().max(group.end));
+                keyed = group.start..end;
+                keys = cells.keys(&by.slice(keyed.start, keyed.len()))?;
+            }
             let person = PersonRows::new(
                 &ticks[group.clone()],
                 &conditions.values()[group.clone()],
                 extra,
                 group.start,
             );
-            let mut last = Ok(());
-            evaluator.contribute(&person, &mut |contribution| match u32::try_from(
-                group.start + contribution.decided_by,
-            ) {
-                Ok(row) => builder.push(row, &contribution),
-                Err(_) => last = internal_err!("{NAME}: row {}", contribution.decided_by),
+            evaluator.contribute(&person, &mut |contribution| {
+                let row = group.start - keyed.start + contribution.decided_by;
+                cells.add(keys.row(row), &contribution);
             });
-            last?;
-            builder.end_list(NAME)?;
         }
-        Ok(Arc::new(builder.finish(by)?))
+        Ok(Arc::new(cells.to_lists(NAME, rows.group_count())?))
     }
 }

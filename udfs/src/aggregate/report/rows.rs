@@ -43,7 +43,7 @@ impl Report {
     }
 
     /// The answer for the contributions of all people, by group.
-    pub(super) fn answer(&self, groups: &[Cells], seen: Seen) -> Result<Answer> {
+    pub(super) fn answer(&self, groups: &[&Cells], seen: Seen) -> Result<Answer> {
         match self {
             Self::Matrix(matrix) => matrix.answer(groups, seen),
             Self::ByPeriod(by_period) => by_period.answer(groups, seen),

@@ -1,21 +1,19 @@
 //! The second step: contributions of all people, summed up, and the rows of the report.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray, UInt64Array};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{SortOptions, take};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
-use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
 
-use super::cells::{self, Builder, Reader};
+use super::cells::{self, Reader};
+use super::groups::GroupedCells;
 use super::rows::{Report, Seen};
-use crate::journey::retention::cells::{Cells, Contribution};
 
 const NAME: &str = "report_rows";
 
@@ -25,7 +23,7 @@ const NAME: &str = "report_rows";
 /// everybody. The list is empty without people.
 pub(crate) fn report_rows(report: Report, arguments: [Expr; 4]) -> Expr {
     AggregateUDF::from(ReportRows { report, signature: Signature::user_defined(Volatility::Immutable) })
-        .call(arguments.to_vec())
+        .call(Vec::from(arguments))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -96,18 +94,15 @@ impl AggregateUDFImpl for ReportRows {
 struct Total {
     report: Report,
     by: DataType,
-    converter: RowConverter,
-    groups: HashMap<OwnedRow, usize>,
-    cells: Vec<Cells>,
+    cells: GroupedCells,
     /// Horizon, from, to.
     times: [Option<i64>; 3],
 }
 
 impl Total {
     fn try_new(report: Report, by: DataType) -> Result<Self> {
-        let order = SortOptions { descending: false, nulls_first: false };
-        let converter = RowConverter::new(vec![SortField::new_with_options(by.clone(), order)])?;
-        Ok(Self { report, by, converter, groups: HashMap::new(), cells: Vec::new(), times: [None; 3] })
+        let cells = GroupedCells::try_new(by.clone())?;
+        Ok(Self { report, by, cells, times: [None; 3] })
     }
 
     /// Contributions of people and of partial states look the same.
@@ -122,37 +117,11 @@ impl Total {
             *known = (*known).max(arrow::compute::max(column));
         }
         let reader = Reader::try_new(NAME, lists)?;
-        let groups = self.converter.convert_columns(&[Arc::clone(reader.by)])?;
-        let mut latest: Option<(usize, usize)> = None;
+        let keys = self.cells.keys(reader.by)?;
         for index in &reader.indexes {
-            // Neighbours mostly belong to one group.
-            let group = match latest {
-                Some((other, group)) if groups.row(other) == groups.row(*index) => group,
-                _ => {
-                    let next = self.groups.len();
-                    *self.groups.entry(groups.row(*index).owned()).or_insert(next)
-                }
-            };
-            latest = Some((*index, group));
-            if group == self.cells.len() {
-                self.cells.push(Cells::default());
-            }
-            let Contribution { place, people, values, sum, .. } = reader.get(*index);
-            self.cells[group].add(place, people, values, sum);
+            self.cells.add(keys.row(*index), &reader.get(*index));
         }
         Ok(())
-    }
-
-    /// Groups in their order, NULL last, and the array of their values.
-    fn sorted_groups(&self) -> Result<(Vec<usize>, ArrayRef)> {
-        let mut groups: Vec<(&OwnedRow, usize)> =
-            self.groups.iter().map(|(row, group)| (row, *group)).collect();
-        groups.sort_by(|left, right| left.0.cmp(right.0));
-        let values = self.converter.convert_rows(groups.iter().map(|(row, _)| row.row()))?;
-        match values.into_iter().next() {
-            Some(values) => Ok((groups.into_iter().map(|(_, group)| group).collect(), values)),
-            None => internal_err!("{NAME}: no column of groups"),
-        }
     }
 }
 
@@ -166,32 +135,13 @@ impl Accumulator for Total {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let (groups, values) = self.sorted_groups()?;
-        let mut builder = Builder::default();
-        for (by, group) in (0_u32..).zip(&groups) {
-            for (place, cell) in self.cells[*group].iter() {
-                let contribution = Contribution {
-                    place: *place,
-                    people: cell.people,
-                    values: cell.values,
-                    sum: 0.0,
-                    decided_by: 0,
-                };
-                builder.push(by, &contribution);
-                for sum in cell.sum.parts() {
-                    builder.push(by, &Contribution { people: 0, values: 0, sum, ..contribution });
-                }
-            }
-        }
-        builder.end_list(NAME)?;
-        let mut state = vec![ScalarValue::List(Arc::new(builder.finish(&values)?))];
+        let mut state = vec![ScalarValue::List(Arc::new(self.cells.to_lists(NAME, 1)?))];
         state.extend(self.times.map(ScalarValue::Int64));
         Ok(state)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let (order, values) = self.sorted_groups()?;
-        let cells: Vec<Cells> = order.iter().map(|group| self.cells[*group].clone()).collect();
+        let (cells, values) = self.cells.sorted()?;
         let [horizon, from, to] = self.times;
         let fields = row_fields(&self.report, &self.by);
         let item = Arc::new(Field::new_list_field(DataType::Struct(fields.clone()), true));
@@ -210,9 +160,6 @@ impl Accumulator for Total {
     }
 
     fn size(&self) -> usize {
-        let groups: usize =
-            self.groups.keys().map(|row| row.as_ref().len() + size_of::<(OwnedRow, usize)>()).sum();
-        let cells: usize = self.cells.iter().map(Cells::allocated_bytes).sum();
-        size_of_val(self) + groups + cells + self.converter.size()
+        size_of_val(self) + self.cells.size()
     }
 }

@@ -15,8 +15,8 @@ pub(super) static RETENTION: LazyLock<Documentation> = LazyLock::new(|| {
          Elements are counted from 1, as in `r[2]`; `count(*) FILTER (WHERE r[2])` counts the groups that came \
          back. ClickHouse gives 0 and 1 in place of booleans and refuses more than 32 conditions. Tools that do \
          not read lists can ask for one element as `bool_or(cond1) AND bool_or(cond2)`, and for whole matrices with \
-         `retention_matrix`. A condition that is NULL is not met. By name the arguments are `cond1` to `cond32`. \
-         DISTINCT changes nothing.",
+         `retention_matrix`. A condition that is NULL is not met; ClickHouse leaves such a row out as a whole. By \
+         name the arguments are `cond1` to `cond32`. DISTINCT changes nothing.",
         "retention(cond1, ..., condN)",
     )
     .with_alternative_syntax("retention([cond1, ..., condN])")

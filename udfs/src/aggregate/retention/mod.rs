@@ -8,17 +8,18 @@ mod docs;
 
 use std::sync::Arc;
 
-use arrow::array::Array;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Cast, Documentation, Expr, GroupsAccumulator, Signature, Volatility, lit,
+    Accumulator, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Signature, Volatility, lit,
 };
 
 use accumulator::{RetentionGroups, RetentionOne};
+
+use crate::arguments::list_items;
 
 const NAME: &str = "retention";
 
@@ -50,7 +51,7 @@ impl Default for Retention {
 fn is_list_of_conditions(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            matches!(item.data_type(), DataType::Boolean | DataType::Null)
+            *item.data_type() == DataType::Boolean
         }
         _ => false,
     }
@@ -68,20 +69,6 @@ fn coerce(arg_types: &[DataType]) -> Result<Vec<DataType>> {
             }
             Ok(vec![DataType::Boolean; conditions.len()])
         }
-    }
-}
-
-/// The conditions of a list that is written in the call.
-fn elements(list: &Expr) -> Option<Vec<Expr>> {
-    match list {
-        Expr::Cast(Cast { expr, .. }) => elements(expr),
-        Expr::ScalarFunction(function) if function.name() == "make_array" => Some(function.args.clone()),
-        Expr::Literal(ScalarValue::List(list), _) if !list.is_empty() => {
-            let items = list.value(0);
-            let item = |index| ScalarValue::try_from_array(&items, index).map(lit);
-            (0..items.len()).map(item).collect::<Result<_>>().ok()
-        }
-        _ => None,
     }
 }
 
@@ -159,7 +146,7 @@ impl AggregateUDFImpl for Retention {
         Some(Box::new(|mut call: AggregateFunction, context| {
             if let [list] = call.params.args.as_slice()
                 && context.get_data_type(list)?.is_list()
-                && let Some(conditions) = elements(list)
+                && let Some(conditions) = list_items(list)
             {
                 let mut booleans = Vec::with_capacity(conditions.len());
                 for (index, condition) in conditions.into_iter().enumerate() {
@@ -174,10 +161,9 @@ impl AggregateUDFImpl for Retention {
                         }
                     }
                 }
-                if booleans.is_empty() {
-                    return plan_err!("{NAME} needs at least one condition, the list is empty");
+                if !booleans.is_empty() {
+                    call.params.args = booleans;
                 }
-                call.params.args = booleans;
             }
             Ok(Expr::AggregateFunction(call))
         }))

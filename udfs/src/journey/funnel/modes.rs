@@ -106,6 +106,11 @@ impl FunnelModes {
         self.strict_order || self.follow == Follow::AdjacentRows
     }
 
+    /// Whether a row can end the search as a whole.
+    pub(super) fn ends_search(self) -> bool {
+        self.strict_order || self.strict_deduplication
+    }
+
     /// Whether which rows a chain has used within the current instant must be known.
     pub(super) fn uses_rows_once(self) -> bool {
         // Steps at different times are different rows.

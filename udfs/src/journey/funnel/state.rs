@@ -4,7 +4,7 @@ use super::adjacent::Adjacent;
 use super::level::{Chain, Level};
 use super::no_repeat::Unrepeated;
 use super::{Follow, FunnelModes, FunnelWindow};
-use crate::journey::event::{order_of_sets, steps_of, words_for};
+use crate::journey::event::{order_of_sets, steps_of, steps_of_descending, words_for};
 use crate::journey::session::Sessions;
 
 /// What is known about one person's chains: O(steps) memory, however many rows.
@@ -225,24 +225,36 @@ impl FunnelState {
     }
 
     fn push_any_rows<W: FunnelWindow>(&mut self, instant: &Instant<W>, sets: &[u64], words: usize) {
+        let modes = instant.modes;
         let is_single = sets.len() == words;
-        if is_single && !instant.modes.uses_rows_once() {
+        if is_single && modes.uses_rows_once() && !modes.ends_search() {
+            // Descending, so that no chain that the row extends is extended by it again.
+            let completions = self.progress.completions;
+            for step in steps_of_descending(sets) {
+                self.push_step(instant, step);
+                if self.progress.completions > completions {
+                    return;
+                }
+            }
+            return;
+        }
+        if is_single && !modes.uses_rows_once() {
             let mut met_any = false;
             for step in steps_of(sets) {
                 met_any = true;
                 self.push_step(instant, step);
             }
             if !met_any {
-                self.push_unmatched(instant.modes);
+                self.push_unmatched(modes);
             }
             return;
         }
         let mut union = std::mem::take(&mut self.scratch);
         union.fill(sets, words);
         if union.has_unmatched {
-            self.push_unmatched(instant.modes);
+            self.push_unmatched(modes);
         }
-        if instant.modes.uses_rows_once() && union.has_several {
+        if modes.uses_rows_once() && union.has_several {
             self.push_steps_once(instant, &union, sets, words);
         } else {
             for step in steps_of(&union.any) {

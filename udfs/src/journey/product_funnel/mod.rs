@@ -23,9 +23,11 @@ mod chains;
 mod explain;
 mod instant;
 mod matching;
+mod parts;
 mod person;
 pub mod report;
 mod run;
+mod search;
 mod unordered;
 
 pub use explain::{Explained, explain};

@@ -183,7 +183,7 @@ impl OpenRows {
     }
 }
 
-/// As [`super::chains::deepest`] and, with `attempts`, as [`super::chains::attempts`].
+/// As [`super::search::deepest`] and, with `attempts`, as [`super::search::attempts`].
 pub(super) fn scan_unordered<W: Window>(scan: &Scan<'_, W>, pass: Pass, attempts: bool) -> Vec<Found> {
     let steps = scan.rules.steps();
     let mut open = OpenRows::new(steps);

@@ -49,7 +49,7 @@ pub struct ActiveRow {
 ///
 /// # Errors
 /// [`TooManyRows`] if the range has more rows than its limit.
-pub fn rows(groups: &[Cells], range: Range) -> Result<Vec<ActiveRow>, TooManyRows> {
+pub fn rows(groups: &[&Cells], range: Range) -> Result<Vec<ActiveRow>, TooManyRows> {
     let Some((first, last)) = range.periods(groups, 1)? else {
         return Ok(vec![]);
     };

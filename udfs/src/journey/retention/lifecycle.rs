@@ -74,7 +74,7 @@ pub struct LifecycleRow {
 ///
 /// # Errors
 /// [`TooManyRows`] if the range has more rows than its limit.
-pub fn rows(groups: &[Cells], range: Range) -> Result<Vec<LifecycleRow>, TooManyRows> {
+pub fn rows(groups: &[&Cells], range: Range) -> Result<Vec<LifecycleRow>, TooManyRows> {
     let Some((first, last)) = range.periods(groups, 1)? else {
         return Ok(vec![]);
     };

@@ -27,11 +27,12 @@ impl Range {
     /// [`TooManyRows`] if that is more than the limit.
     pub fn periods(
         &self,
-        groups: &[Cells],
+        groups: &[&Cells],
         rows_per_period: usize,
     ) -> Result<Option<(i64, i64)>, TooManyRows> {
-        let first =
-            self.from.or_else(|| groups.iter().filter_map(Cells::row_range).map(|range| range.0).min());
+        let first = self
+            .from
+            .or_else(|| groups.iter().filter_map(|cells| cells.row_range()).map(|range| range.0).min());
         let last = self.to.map_or(self.latest, |to| to.min(self.latest));
         let Some(first) = first.filter(|first| *first <= last && !groups.is_empty()) else {
             return Ok(None);

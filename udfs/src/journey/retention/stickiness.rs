@@ -30,7 +30,7 @@ pub struct StickinessRow {
 }
 
 /// Returns the rows of all groups, by group and number of periods: from 1 to the most that anybody in the group has.
-pub fn rows(groups: &[Cells]) -> Vec<StickinessRow> {
+pub fn rows(groups: &[&Cells]) -> Vec<StickinessRow> {
     let mut rows = Vec::new();
     for (group, cells) in groups.iter().enumerate() {
         let most = cells.row_range().map_or(0, |range| range.1);

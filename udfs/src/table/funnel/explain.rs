@@ -6,11 +6,12 @@ use arrow::array::{ArrayRef, Int64Array, StringArray, StructArray, UInt64Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::layout::{Bound, Layout, as_times};
 use super::outcomes::list;
-use crate::aggregate::buffered::{Buffered, Call, Kept, SortedRows};
+use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows};
 use crate::journey::event::steps_of;
 use crate::journey::product_funnel::explain;
 
@@ -57,6 +58,10 @@ impl Buffered for Explain {
 
     fn kept_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
         self.layout.kept_types(arg_types)
+    }
+
+    fn check(&self, types: &[DataType], constants: ConstantArguments, _exprs: &[Expr]) -> Result<()> {
+        self.layout.check(types, constants)
     }
 
     fn call(&self, args: &AccumulatorArgs) -> Result<Arc<dyn Call>> {

@@ -58,7 +58,7 @@ impl TableFunction for FunnelExplain {
         let explain = Explain { layout: arguments.layout.clone(), names: arguments.condition_names() };
         let function = AggregateUDF::from(BufferedAggregate::new(explain));
         let has_event = event.is_some();
-        let rows = function.call(arguments.aggregate_arguments(None, event)?).alias(ROWS);
+        let rows = function.call(arguments.aggregate_arguments(call.schema(), None, event)?).alias(ROWS);
         let person = arguments.person.clone();
         let plan = data(call, &arguments)?.filter(person.clone().eq(wanted))?;
         let plan = unnested(plan.aggregate([person.alias(PERSON)], [rows])?, ROWS)?;

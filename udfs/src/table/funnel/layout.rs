@@ -9,7 +9,9 @@ use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::numbers::value_numbers;
-use crate::aggregate::buffered::{Kept, SortedRows, condition_columns, kept_column, kept_type};
+use crate::aggregate::buffered::{
+    ConstantArguments, Kept, SortedRows, condition_columns, kept_column, kept_type,
+};
 use crate::arguments::{LengthArgument, constant, ticks};
 use crate::journey::event::words_for;
 use crate::journey::product_funnel::{ByValue, Count, Entry, Exclusion, Order, PersonRows, Rules};
@@ -23,6 +25,10 @@ const ENTERED_FROM: usize = 3;
 const ENTERED_TO: usize = 4;
 const SESSION_GAP: usize = 5;
 const FIRST_COLUMN: usize = 6;
+
+/// The constants that are lengths of time, with their names in SQL.
+const LENGTHS: [(usize, &str); 3] =
+    [(WITHIN, "within"), (STEP_WITHIN, "step_within"), (SESSION_GAP, "session_gap")];
 
 /// Everything about a call that is known while it is planned. The arguments are: time, the five constants above
 /// (NULL if absent), then the columns that this struct tells of, in its order, then steps and exclusions.
@@ -86,6 +92,24 @@ impl Layout {
         }
     }
 
+    /// A length of time; one that was not given is a NULL without a type.
+    fn length(&self, name: &'static str, value: &ScalarValue, ts: &DataType) -> Result<Option<Length>> {
+        match value {
+            ScalarValue::Null => Ok(None),
+            value => Length::try_new(LengthArgument { function: self.function, name }, value, ts).map(Some),
+        }
+    }
+
+    /// Checks the lengths that are known; parameters are once they have values.
+    pub(super) fn check(&self, types: &[DataType], constants: ConstantArguments) -> Result<()> {
+        for (position, name) in LENGTHS {
+            if let Some(value) = constants(position) {
+                self.length(name, &value, &types[TS])?;
+            }
+        }
+        Ok(())
+    }
+
     /// Types of the kept columns.
     pub(super) fn kept_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
         let (first, end) = self.values();
@@ -130,12 +154,8 @@ impl Bound {
     pub(super) fn new(layout: &Layout, args: &AccumulatorArgs) -> Result<Self> {
         let ts_type = args.expr_fields[TS].data_type().clone();
         let length = |position: usize, name: &'static str| -> Result<Option<Length>> {
-            let argument = LengthArgument { function: layout.function, name };
             let value = constant(&args.exprs[position], layout.function, name)?;
-            if value.is_null() {
-                return Ok(None);
-            }
-            Length::try_new(argument, &value, &ts_type).map(Some)
+            layout.length(name, &value, &ts_type)
         };
         let time = |position: usize| -> Result<Option<i64>> {
             let value = constant(&args.exprs[position], layout.function, "entered")?;
@@ -149,11 +169,11 @@ impl Bound {
             entry: layout.entry,
             count: layout.count,
             by_value: layout.by_value,
-            window: length(WITHIN, "within")?,
-            step_within: length(STEP_WITHIN, "step_within")?,
+            window: length(WITHIN, LENGTHS[0].1)?,
+            step_within: length(STEP_WITHIN, LENGTHS[1].1)?,
             entered_from: time(ENTERED_FROM)?,
             entered_to: time(ENTERED_TO)?,
-            session_gap: length(SESSION_GAP, "session_gap")?,
+            session_gap: length(SESSION_GAP, LENGTHS[2].1)?,
         };
         Ok(Self { layout: layout.clone(), rules, ts_type })
     }

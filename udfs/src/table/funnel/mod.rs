@@ -1,7 +1,7 @@
 //! Funnels as reports: how many came how far, when, in which group, and who.
 //!
 //! All functions stand on one plan: an aggregate over the rows of each person gives outcomes
-//! ([`outcomes`](self::outcomes)), and a second one their figures ([`report`](self::report)). So the persons that
+//! ([`outcomes`]), and a second one their figures ([`report`]). So the persons that
 //! `funnel_persons` lists are those that `funnel` counts.
 
 mod arguments;
@@ -14,9 +14,11 @@ mod outcomes;
 mod persons;
 mod plan;
 mod report;
+mod step_names;
 mod steps;
 mod time_to_convert;
 mod trend;
+mod windows;
 
 use std::sync::Arc;
 

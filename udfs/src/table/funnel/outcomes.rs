@@ -7,10 +7,11 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{Result, resources_err};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::layout::{Bound, Layout, People, as_times};
-use crate::aggregate::buffered::{Buffered, Call, Kept, SortedRows};
+use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows};
 use crate::journey::product_funnel::report::step_times;
 use crate::journey::product_funnel::{Evaluator, Outcome};
 
@@ -65,6 +66,10 @@ impl Buffered for Outcomes {
 
     fn kept_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
         self.0.kept_types(arg_types)
+    }
+
+    fn check(&self, types: &[DataType], constants: ConstantArguments, _exprs: &[Expr]) -> Result<()> {
+        self.0.check(types, constants)
     }
 
     fn call(&self, args: &AccumulatorArgs) -> Result<Arc<dyn Call>> {

@@ -36,7 +36,7 @@ pub(super) fn outcomes(
     let layout = arguments.layout.clone();
     let (has_by, has_period) = (layout.has_by, layout.has_period);
     let function = AggregateUDF::from(BufferedAggregate::new(Outcomes(layout)));
-    let outcomes = function.call(arguments.aggregate_arguments(period, None)?).alias(OUTCOMES);
+    let outcomes = function.call(arguments.aggregate_arguments(call.schema(), period, None)?).alias(OUTCOMES);
     let people = data(call, arguments)?.aggregate([arguments.person.clone().alias(PERSON)], [outcomes])?;
     let people = unnested(people, OUTCOMES)?;
     let until = get_field(col(OUTCOMES), UNTIL);

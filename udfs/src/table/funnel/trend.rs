@@ -8,11 +8,12 @@ use datafusion::common::{Result, plan_err};
 use datafusion::functions::datetime::date_trunc;
 use datafusion::logical_expr::{Documentation, Expr, ExprSchemable, LogicalPlan, lit};
 
-use super::arguments::{FunnelArguments, step};
+use super::arguments::FunnelArguments;
 use super::docs::{self, with_common};
 use super::outcomes::{BY, PERIOD};
 use super::plan::{outcomes, report};
 use super::report::{Kind, Report};
+use super::step_names::step;
 use crate::table::{TableCall, TableFunction};
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {

@@ -42,6 +42,9 @@ pub(super) static RETENTION_MATRIX: LazyLock<Documentation> = LazyLock::new(|| {
          - `min_events => n`: came back means n returning rows in the period.\n\
          - `by`: a person counts for the value in the row that made them part of the cohort; at one instant the \
          smallest value. The groups of a cohort add up to its total.\n\n\
+         A saved cohort is a table of people, made with CREATE TABLE AS: `user_id IN (SELECT user_id FROM buyers)` in \
+         the data keeps its members, and a LEFT JOIN to it with `by => buyers.user_id IS NOT NULL` compares them with \
+         everybody else.\n\n\
          Names: PostHog's retention (first time, recurring, on or after, custom brackets), Amplitude's windows of \
          24 hours. Rows without a time are left out; rows without a person only count for the latest time. One \
          pass over the data: time O(n log n) in the rows of a person, memory for their rows that are a target or \

@@ -9,3 +9,4 @@ mod people;
 mod properties;
 mod reference;
 mod reports;
+mod sql;

@@ -44,6 +44,9 @@ pub(super) fn group(by: Option<u8>) -> By {
 /// Size, returned, sum of values and their number.
 pub(super) type Answer = (i64, Option<i64>, i64, i64);
 
+/// A person of a cohort and the minutes of their starts in it.
+type Member = (u8, Vec<i64>);
+
 /// Rows by group, cohort and column.
 pub(super) type Matrix = BTreeMap<(By, i64, usize), Answer>;
 
@@ -106,7 +109,7 @@ pub(super) fn matrix(question: &Question, events: &[Event]) -> Matrix {
     };
     // As of a later time than the data has, nothing happened since.
     let horizon = question.as_of.unwrap_or(latest);
-    let mut members: BTreeMap<(By, i64), Vec<(u8, Vec<i64>)>> = BTreeMap::new();
+    let mut members: BTreeMap<(By, i64), Vec<Member>> = BTreeMap::new();
     for who in people(events) {
         let mine: Vec<(i64, &Event)> =
             seen.iter().copied().filter(|(_, event)| event.who == Some(who)).collect();
@@ -135,11 +138,11 @@ fn cell(
     seen: &[(i64, &Event)],
     horizon: i64,
     cohort: i64,
-    people: &[(u8, Vec<i64>)],
+    people: &[Member],
     column: usize,
 ) -> Answer {
     let from = question.columns[column].0;
-    let begun: Vec<&(u8, Vec<i64>)> = people
+    let begun: Vec<&Member> = people
         .iter()
         .filter(|(_, starts)| {
             let first = starts.iter().min().unwrap();

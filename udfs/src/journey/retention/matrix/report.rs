@@ -45,7 +45,7 @@ pub struct Observed {
 ///
 /// # Errors
 /// [`TooManyRows`] if the range has more rows than the limit.
-pub fn rows(spec: &MatrixSpec, groups: &[Cells], observed: Observed) -> Result<Vec<MatrixRow>, TooManyRows> {
+pub fn rows(spec: &MatrixSpec, groups: &[&Cells], observed: Observed) -> Result<Vec<MatrixRow>, TooManyRows> {
     let columns = spec.columns.len() + 1;
     let Some((first, last)) = observed.range.periods(groups, columns)? else {
         return Ok(vec![]);
