@@ -200,7 +200,7 @@ pub(super) async fn lines(context: &SessionContext, sql: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn sessions_equal_the_slow_reference(
