@@ -91,16 +91,20 @@ proptest! {
     }
 
     #[test]
-    fn plain_reports_by_day_equal_the_slow_reference(events in prop::collection::vec(event(), 0..12)) {
+    fn plain_reports_by_day_equal_the_slow_reference(
+        events in prop::collection::vec(event(), 0..12),
+        created in prop::collection::btree_map(0_u8..4, -1_i64..12, 0..4),
+    ) {
         let seen = visible(&events, None);
         let active = reference::active_days(&seen, false);
         let Some(people) = active.values().next() else {
             return Ok(());
         };
         let mut cells = [Cells::default(), Cells::default(), Cells::default()];
-        for days in people.values() {
+        for (who, days) in people {
             let days: Vec<i64> = days.iter().copied().collect();
-            lifecycle::contributions(&days, None, |c| cells[0].add(c.place, c.people, c.values, c.sum));
+            let created = created.get(who).copied();
+            lifecycle::contributions(&days, created, |c| cells[0].add(c.place, c.people, c.values, c.sum));
             active::contributions(&days, |c| cells[1].add(c.place, c.people, c.values, c.sum));
             let c = stickiness::contribution(days.len()).unwrap();
             cells[2].add(c.place, c.people, c.values, c.sum);
@@ -108,7 +112,7 @@ proptest! {
         let latest = seen.iter().map(|(minute, _)| minute.div_euclid(DAY)).max().unwrap();
         let range = Range { from: None, to: None, latest, row_limit: 1_000 };
         for row in lifecycle::rows(&[&cells[0]], range).unwrap() {
-            prop_assert_eq!(row.people, reference::lifecycle(people, row.period), "day {}", row.period);
+            prop_assert_eq!(row.people, reference::lifecycle(people, &created, row.period), "day {}", row.period);
         }
         let rows = active::rows(&[&cells[1]], range).unwrap();
         prop_assert_eq!(rows.last().map(|row| row.day), Some(latest));

@@ -201,13 +201,18 @@ pub(super) fn active_days(
     active
 }
 
-/// New, returning, resurrecting and dormant people of a day.
-pub(super) fn lifecycle(people: &BTreeMap<u8, BTreeSet<i64>>, day: i64) -> [i64; 4] {
+/// New, returning, resurrecting and dormant people of a day; `created` has the days on which people came into being.
+pub(super) fn lifecycle(
+    people: &BTreeMap<u8, BTreeSet<i64>>,
+    created: &BTreeMap<u8, i64>,
+    day: i64,
+) -> [i64; 4] {
     let mut counts = [0; 4];
-    for days in people.values() {
+    for (who, days) in people {
         let before = days.contains(&(day - 1));
+        let first = created.get(who).or(days.first());
         match (days.contains(&day), before) {
-            (true, _) if days.first() == Some(&day) => counts[0] += 1,
+            (true, _) if first == Some(&day) => counts[0] += 1,
             (true, true) => counts[1] += 1,
             (true, false) => counts[2] += 1,
             (false, true) => counts[3] -= 1,
@@ -215,6 +220,12 @@ pub(super) fn lifecycle(people: &BTreeMap<u8, BTreeSet<i64>>, day: i64) -> [i64;
         }
     }
     counts
+}
+
+/// Which of three conditions a person has seen, given the first.
+pub(super) fn retention(mine: &[&Event], conditions: [fn(&Event) -> bool; 3]) -> [bool; 3] {
+    let saw = |condition: fn(&Event) -> bool| mine.iter().any(|event| condition(event));
+    conditions.map(|condition| saw(conditions[0]) && saw(condition))
 }
 
 /// People active in the `length` days that end with `day`.

@@ -1,5 +1,7 @@
 //! The table functions over generated rows, for any number of partitions and any batch size.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -120,7 +122,7 @@ fn reports_by_day_equal_the_slow_reference() {
                 let row = |counts: &[i64]| {
                     key.iter().copied().chain(counts.iter().copied().map(Some)).collect::<Vec<_>>()
                 };
-                lives.push(row(&reference::lifecycle(people, day)));
+                lives.push(row(&reference::lifecycle(people, &BTreeMap::new(), day)));
                 active.push(row(&[1, 7, 30].map(|length| reference::active_in(people, day, length))));
             }
         }
@@ -136,5 +138,35 @@ fn reports_by_day_equal_the_slow_reference() {
             call("active_users")
         );
         assert_eq!(everywhere(events, &sql).await, active, "{sql}");
+    });
+}
+
+#[test]
+fn aggregates_equal_the_slow_reference() {
+    run(40, prop::collection::vec(event(), 0..60), &async |events: &Vec<Event>| {
+        let conditions: [fn(&Event) -> bool; 3] = [
+            |event| event.start == Some(true),
+            |event| event.back == Some(true),
+            |event| event.value.is_some_and(|value| value > 10),
+        ];
+        let of =
+            |who: Option<u8>| -> Vec<&Event> { events.iter().filter(|event| event.who == who).collect() };
+        let mut people: Vec<Option<u8>> = events.iter().map(|event| event.who).collect();
+        people.sort_unstable();
+        people.dedup();
+        let mut expected = vec![];
+        for who in people {
+            let row = reference::retention(&of(who), conditions).map(|seen| Some(i64::from(seen)));
+            expected.push([vec![who.map(i64::from)], row.to_vec()].concat());
+        }
+        let sql = "SELECT who, r[1]::int, r[2]::int, r[3]::int \
+                   FROM (SELECT who, retention(is_start, is_back, amount > 10) AS r FROM t GROUP BY who)";
+        assert_eq!(everywhere(events, sql).await, expected);
+
+        let has =
+            |who: u8, value: u8| events.iter().any(|event| event.who == Some(who) && event.by == Some(value));
+        let both = reference::people(events).into_iter().filter(|who| has(*who, 0) && has(*who, 2)).count();
+        let sql = "SELECT intersect_count(who, channel, 0, 2) FROM t";
+        assert_eq!(everywhere(events, sql).await, vec![vec![i64::try_from(both).ok()]]);
     });
 }
