@@ -392,15 +392,17 @@ impl<'a> TableCall<'a> {
     }
 
     /// Computes what can be computed without rows.
-    fn folded(&self, name: &str, expr: Expr) -> Result<Expr> {
+    ///
+    /// # Errors
+    /// A plan error that names the argument if it has no value, as a text that is no interval.
+    pub(super) fn folded(&self, name: &str, expr: Expr) -> Result<Expr> {
         let options = self.context.context_provider().options().clone();
         let context =
             SimplifyContext::builder().with_config_options(Arc::new(options)).with_current_time().build();
         let simplifier = ExprSimplifier::new(context);
-        simplifier
-            .coerce(expr, &DFSchema::empty())
-            .and_then(|expr| simplifier.simplify(expr))
-            .map_err(|error| error.context(format!("{}: argument {name}", self.function)))
+        simplifier.coerce(expr, &DFSchema::empty()).and_then(|expr| simplifier.simplify(expr)).or_else(
+            |error| plan_err!("{}: argument {name}: {}", self.function, error.find_root().strip_backtrace()),
+        )
     }
 }
 

@@ -161,6 +161,7 @@ async fn orders_exclusions_options_and_held_properties() {
     assert_eq!(persons("steps => ['view', 'help', 'cart'], optional => [2]").await, [4, 1, 3]);
     assert_eq!(persons(&format!("{STEPS}, entered => [TIMESTAMP '2024-05-02', NULL]")).await, [2, 1, 0]);
     assert_eq!(persons(&format!("{STEPS}, entered => [NULL, '2024-05-02']")).await, [2, 2, 1]);
+    assert_eq!(persons(&format!("{STEPS}, entered => [DATE '2024-05-02', now()]")).await, [2, 1, 0]);
     assert_eq!(persons(&format!("{STEPS}, within => 'session'")).await, [4, 3, 1]);
     assert_eq!(
         persons(&format!("{STEPS}, within => 'session', session_gap => INTERVAL '24 minutes'")).await,
@@ -233,6 +234,15 @@ async fn intervals_follow_the_clock_of_the_zone() {
     assert_eq!(text(&context, &berlin).await, ["01 00:00 1 0", "02 00:00 2 1"]);
     assert_eq!(text(&context, &trend("interval => 'week'")).await, ["29 00:00 2 1"]);
     assert_eq!(text(&context, &trend("interval => 'month'")).await, ["01 00:00 2 1"]);
+}
+
+#[tokio::test]
+async fn dates_begin_at_midnight_of_the_zone() {
+    let sql = "SELECT persons FROM funnel((SELECT user_id, event, arrow_cast(ts, 'Timestamp(Second, Some(\"UTC\"))') \
+               AT TIME ZONE 'Europe/Berlin' AS ts FROM (VALUES ('a', TIMESTAMP '2024-05-01T21:30:00', 'v'), \
+               ('b', TIMESTAMP '2024-05-01T22:30:00', 'v')) AS t (user_id, ts, event)), steps => 'v', \
+               entered => [DATE '2024-05-02', NULL])";
+    assert_eq!(numbers(&context(), sql).await, whole(&[&[1]]));
 }
 
 #[tokio::test]
@@ -313,7 +323,9 @@ async fn wrong_arguments_are_named_while_planning() {
         ("steps => ['a'], within => INTERVAL '-1 hour'", "within must not be negative"),
         ("steps => ['a'], within => 5", "within must be an INTERVAL"),
         ("steps => ['a'], within => ts", "argument within must be a constant"),
-        ("steps => ['a'], within => 'soon'", "within"),
+        ("steps => ['a'], within => 'soon'", "funnel: argument within: "),
+        ("steps => ['a'], as_of => 'soon'", "funnel: argument as_of: "),
+        ("steps => ['a'], entered => [NULL, 'soon']", "funnel: argument entered: "),
         (
             "steps => ['a'], order => 'random'",
             "argument order must be one of 'ordered', 'strict', 'unordered'",

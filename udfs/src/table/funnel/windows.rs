@@ -88,7 +88,17 @@ fn time(call: &TableCall<'_>, name: &str, expr: Expr, ts: &DataType) -> Result<E
     if !fits {
         return plan_err!("{}: argument {name} must be a time like ts ({ts}), got {given}", call.function());
     }
-    expr.cast_to(ts, call.schema())
+    // A date is its midnight on the clock of the zone of ts.
+    let local = match (&given, ts) {
+        (DataType::Date32 | DataType::Date64, DataType::Timestamp(unit, _)) => {
+            expr.cast_to(&DataType::Timestamp(*unit, None), call.schema())?
+        }
+        _ => expr,
+    };
+    let time = local.cast_to(ts, call.schema())?;
+    // Checked, not replaced: now() in a view is the time of each query.
+    call.folded(name, time.clone())?;
+    Ok(time)
 }
 
 /// Argument `entered`: where chains may start.
