@@ -9,6 +9,7 @@ mod arguments;
 mod call;
 mod condition;
 mod funnel;
+mod groups;
 mod lifecycle;
 mod planner;
 mod report;

@@ -27,5 +27,6 @@ mod reference;
 mod retention;
 mod sessions;
 mod sql;
+mod table_keys;
 mod window_funnel_sql;
 mod window_funnel_vectors;

@@ -11,8 +11,9 @@ use datafusion::logical_expr::{AggregateUDF, Documentation, Expr, LogicalPlan, c
 use super::arguments::FunnelArguments;
 use super::docs::{self, with_common};
 use super::explain::Explain;
-use super::plan::{PERSON, data, unnested};
+use super::plan::{PERSON, data};
 use crate::aggregate::buffered::BufferedAggregate;
+use crate::table::groups::unnested_groups;
 use crate::table::{TableCall, TableFunction};
 
 const ROWS: &str = "rows";
@@ -61,7 +62,7 @@ impl TableFunction for FunnelExplain {
         let rows = function.call(arguments.aggregate_arguments(call.schema(), None, event)?).alias(ROWS);
         let person = arguments.person.clone();
         let plan = data(call, &arguments)?.filter(person.clone().eq(wanted))?;
-        let plan = unnested(plan.aggregate([person.alias(PERSON)], [rows])?, ROWS)?;
+        let plan = unnested_groups(plan, vec![person.alias(PERSON)], rows, ROWS)?;
         let mut names = vec!["ts"];
         names.extend(has_event.then_some("event"));
         names.extend(["conditions", "step_before", "step_after", "counted_as_step", "reason"]);

@@ -1,7 +1,7 @@
 //! The plan that every funnel function is built on: one row for each outcome of a person.
 
 use arrow::datatypes::DataType;
-use datafusion::common::{Column, NullHandling, Result, UnnestOptions};
+use datafusion::common::Result;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, col};
@@ -11,6 +11,7 @@ use super::outcomes::{BY, DEPTH, ENTERED_TS, LAST_TS, Outcomes, PERIOD, TIMES, U
 use super::report::Report;
 use crate::aggregate::buffered::BufferedAggregate;
 use crate::table::TableCall;
+use crate::table::groups::unnested_groups;
 
 pub(super) const PERSON: &str = "person";
 pub(super) const OPEN: &str = "open";
@@ -37,8 +38,8 @@ pub(super) fn outcomes(
     let (has_by, has_period) = (layout.has_by, layout.has_period);
     let function = AggregateUDF::from(BufferedAggregate::new(Outcomes(layout)));
     let outcomes = function.call(arguments.aggregate_arguments(call.schema(), period, None)?).alias(OUTCOMES);
-    let people = data(call, arguments)?.aggregate([arguments.person.clone().alias(PERSON)], [outcomes])?;
-    let people = unnested(people, OUTCOMES)?;
+    let person = vec![arguments.person.clone().alias(PERSON)];
+    let people = unnested_groups(data(call, arguments)?, person, outcomes, OUTCOMES)?;
     let until = get_field(col(OUTCOMES), UNTIL);
     let (people, horizon) = match &arguments.as_of {
         Some(as_of) => (people, as_of.clone()),
@@ -66,13 +67,7 @@ pub(super) fn report(outcomes: LogicalPlanBuilder, groups: &[&str], report: Repo
     let function = AggregateUDF::from(BufferedAggregate::new(report));
     let rows = function.call(vec![col(OPEN), col(TIMES)]).alias(ROWS);
     let by: Vec<Expr> = groups.iter().map(|name| col(*name)).collect();
-    let rows = unnested(outcomes.aggregate(by.clone(), [rows])?, ROWS)?;
+    let rows = unnested_groups(outcomes, by.clone(), rows, ROWS)?;
     let figures = fields.iter().map(|field| get_field(col(ROWS), field.name().as_str()).alias(field.name()));
     rows.project(by.into_iter().chain(figures))?.build()
-}
-
-/// One row for each element of the list column.
-pub(super) fn unnested(plan: LogicalPlanBuilder, column: &str) -> Result<LogicalPlanBuilder> {
-    let options = UnnestOptions { null_handling: NullHandling::Drop, ..UnnestOptions::default() };
-    plan.unnest_column_with_options(Column::from_name(column), options)
 }

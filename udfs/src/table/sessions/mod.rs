@@ -5,13 +5,14 @@ mod unused;
 
 pub(super) use unused::UnusedSessionFields;
 
-use datafusion::common::{Column, NullHandling, Result, ScalarValue, UnnestOptions, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{
     Documentation, Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, ident, lit,
 };
 
+use super::groups::unnested_groups;
 use super::{TableCall, TableFunction};
 use crate::aggregate::session_list::{COLUMN_NAMES, DIMENSIONS, Position, session_list};
 use crate::arguments::is_text;
@@ -85,11 +86,8 @@ impl TableFunction for SessionsTable {
         let fields = fields.into_iter().chain(DIMENSIONS.iter().map(|(_, name, _)| *name));
         let fields = fields.chain(["is_bounce", "is_engaged", "conversions", "revenue", "cut_reason"]);
         columns.extend(fields.map(|field| session(field).alias(field)));
-        let options = UnnestOptions::new().with_null_handling(NullHandling::Drop);
-        LogicalPlanBuilder::from(call.input().clone())
-            .filter(person.clone().is_not_null())?
-            .aggregate(vec![person.alias("user_id")], vec![list.alias(LIST)])?
-            .unnest_column_with_options(Column::from_name(LIST), options)?
+        let rows = LogicalPlanBuilder::from(call.input().clone()).filter(person.clone().is_not_null())?;
+        unnested_groups(rows, vec![person.alias("user_id")], list.alias(LIST), LIST)?
             .project(columns)?
             .build()
     }

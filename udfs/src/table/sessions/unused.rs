@@ -11,7 +11,7 @@ use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions::core::getfield::GetFieldFunc;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Unnest, lit,
+    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, lit,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
@@ -101,19 +101,30 @@ fn without_unused(plan: &LogicalPlan, mut used: BTreeSet<String>) -> Result<Opti
             };
             Ok(Some(LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), input.into())?)))
         }
-        LogicalPlan::Unnest(unnest) => match unnest.input.as_ref() {
-            LogicalPlan::Aggregate(aggregate) => smaller_aggregate(unnest, aggregate, &used),
-            _ => Ok(None),
-        },
+        LogicalPlan::Unnest(unnest) => {
+            let (projection, grouped) = match unnest.input.as_ref() {
+                LogicalPlan::Projection(projection) => (Some(projection), projection.input.as_ref()),
+                grouped => (None, grouped),
+            };
+            let LogicalPlan::Aggregate(aggregate) = grouped else {
+                return Ok(None);
+            };
+            let Some(smaller) = smaller_aggregate(aggregate, &used)? else {
+                return Ok(None);
+            };
+            let mut lists = LogicalPlanBuilder::from(LogicalPlan::Aggregate(smaller));
+            if let Some(projection) = projection {
+                lists = lists.project(projection.expr.clone())?;
+            }
+            let sessions =
+                lists.unnest_column_with_options(Column::from_name(LIST), unnest.options.clone())?;
+            sessions.build().map(Some)
+        }
         _ => Ok(None),
     }
 }
 
-fn smaller_aggregate(
-    unnest: &Unnest,
-    aggregate: &Aggregate,
-    used: &BTreeSet<String>,
-) -> Result<Option<LogicalPlan>> {
+fn smaller_aggregate(aggregate: &Aggregate, used: &BTreeSet<String>) -> Result<Option<Aggregate>> {
     let [Expr::Alias(alias)] = aggregate.aggr_expr.as_slice() else {
         return Ok(None);
     };
@@ -140,10 +151,7 @@ fn smaller_aggregate(
         aggregate.group_expr.clone(),
         vec![Expr::AggregateFunction(smaller).alias(LIST)],
     )?;
-    LogicalPlanBuilder::from(LogicalPlan::Aggregate(aggregate))
-        .unnest_column_with_options(Column::from_name(LIST), unnest.options.clone())?
-        .build()
-        .map(Some)
+    Ok(Some(aggregate))
 }
 
 /// Arguments that none of the `used` fields needs, and what to put in their place.
