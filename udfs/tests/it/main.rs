@@ -22,6 +22,7 @@ mod intervals;
 mod product_funnel_groups;
 mod product_funnel_properties;
 mod product_funnel_reference;
+mod product_funnel_timing;
 mod product_funnel_vectors;
 mod reference;
 mod retention;
