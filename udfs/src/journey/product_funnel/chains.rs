@@ -41,6 +41,8 @@ pub(super) struct Chains {
     nodes: Vec<Node>,
     /// What the current instant has brought, not in `levels` yet.
     fresh: Vec<(usize, Link)>,
+    /// For each step the key of its chain in `fresh`.
+    fresh_keys: Vec<Option<(usize, i64)>>,
     /// Steps whose chains an exclusion ends at the current instant, as a set.
     excluded: Vec<u64>,
     /// The same, and those that strict order ends.
@@ -60,6 +62,8 @@ impl Chains {
         }
         self.nodes.clear();
         self.fresh.clear();
+        self.fresh_keys.clear();
+        self.fresh_keys.resize(steps, None);
     }
 
     /// Steps that have chains, which may be too late already.
@@ -146,7 +150,9 @@ impl Chains {
 
     /// Finds what the rows of one instant bring; nothing of it is in effect yet.
     pub(super) fn advance<W: Window>(&mut self, scan: &Scan<'_, W>, pass: Pass, rows: &[usize]) {
-        self.fresh.clear();
+        for (step, _) in self.fresh.drain(..) {
+            self.fresh_keys[step - 1] = None;
+        }
         let Some(first) = rows.first() else {
             return;
         };
@@ -202,7 +208,9 @@ impl Chains {
             before = Some(self.nodes.len() - 1);
         }
         link.node = self.nodes.len() - 1;
-        self.fresh.retain(|(step, _)| *step != level);
+        if self.fresh_keys[level - 1].replace(key(pass, &link)).is_some() {
+            self.fresh.retain(|(step, _)| *step != level);
+        }
         self.fresh.push((level, link));
     }
 
@@ -216,7 +224,7 @@ impl Chains {
         link: &Link,
     ) -> bool {
         let better = |other: &Link| key(pass, link) > key(pass, other);
-        if self.fresh.iter().any(|(step, other)| *step == level && !better(other)) {
+        if self.fresh_keys[level - 1].is_some_and(|other| key(pass, link) <= other) {
             return false;
         }
         let repeats = scan.rules.step_within.is_some();
@@ -272,6 +280,7 @@ impl Chains {
     /// Puts what the instant has brought into effect.
     pub(super) fn install(&mut self, pass: Pass) {
         for (step, link) in std::mem::take(&mut self.fresh) {
+            self.fresh_keys[step - 1] = None;
             let level = &mut self.levels[step - 1];
             if level.back().is_some_and(|old| key(pass, old) != key(pass, &link)) {
                 level.clear();

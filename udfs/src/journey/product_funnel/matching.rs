@@ -16,8 +16,19 @@ impl Matching {
     /// Gives `step` a row, moving other steps to other rows where needed. Leaves everything as it is if that is not
     /// possible. `rows_of` lists the rows that meet a step. O(edges).
     pub(super) fn add<'a>(&mut self, step: usize, rows_of: &impl Fn(usize) -> &'a [usize]) -> bool {
+        if self.take_free(step, rows_of(step)) {
+            return true;
+        }
         let mut visited = vec![false; self.step_of_row.len()];
         self.place(step, rows_of, &mut visited)
+    }
+
+    fn take_free(&mut self, step: usize, rows: &[usize]) -> bool {
+        let free = rows.iter().find(|row| self.step_of_row[**row].is_none());
+        if let Some(row) = free {
+            self.step_of_row[*row] = Some(step);
+        }
+        free.is_some()
     }
 
     fn place<'a>(
@@ -26,11 +37,8 @@ impl Matching {
         rows_of: &impl Fn(usize) -> &'a [usize],
         visited: &mut [bool],
     ) -> bool {
-        for row in rows_of(step) {
-            if self.step_of_row[*row].is_none() {
-                self.step_of_row[*row] = Some(step);
-                return true;
-            }
+        if self.take_free(step, rows_of(step)) {
+            return true;
         }
         for row in rows_of(step) {
             if std::mem::replace(&mut visited[*row], true) {
