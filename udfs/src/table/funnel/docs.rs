@@ -201,7 +201,8 @@ const ARGUMENTS: [(&str, &str); 20] = [
     ("event", "What a step given as text is compared with; column event if not given."),
     (
         "as_of",
-        "Time at which the report is made: later rows are left out. Without it the latest time in the data.",
+        "Time at which the report is made: later rows are left out. Without it the latest time in the \
+         data, which are read a second time for it.",
     ),
 ];
 
