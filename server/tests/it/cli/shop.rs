@@ -159,6 +159,7 @@ fn funnels_of_users() {
             closed_funnel(NO_WINDOW, stages)
         );
         assert_eq!(shop.reached(&levels, steps.len()), funnel["closed"], "closed {stages}");
+        assert_eq!(persons(&shop, stages, NO_WINDOW), funnel["closed"], "closed {stages}");
         assert_eq!(shop.with_each("user_id", &steps, "touchpoints"), funnel["open"], "open {stages}");
     }
 }
@@ -169,6 +170,7 @@ fn funnels_of_users_in_a_window() {
     for funnel in shop.list(&["funnels_users_windowed"]) {
         let stages = &funnel["stages"];
         let window = format!("INTERVAL '{} seconds'", funnel["window_s"]);
+        assert_eq!(persons(&shop, stages, &window), funnel["counts"], "{funnel}");
         let levels = format!(
             "SELECT user_id, {} AS level FROM touchpoints WHERE {ANALYSIS} GROUP BY user_id",
             closed_funnel(&window, stages)
@@ -182,6 +184,7 @@ fn funnels_of_sessions() {
     let shop = load();
     for funnel in shop.list(&["funnels_sessions"]) {
         let stages = &funnel["stages"];
+        assert_eq!(persons(&shop, stages, "'session', count => 'sessions'"), funnel["closed"], "{stages}");
         let levels = format!(
             "SELECT user_id, session, {} AS level FROM {} GROUP BY user_id, session",
             closed_funnel(NO_WINDOW, stages),
@@ -189,6 +192,16 @@ fn funnels_of_sessions() {
         );
         assert_eq!(shop.reached(&levels, conditions(stages).len()), funnel["closed"], "{stages}");
     }
+}
+
+/// The column `persons` of the table function, step by step.
+fn persons(shop: &Answers, stages: &Value, within: &str) -> Value {
+    let rows = shop.tuples(&format!(
+        "SELECT persons FROM funnel((SELECT * FROM touchpoints WHERE {ANALYSIS}), \
+         steps => [{}], within => {within}) ORDER BY step",
+        conditions(stages).join(", ")
+    ));
+    rows.into_iter().flatten().collect()
 }
 
 #[test]
