@@ -36,7 +36,7 @@ pub(super) fn unnested_groups(
         .unnest_column_with_options(Column::from_name(list_name), options)
 }
 
-/// False for every row; the optimizer does not see that it is constant.
+/// False for every row. Called volatile, because the optimizer takes out keys that follow from other keys.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NotAlone {
     signature: Signature,
@@ -44,7 +44,7 @@ struct NotAlone {
 
 impl NotAlone {
     fn new() -> Self {
-        Self { signature: Signature::any(1, Volatility::Immutable) }
+        Self { signature: Signature::any(1, Volatility::Volatile) }
     }
 }
 
