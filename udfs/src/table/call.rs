@@ -152,7 +152,17 @@ impl<'a> TableCall<'a> {
                 );
             }
         };
-        let value = self.folded(name, local.cast_to(wanted, &empty)?)?;
+        let value = match self.folded(name, local.cast_to(wanted, &empty)?) {
+            Ok(value) => value,
+            Err(error) => {
+                return plan_err!(
+                    "{}: argument {name} must be a timestamp or a date, such as TIMESTAMP '2024-05-01 10:00:00' or \
+                     DATE '2024-05-01': {}",
+                    self.function,
+                    error.find_root().strip_backtrace()
+                );
+            }
+        };
         Ok((!matches!(&value, Expr::Literal(value, _) if value.is_null())).then_some(value))
     }
 

@@ -69,7 +69,11 @@ const WRONG: [(&str, &str, &str); 40] = [
         "as_of => INTERVAL '1 day'",
         "argument as_of must be a timestamp or a date, got Interval",
     ),
-    ("retention_matrix", "from => 'yesterday'", "argument from"),
+    (
+        "retention_matrix",
+        "from => 'yesterday'",
+        "argument from must be a timestamp or a date, such as TIMESTAMP",
+    ),
     ("retention_matrix", "cohort => true", "has no argument cohort; it has data, target, returning, period"),
     ("retention_matrix", "per => nobody", "No field named nobody"),
     ("retention_matrix", "period = 'day'", "compares; to give the argument write period => 'day'"),
