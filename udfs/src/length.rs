@@ -48,8 +48,16 @@ impl Length {
         };
         match length {
             Some(length) => Ok(length),
-            None => plan_err!("{function}: {name} must not be negative, got {value}"),
+            None => plan_err!("{function}: {name} must not be negative, got {}", shown(value)),
         }
+    }
+}
+
+/// The value as SQL shows it, `-1 days` and not its fields.
+fn shown(value: &ScalarValue) -> String {
+    match value.cast_to(&DataType::Utf8) {
+        Ok(ScalarValue::Utf8(Some(text))) => text,
+        _ => value.to_string(),
     }
 }
 

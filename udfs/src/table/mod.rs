@@ -18,7 +18,7 @@ mod sessions;
 mod stickiness;
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::common::Result;
 use datafusion::logical_expr::planner::RelationPlanner;
@@ -59,7 +59,8 @@ pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
 
 /// Whether `name`, in any case, is a table function of this crate.
 pub fn is_table_function(name: &str) -> bool {
-    all_table_functions().iter().any(|function| function.name().eq_ignore_ascii_case(name))
+    static FUNCTIONS: LazyLock<Vec<Arc<dyn TableFunction>>> = LazyLock::new(all_table_functions);
+    FUNCTIONS.iter().any(|function| function.name().eq_ignore_ascii_case(name))
 }
 
 /// Returns what plans the table functions; a session registers it once.

@@ -137,6 +137,22 @@ fn instant(call: &mut TableCall<'_>, name: &'static str, calendar: &Calendar) ->
     Ok(Some(instant.cast_to(&DataType::Int64, call.schema())?))
 }
 
+/// Whether no instant is at or after `from` and before `to`, as far as both are known while planning.
+fn is_reversed(from: Option<&Expr>, to: Option<&Expr>) -> bool {
+    match (from.and_then(known), to.and_then(known)) {
+        (Some(from), Some(to)) => from.partial_cmp(to).is_some_and(|order| order.is_ge()),
+        _ => false,
+    }
+}
+
+fn known(instant: &Expr) -> Option<&ScalarValue> {
+    match instant {
+        Expr::Literal(value, _) => Some(value),
+        Expr::Cast(cast) => known(&cast.expr),
+        _ => None,
+    }
+}
+
 /// Builds the plan.
 ///
 /// # Errors
@@ -150,6 +166,9 @@ pub(super) fn plan(
     let from = instant(call, "from", calendar)?;
     let to = instant(call, "to", calendar)?;
     let as_of = instant(call, "as_of", calendar)?;
+    if is_reversed(from.as_ref(), to.as_ref()) {
+        return plan_err!("{}: argument to must be later than from: the range is empty", call.function());
+    }
     let person = call.person()?;
     let by = call.expr("by")?;
     let by_type = by.as_ref().map(|by| call.type_of(by)).transpose()?;

@@ -139,6 +139,9 @@ impl WindowUDFImpl for SessionFunction {
         // Nothing becomes simpler: this is where constants are known while planning.
         let function = self.clone();
         Some(Box::new(move |window: WindowFunction, context| {
+            if window.params.distinct {
+                return plan_err!("{} does not take DISTINCT: leave it out", function.spec.name);
+            }
             let exprs = &window.params.args;
             let types = exprs.iter().map(|expr| context.get_data_type(expr)).collect::<Result<Vec<_>>>()?;
             let arguments = exprs.iter().map(Argument::of_expr).collect::<Result<Vec<_>>>()?;

@@ -5,7 +5,7 @@ use crate::sql::{context, error};
 const DATA: &str = "(SELECT 1 AS user_id, TIMESTAMP '2024-05-01 10:00:00' AS ts, 'visit' AS event, 2.5 AS v)";
 
 /// Arguments of each function, and what the error says.
-const WRONG: [(&str, &str, &str); 40] = [
+const WRONG: [(&str, &str, &str); 41] = [
     (
         "retention_matrix",
         "period => 'fortnight'",
@@ -22,6 +22,11 @@ const WRONG: [(&str, &str, &str); 40] = [
         "argument kind must be one of 'recurring', 'first_time', 'first_ever', got 'rolling'",
     ),
     ("retention_matrix", "mode => 'after'", "argument mode must be one of 'on', 'on_or_after', got 'after'"),
+    (
+        "retention_matrix",
+        "from => DATE '2024-05-02', to => DATE '2024-05-02'",
+        "argument to must be later than from: the range is empty",
+    ),
     ("retention_matrix", "windows => '25h'", "argument windows must be one of 'calendar', '24h', got '25h'"),
     (
         "retention_matrix",

@@ -59,19 +59,19 @@ pub(super) fn question() -> impl Strategy<Value = Question> {
         any::<bool>(),
     )
         .prop_map(
-            |(kind, or_after, own_windows, days, columns, min_events, (from, to, as_of), has_by)| Question {
-                kind,
-                or_after,
-                own_windows,
-                days,
-                columns,
-                min_events,
-                from,
-                to,
-                as_of,
-                has_by,
+            |(kind, or_after, own_windows, days, columns, min_events, (edge, other_edge, as_of), has_by)| {
+                let (from, to) = ordered(edge, other_edge);
+                Question { kind, or_after, own_windows, days, columns, min_events, from, to, as_of, has_by }
             },
         )
+}
+
+/// A range that is not empty.
+fn ordered(edge: Option<i64>, other_edge: Option<i64>) -> (Option<i64>, Option<i64>) {
+    match (edge, other_edge) {
+        (Some(edge), Some(other)) => (Some(edge.min(other)), Some(edge.max(other) + 1)),
+        edges => edges,
+    }
 }
 
 /// A session over table `t` with the events, in `partitions` parts.

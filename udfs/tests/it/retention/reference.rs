@@ -151,7 +151,7 @@ fn cell(
         })
         .collect();
     let everybody = i64::try_from(people.len()).unwrap();
-    let is_known = if question.own_windows {
+    let is_known = if question.own_windows && !people.is_empty() {
         !begun.is_empty()
     } else {
         cohort + from <= horizon.div_euclid(question.days * DAY)

@@ -181,6 +181,8 @@ async fn wrong_arguments_are_named() {
         ),
         ("sess_timeout(ts, INTERVAL '1 hour')", "sess_timeout: seconds must be an integer"),
         ("sess_timeout_num(ts, -1)", "sess_timeout_num: seconds must not be negative, got -1"),
+        ("session_number(DISTINCT ts, INTERVAL '1 hour')", "session_number does not take DISTINCT"),
+        ("session_number(ts, INTERVAL '-1 day')", "session_number: gap must not be negative, got -1 days"),
         ("sess_timeout(ts, NULL)", "sess_timeout: seconds must not be NULL"),
         ("sess_start_if(ts, 1)", "sess_start_if: condition must be a condition (BOOLEAN), got Int64"),
         (

@@ -18,7 +18,8 @@ pub struct MatrixRow {
     pub period: i64,
     /// People in the cohort; where they have windows of their own, those whose window has begun, or else all.
     pub cohort_size: i64,
-    /// People who came back; `None` where the period, or everybody's window, has yet to begin.
+    /// People who came back; `None` where the period, or everybody's window, has yet to begin; of an empty cohort
+    /// the period counts.
     pub returned: Option<i64>,
     /// `returned / cohort_size`; `None` also for an empty cohort.
     pub rate: Option<f64>,
@@ -88,8 +89,11 @@ fn row(
     } else {
         all
     };
-    let has_begun =
-        if spec.own_windows { begun > 0 } else { cohort.saturating_add(from) <= observed.range.latest };
+    // Where nobody has a window of their own, the period of the calendar decides.
+    let has_begun = match spec.own_windows && all > 0 {
+        true => begun > 0,
+        false => cohort.saturating_add(from) <= observed.range.latest,
+    };
     let period = i64::try_from(column).unwrap_or(i64::MAX);
     let cell = cells.get(Place { row: cohort, column: period, detail: 0 });
     let returned = if column == 0 { all } else { cell.map_or(0, |cell| cell.people) };
