@@ -17,6 +17,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use wayfare_udfs::interval::with_interval_rules;
 use wayfare_udfs::table;
+use wayfare_udfs::unnest::with_unnest_rule;
 
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
@@ -66,7 +67,7 @@ impl Session {
             .with_config(session_config(config, options))
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_analyzer_rules(with_interval_rules(Analyzer::new().rules))
+            .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
             .with_relation_planners(vec![table::relation_planner()])
             .build();

@@ -14,6 +14,7 @@ mod length;
 mod session;
 pub mod statement;
 pub mod table;
+pub mod unnest;
 mod window;
 mod zone;
 

@@ -72,7 +72,7 @@ fn sessions(gap: i64, rows: &[Row]) -> Vec<Vec<Row>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn groups_are_funnels_of_their_own(funnel in funnel(), rows in rows(0..9), step in 1_usize..=3) {

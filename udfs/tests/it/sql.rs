@@ -14,6 +14,7 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use wayfare_udfs::interval::with_interval_rules;
 use wayfare_udfs::table::with_table_rules;
+use wayfare_udfs::unnest::with_unnest_rule;
 use wayfare_udfs::{statement, table};
 
 /// How deep a statement may be nested.
@@ -25,7 +26,7 @@ pub(crate) fn context() -> SessionContext {
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
-        .with_analyzer_rules(with_interval_rules(Analyzer::new().rules))
+        .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
         .with_optimizer_rules(with_table_rules(Optimizer::new().rules))
         .with_relation_planners(vec![table::relation_planner()])
         .build();

@@ -1,4 +1,4 @@
-//! What table functions return is not taken for unique by its keys: nothing that is asked for is left out.
+//! What is unnested is not taken for unique by its keys: nothing that is asked for is left out.
 
 use crate::sql::{context, numbers};
 
@@ -63,4 +63,19 @@ async fn steps_of_a_group_are_many() {
         [[1, 1, 2], [1, 2, 2], [2, 1, 1]]
     );
     assert_eq!(rows(&format!("SELECT DISTINCT user_id FROM {persons} ORDER BY 1")).await, [[1], [2]]);
+}
+
+#[tokio::test]
+async fn elements_of_a_list_are_many() {
+    let lists = "(SELECT u, unnest(array_agg(x)) AS x FROM (VALUES (1, 7), (1, 8), (1, 7), (2, 9)) AS t (u, x) GROUP BY u)";
+    assert_eq!(rows(&format!("SELECT DISTINCT u FROM {lists} ORDER BY 1")).await, [[1], [2]]);
+    assert_eq!(rows(&format!("SELECT count(*) FROM (SELECT DISTINCT u, x FROM {lists})")).await, [[3]]);
+    assert_eq!(
+        rows(&format!("SELECT u, x, count(*) FROM {lists} GROUP BY u, x ORDER BY u, x DESC")).await,
+        [[1, 8, 1], [1, 7, 2], [2, 9, 1]]
+    );
+    assert_eq!(
+        rows(&format!("SELECT u, x FROM {lists} WHERE u = 1 ORDER BY u, x DESC")).await,
+        [[1, 8], [1, 7], [1, 7]]
+    );
 }

@@ -200,12 +200,12 @@ pub(super) async fn lines(context: &SessionContext, sql: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
     fn sessions_equal_the_slow_reference(
         rules in rules(),
-        people in prop::collection::vec(touches(), 1..30),
+        people in prop::collection::vec(touches(), 1..80),
         seed in any::<u64>(),
         partitions in prop::sample::select(vec![1_usize, 2, 8]),
         batch_size in prop::sample::select(vec![1_usize, 100, 8192]),
