@@ -1,0 +1,60 @@
+-- Funnel of 200 steps within 30 days: how many people saw how many pages, up to 200.
+SELECT step, count(*) AS people
+FROM (
+    SELECT user_id, window_funnel(INTERVAL '30 days', ts, [
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view',
+    event = 'page_view', event = 'page_view', event = 'page_view', event = 'page_view'
+    ]) AS step
+    FROM touchpoints
+    GROUP BY user_id
+) AS people
+GROUP BY step
+ORDER BY step
