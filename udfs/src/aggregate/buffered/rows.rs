@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, MutableArrayData, make_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{cast, concat, filter};
 use arrow::datatypes::DataType;
@@ -10,6 +10,9 @@ use datafusion::common::{Result, internal_err};
 
 /// Small batches are joined until they have this many rows: a batch costs some hundred bytes whatever it holds.
 const JOINED_ROWS: usize = 1 << 16;
+
+/// What an array occupies beside its values.
+const FIXED_BYTES: usize = 1 << 10;
 
 /// Rows in order of arrival.
 #[derive(Debug)]
@@ -150,10 +153,20 @@ pub(crate) fn kept_column(column: &ArrayRef) -> Result<ArrayRef> {
     if *column.data_type() == wanted { Ok(Arc::clone(column)) } else { Ok(cast(column, &wanted)?) }
 }
 
-/// Lets go of text that no row refers to: views keep whole buffers alive.
+/// Lets go of what no row refers to: text views keep whole buffers alive, slices the whole array, and arrays that were
+/// spilled all columns of their batch.
 fn compact(column: &ArrayRef) -> ArrayRef {
-    match column.data_type() {
+    let column: ArrayRef = match column.data_type() {
         DataType::Utf8View => Arc::new(column.as_string_view().gc()),
         _ => Arc::clone(column),
+    };
+    let data = column.to_data();
+    match data.get_slice_memory_size() {
+        Ok(needed) if column.get_array_memory_size() > 2 * needed + FIXED_BYTES => {
+            let mut copy = MutableArrayData::new(vec![&data], false, data.len());
+            copy.extend(0, 0, data.len());
+            make_array(copy.freeze())
+        }
+        _ => column,
     }
 }

@@ -218,3 +218,29 @@ fn conditions_are_packed() {
     };
     assert_eq!(rows.sets(0, 2).unwrap(), [2, 0, 0, 0, 0, 0b11_1111]);
 }
+
+/// A slice counts by itself, and so does a state that was spilled: its columns share one buffer.
+#[test]
+fn shared_memory_is_let_go() {
+    let rows: Vec<Row> = (0..10_000).map(|time| (0, Some(time), Some("short".to_owned()))).collect();
+    let slices: Vec<ArrayRef> = arguments(&rows).iter().map(|column| column.slice(5_000, 100)).collect();
+    let mut groups = listing();
+    groups.update_batch(&slices, &[0; 100], None, 1).unwrap();
+    assert!(groups.size() < 10_000, "{}", groups.size());
+
+    let mut partial = listing();
+    partial.update_batch(&arguments(&rows), &groups_of(&rows), None, 1).unwrap();
+    let states = partial.state(EmitTo::All).unwrap();
+    let columns = states.into_iter().enumerate().map(|(index, state)| (index.to_string(), state));
+    let batch = arrow::array::RecordBatch::try_from_iter(columns).unwrap();
+    let mut spilled = Vec::new();
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(&mut spilled, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let mut reader = arrow::ipc::reader::FileReader::try_new(std::io::Cursor::new(spilled), None).unwrap();
+    let mut merged = listing();
+    merged.merge_batch(reader.next().unwrap().unwrap().columns(), &[0], 1).unwrap();
+    // 8 bytes of time, 16 of view, 4 of group.
+    assert!(merged.size() < 400_000, "{}", merged.size());
+    assert_eq!(strings(&merged.evaluate(EmitTo::All).unwrap()), expected(&rows, 1));
+}
