@@ -65,7 +65,7 @@ impl Rows {
                 Some(mask) => filter(column, mask)?,
                 None => Arc::clone(column),
             };
-            kept.push(compact(&column));
+            kept.push(compact(&column)?);
         }
         self.batches.push(Batch { groups, columns: kept });
         self.join_small()
@@ -155,7 +155,7 @@ pub(crate) fn kept_column(column: &ArrayRef) -> Result<ArrayRef> {
 
 /// Lets go of what no row refers to: text views keep whole buffers alive, slices the whole array, and arrays that were
 /// spilled all columns of their batch.
-fn compact(column: &ArrayRef) -> ArrayRef {
+fn compact(column: &ArrayRef) -> Result<ArrayRef> {
     let column: ArrayRef = match column.data_type() {
         DataType::Utf8View => Arc::new(column.as_string_view().gc()),
         _ => Arc::clone(column),
@@ -164,9 +164,9 @@ fn compact(column: &ArrayRef) -> ArrayRef {
     match data.get_slice_memory_size() {
         Ok(needed) if column.get_array_memory_size() > 2 * needed + FIXED_BYTES => {
             let mut copy = MutableArrayData::new(vec![&data], false, data.len());
-            copy.extend(0, 0, data.len());
-            make_array(copy.freeze())
+            copy.try_extend(0, 0, data.len())?;
+            Ok(make_array(copy.freeze()))
         }
-        _ => column,
+        _ => Ok(column),
     }
 }
