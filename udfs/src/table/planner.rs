@@ -6,7 +6,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, ObjectName, TableFactor};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, FunctionArg, ObjectName, TableFactor};
 
 use super::arguments::Arguments;
 use super::{TableCall, TableFunction};
@@ -33,6 +33,18 @@ impl JourneyRelations {
         }
         self.functions.iter().find(|candidate| candidate.name().eq_ignore_ascii_case(function))
     }
+
+    /// Only these functions have named arguments: of others DataFusion says nothing but that it does not take them.
+    fn refuse_misspelled(&self, relation: &TableFactor) -> Result<()> {
+        let TableFactor::Table { name, args: Some(args), .. } = relation else {
+            return Ok(());
+        };
+        if args.args.iter().all(|arg| matches!(arg, FunctionArg::Unnamed(_))) {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.functions.iter().map(|function| function.name()).collect();
+        plan_err!("there is no table function {name} with named arguments; there are {}", names.join(", "))
+    }
 }
 
 impl RelationPlanner for JourneyRelations {
@@ -47,6 +59,7 @@ impl RelationPlanner for JourneyRelations {
         };
         let (Some(function), TableFactor::Table { args: Some(args), alias, .. }) = (function, &relation)
         else {
+            self.refuse_misspelled(&relation)?;
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let arguments = Arguments::read(function.name(), function.parameters(), args.args.clone())?;

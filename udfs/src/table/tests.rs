@@ -189,6 +189,10 @@ async fn wrong_arguments_are_named() {
     }
     for (sql, expected) in [
         ("SELECT * FROM shown()", "shown needs data as its first argument"),
+        (
+            "SELECT * FROM shwon(t, n => 1)",
+            "there is no table function shwon with named arguments; there are shown",
+        ),
         ("SELECT * FROM shown(*)", "shown: * is not an argument"),
         (
             "SELECT * FROM shown(1 + 1)",
