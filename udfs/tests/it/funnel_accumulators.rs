@@ -125,7 +125,7 @@ fn state_columns(accumulator: &mut dyn Accumulator) -> Vec<ArrayRef> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(25_000))]
 
     /// Rows dealt to four accumulators in batches, their states merged pairwise or in one batch.
     #[test]

@@ -240,7 +240,7 @@ async fn through_sql(batch: &RecordBatch, sql: &str, partitions: usize, batch_si
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn sql_gives_the_same_for_any_partitions_and_batches(
