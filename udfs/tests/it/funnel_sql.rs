@@ -237,6 +237,35 @@ async fn intervals_follow_the_clock_of_the_zone() {
 }
 
 #[tokio::test]
+async fn steps_by_interval_of_entry() {
+    let funnel = |arguments: &str| {
+        format!(
+            "SELECT to_char(period, '%d') AS p, step, persons, dropped FROM funnel((SELECT * FROM (VALUES \
+             ('a', TIMESTAMP '2024-05-01T21:30:00', 'v'), ('a', TIMESTAMP '2024-05-01T21:40:00', 'p'), \
+             ('b', TIMESTAMP '2024-05-01T22:30:00', 'v'), ('a', TIMESTAMP '2024-05-03T10:00:00', 'v'), \
+             ('c', TIMESTAMP '2024-05-04T10:00:00', 'x')) AS t (user_id, ts, event)), ['v', 'p'], \
+             INTERVAL '1 hour', {arguments}) ORDER BY 1, 2"
+        )
+    };
+    let context = context();
+    assert_eq!(
+        text(&context, &funnel("interval => 'day'")).await,
+        ["01 1 2 0", "01 2 1 1", "03 1 1 0", "03 2 0 1"]
+    );
+    assert_eq!(
+        text(&context, &funnel("interval => 'day', timezone => 'Europe/Berlin'")).await,
+        ["01 1 1 0", "01 2 1 0", "02 1 1 0", "02 2 0 1", "03 1 1 0", "03 2 0 1"]
+    );
+    assert_eq!(text(&context, &funnel("interval => 'month'")).await, ["01 1 2 0", "01 2 1 1"]);
+    let error =
+        error(&context, &funnel("timezone => 'UTC'").replace("to_char(period, '%d') AS p", "1")).await;
+    assert!(
+        error.contains("funnel: argument interval is missing; timezone tells intervals apart"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn dates_begin_at_midnight_of_the_zone() {
     let sql = "SELECT persons FROM funnel((SELECT user_id, event, arrow_cast(ts, 'Timestamp(Second, Some(\"UTC\"))') \
                AT TIME ZONE 'Europe/Berlin' AS ts FROM (VALUES ('a', TIMESTAMP '2024-05-01T21:30:00', 'v'), \

@@ -209,6 +209,10 @@ const ARGUMENTS: [(&str, &str); 20] = [
 pub(super) const FROM_TO: &str =
     "Steps, by number or name, between which is measured; the first and the last if not given.";
 
+pub(super) const STEPS_INTERVAL: &str = "Makes a funnel of its own of each interval of entry, `'hour'`, `'day'`, \
+`'week'` (from Monday) or `'month'`, in a column `period` behind `by`; a person counts once in each interval with an \
+entry.";
+
 pub(super) const INTERVAL: &str = "`'hour'`, `'day'` (default), `'week'` (from Monday) or `'month'`.";
 
 pub(super) const TIMEZONE: &str = "Time zone whose clock tells the intervals apart; without it that of `ts`, or UTC. `period` has this zone.";
@@ -222,7 +226,7 @@ pub(super) const FUNNEL: &str = "Returns how many persons reached each step of a
 for each group if `by` is given. A *chain* is a row that meets step 1 and later rows that meet the further steps in \
 order, inside the window that the first one opens; each row stands for one step. A person counts by the deepest \
 chain. Rows of the result come in no particular order.\n\n\
-Columns: `by` (if given), `step` (from 1), `step_name`, `persons` (reached the step), `from_previous` (share of those \
+Columns: `by` (if given), `period` (if `interval` is given), `step` (from 1), `step_name`, `persons` (reached the step), `from_previous` (share of those \
 at the nearest earlier step that is not optional), `from_first` (share of those who entered) with its 95 % Wilson \
 bounds `from_first_low` and `from_first_high`, `dropped`, `open`, then `mean_seconds`, `median_seconds`, \
 `p90_seconds` since the step before in the chain, and `mean_seconds_from_first`, `median_seconds_from_first`, \

@@ -75,7 +75,7 @@ pub(super) fn from_and_to(call: &mut TableCall<'_>, arguments: &FunnelArguments)
 }
 
 /// Start of the interval that a row lies in, by the clock of the time zone.
-fn period(call: &mut TableCall<'_>, arguments: &FunnelArguments) -> Result<Expr> {
+pub(super) fn period(call: &mut TableCall<'_>, arguments: &FunnelArguments) -> Result<Expr> {
     let units = ["hour", "day", "week", "month"].map(|unit| (unit, unit));
     let unit = call.choice("interval", &units)?.unwrap_or("day");
     let DataType::Timestamp(tick, zone) = &arguments.ts_type else {
