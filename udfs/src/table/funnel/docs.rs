@@ -1,120 +1,58 @@
 //! Texts of the SQL reference for the funnel functions.
 
+use std::sync::LazyLock;
+
 use datafusion::logical_expr::{DocSection, Documentation, DocumentationBuilder};
 
 use crate::docs::FUNNELS;
 
+/// The first arguments of all funnel functions.
+const FIRST: [&str; 2] = ["steps", "within"];
+
+/// The other arguments of all funnel functions.
+const FURTHER: [&str; 21] = [
+    "step_names",
+    "order",
+    "exclude",
+    "exclude_from",
+    "exclude_to",
+    "optional",
+    "hold",
+    "by",
+    "by_value",
+    "per",
+    "step_within",
+    "count",
+    "entry",
+    "entered",
+    "session",
+    "session_gap",
+    "ties",
+    "sequence",
+    "ts",
+    "event",
+    "as_of",
+];
+
 /// Arguments that all funnel functions take.
-pub(super) const COMMON: &[&str] = &[
-    "steps",
-    "within",
-    "step_names",
-    "order",
-    "exclude",
-    "exclude_from",
-    "exclude_to",
-    "optional",
-    "hold",
-    "by",
-    "by_value",
-    "per",
-    "step_within",
-    "count",
-    "entry",
-    "entered",
-    "session",
-    "session_gap",
-    "ties",
-    "sequence",
-    "ts",
-    "event",
-    "as_of",
-];
+pub(super) static COMMON: LazyLock<Vec<&'static str>> = LazyLock::new(|| with_own(&[]));
 
-pub(super) const TREND_PARAMETERS: &[&str] = &[
-    "steps",
-    "within",
-    "interval",
-    "timezone",
-    "from_step",
-    "to_step",
-    "step_names",
-    "order",
-    "exclude",
-    "exclude_from",
-    "exclude_to",
-    "optional",
-    "hold",
-    "by",
-    "by_value",
-    "per",
-    "step_within",
-    "count",
-    "entry",
-    "entered",
-    "session",
-    "session_gap",
-    "ties",
-    "sequence",
-    "ts",
-    "event",
-    "as_of",
-];
+pub(super) static TREND_PARAMETERS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| with_own(&["interval", "timezone", "from_step", "to_step"]));
 
-pub(super) const TIME_TO_CONVERT_PARAMETERS: &[&str] = &[
-    "steps",
-    "within",
-    "from_step",
-    "to_step",
-    "bins",
-    "step_names",
-    "order",
-    "exclude",
-    "exclude_from",
-    "exclude_to",
-    "optional",
-    "hold",
-    "by",
-    "by_value",
-    "per",
-    "step_within",
-    "count",
-    "entry",
-    "entered",
-    "session",
-    "session_gap",
-    "ties",
-    "sequence",
-    "ts",
-    "event",
-    "as_of",
-];
+pub(super) static TIME_TO_CONVERT_PARAMETERS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| with_own(&["from_step", "to_step", "bins"]));
 
 /// One person has no groups.
-pub(super) const EXPLAIN_PARAMETERS: &[&str] = &[
-    "user_id",
-    "steps",
-    "within",
-    "step_names",
-    "order",
-    "exclude",
-    "exclude_from",
-    "exclude_to",
-    "optional",
-    "hold",
-    "per",
-    "step_within",
-    "count",
-    "entry",
-    "entered",
-    "session",
-    "session_gap",
-    "ties",
-    "sequence",
-    "ts",
-    "event",
-    "as_of",
-];
+pub(super) static EXPLAIN_PARAMETERS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let common = COMMON.iter().copied().filter(|name| !["by", "by_value"].contains(name));
+    std::iter::once("user_id").chain(common).collect()
+});
+
+/// The common arguments with a function's own ones in the place that they have without names.
+fn with_own(own: &[&'static str]) -> Vec<&'static str> {
+    [&FIRST, own, &FURTHER].concat()
+}
 
 pub(super) fn builder(description: &str, syntax: &str) -> DocumentationBuilder {
     Documentation::builder(

@@ -35,7 +35,7 @@ impl TableFunction for FunnelExplain {
     }
 
     fn parameters(&self) -> &'static [&'static str] {
-        docs::EXPLAIN_PARAMETERS
+        &docs::EXPLAIN_PARAMETERS
     }
 
     fn plan(&self, call: &mut TableCall<'_>) -> Result<LogicalPlan> {

@@ -28,7 +28,7 @@ impl TableFunction for FunnelPersons {
     }
 
     fn parameters(&self) -> &'static [&'static str] {
-        COMMON
+        &COMMON
     }
 
     fn plan(&self, call: &mut TableCall<'_>) -> Result<LogicalPlan> {

@@ -34,7 +34,7 @@ impl TableFunction for FunnelTimeToConvert {
     }
 
     fn parameters(&self) -> &'static [&'static str] {
-        docs::TIME_TO_CONVERT_PARAMETERS
+        &docs::TIME_TO_CONVERT_PARAMETERS
     }
 
     fn plan(&self, call: &mut TableCall<'_>) -> Result<LogicalPlan> {

@@ -34,7 +34,7 @@ impl TableFunction for FunnelTrend {
     }
 
     fn parameters(&self) -> &'static [&'static str] {
-        docs::TREND_PARAMETERS
+        &docs::TREND_PARAMETERS
     }
 
     fn plan(&self, call: &mut TableCall<'_>) -> Result<LogicalPlan> {
