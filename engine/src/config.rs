@@ -17,7 +17,8 @@ pub struct EngineConfig {
     pub target_partitions: usize,
     /// Size that a data file of a large day should have; smaller days are one file.
     pub target_file_bytes: u64,
-    /// Rows per row group of a data file, at most.
+    /// Rows that a row group of a data file should have: row groups are cut where a range of people ends, and have
+    /// twice as many at most.
     pub row_group_rows: usize,
 }
 
@@ -29,7 +30,7 @@ impl Default for EngineConfig {
             temp_dir: None,
             target_partitions: std::thread::available_parallelism().map_or(2, usize::from),
             target_file_bytes: 128 << 20,
-            row_group_rows: 256 * 1024,
+            row_group_rows: 64 * 1024,
         }
     }
 }

@@ -13,6 +13,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::optimizer::{Analyzer, Optimizer};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use wayfare_udfs::interval::with_interval_rules;
@@ -25,6 +26,8 @@ use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
+use crate::people::rule::with_people_rule;
+use crate::settings::Settings;
 use crate::store::Store;
 use crate::{deep, limits, statement};
 
@@ -69,6 +72,7 @@ impl Session {
             .with_default_features()
             .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
+            .with_physical_optimizer_rules(with_people_rule(PhysicalOptimizer::new().rules))
             .with_relation_planners(vec![table::relation_planner()])
             .build();
         let mut context = SessionContext::new_with_state(state);
@@ -215,6 +219,9 @@ fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionCon
         session = session.with_batch_size(batch_size.max(1));
     }
     let settings = session.options_mut();
+    settings
+        .extensions
+        .insert(Settings { memory_limit_bytes: config.memory_limit_bytes, ..Settings::default() });
     settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;

@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 use cli::CliError;
 use cli::args::Cli;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Planning recurses: a statement with hundreds of operators overflows the usual 2 MiB.
 const STACK_BYTES: usize = 64 << 20;
 

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod arguments;
+pub mod by_person;
 mod calendar;
 mod docs;
 pub mod interval;

@@ -32,7 +32,7 @@ use crate::load::request::{LoadProgress, LoadStage};
 use crate::load::rows::{self, OccurrenceNumbers, RowPreparer, WORK_DAY, WORK_ROW};
 use crate::load::sort;
 use crate::schema;
-use crate::store::layout;
+use crate::store::layout::DayDivision;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::table::Table;
 use crate::store::writer::LayoutWriter;
@@ -139,7 +139,7 @@ impl Shared {
 #[derive(Debug)]
 struct Decision {
     dropped: Dropped,
-    prefix_bits: BTreeMap<i32, u8>,
+    divisions: BTreeMap<i32, DayDivision>,
 }
 
 /// Runs one attempt. Bad rows go to `rejects`, or end the attempt if it is `None`.
@@ -337,11 +337,12 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
     let rows: u64 = days.values().sum();
     let memory_bytes = shared.memory_bytes.load(Ordering::Relaxed);
     let bytes_per_row = memory_bytes as f64 / rows.max(1) as f64 * ENCODED_SHARE;
-    let prefix_bits = days
+    let divisions = days
         .iter()
         .map(|(day, rows)| {
             let bytes = (*rows as f64 * bytes_per_row) as u64;
-            (*day, layout::prefix_bits(bytes, job.target_file_bytes))
+            let group_rows = job.row_group_rows as u64;
+            (*day, DayDivision::new(*rows, bytes, job.target_file_bytes, group_rows))
         })
         .collect();
     let dropped = match &shared.index {
@@ -357,7 +358,7 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
                 .map_err(|e| StoreError::io("read from", job.temp_dir.display().to_string(), e))?
         }
     };
-    Ok(Decision { dropped, prefix_bits })
+    Ok(Decision { dropped, divisions })
 }
 
 /// Sorts the rows of some days and writes them, once the decision is there.
@@ -431,8 +432,8 @@ async fn write_batch(
     let mut start = 0;
     for run in days.values().chunk_by(|a, b| a == b) {
         let day = run[0];
-        let bits = decision.prefix_bits.get(&day).copied().unwrap_or(0);
-        writer.write(day, bits, &data.slice(start, run.len())).await?;
+        let division = decision.divisions.get(&day).copied().unwrap_or_default();
+        writer.write(day, division, &data.slice(start, run.len())).await?;
         start += run.len();
     }
     Ok(data.num_rows() as u64)

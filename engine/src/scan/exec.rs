@@ -22,6 +22,8 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, StatisticsArgs,
 };
 
+use crate::scan::source::ScanSource;
+
 /// What EXPLAIN says about the choice of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanSummary {
@@ -35,6 +37,8 @@ pub struct ScanSummary {
     pub row_groups: Option<(usize, usize)>,
     /// First and last day read, as text.
     pub days: Option<(String, String)>,
+    /// What a rule found out about this scan.
+    pub note: Option<String>,
 }
 
 impl fmt::Display for ScanSummary {
@@ -44,8 +48,12 @@ impl fmt::Display for ScanSummary {
             write!(f, ", row_groups={read}/{all}")?;
         }
         match &self.days {
-            Some((first, last)) if first == last => write!(f, ", day={first}"),
-            Some((first, last)) => write!(f, ", days={first}..{last}"),
+            Some((first, last)) if first == last => write!(f, ", day={first}")?,
+            Some((first, last)) => write!(f, ", days={first}..{last}")?,
+            None => {}
+        }
+        match &self.note {
+            Some(note) => write!(f, ", {note}"),
             None => Ok(()),
         }
     }
@@ -56,16 +64,34 @@ impl fmt::Display for ScanSummary {
 pub struct TableScanExec {
     inner: Arc<dyn ExecutionPlan>,
     summary: Arc<ScanSummary>,
+    /// What is read, as long as no rule has changed that.
+    source: Option<Arc<ScanSource>>,
 }
 
 impl TableScanExec {
-    /// A leaf around `inner`, the Parquet source of the files that `summary` tells of.
-    pub fn new(inner: Arc<dyn ExecutionPlan>, summary: ScanSummary) -> Self {
-        Self { inner, summary: Arc::new(summary) }
+    /// A leaf around `inner`, the Parquet source of the files that `summary` and `source` tell of.
+    pub fn new(inner: Arc<dyn ExecutionPlan>, summary: ScanSummary, source: ScanSource) -> Self {
+        Self { inner, summary: Arc::new(summary), source: Some(Arc::new(source)) }
+    }
+
+    /// What EXPLAIN says about the choice of files.
+    pub fn summary(&self) -> &Arc<ScanSummary> {
+        &self.summary
+    }
+
+    /// What is read; `None` if a rule has changed that since.
+    pub fn source(&self) -> Option<&Arc<ScanSource>> {
+        self.source.as_ref()
+    }
+
+    /// The same scan, for which EXPLAIN shows `note`.
+    pub fn with_note(&self, note: String) -> Self {
+        let summary = ScanSummary { note: Some(note), ..self.summary.as_ref().clone() };
+        Self { summary: Arc::new(summary), ..self.clone() }
     }
 
     fn around(&self, inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { inner, summary: Arc::clone(&self.summary) })
+        Arc::new(Self { inner, summary: Arc::clone(&self.summary), source: None })
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod exec;
 pub mod provider;
 pub mod prune;
+pub mod source;

@@ -21,6 +21,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::scan::exec::{ScanSummary, TableScanExec};
 use crate::scan::prune;
+use crate::scan::source::{self, ScanSource};
 use crate::schema;
 use crate::store::layout::{self, RowGroup};
 use crate::store::snapshot::{DataFile, TableSnapshot};
@@ -40,6 +41,17 @@ struct ChosenFile<'a> {
     file: &'a DataFile,
     /// Which row groups to read; `None` for all.
     access: Option<Vec<bool>>,
+}
+
+impl ChosenFile<'_> {
+    fn description(&self) -> source::ChosenFile {
+        let is_read = |index: &usize| self.access.as_ref().is_none_or(|access| access[*index]);
+        let row_groups =
+            self.file.row_groups.as_ref().map(|groups| {
+                groups.iter().copied().enumerate().filter(|(index, _)| is_read(index)).collect()
+            });
+        source::ChosenFile { meta: self.file.object_meta(), day: self.file.day, row_groups }
+    }
 }
 
 impl SnapshotTable {
@@ -187,6 +199,7 @@ impl SnapshotTable {
                 .map(groups)
                 .try_fold((0, 0), |sum, g| g.map(|g| (sum.0 + g.0, sum.1 + g.1))),
             days: days(Box::new(chosen.iter().filter_map(|c| c.file.day))),
+            note: None,
         }
     }
 }
@@ -285,6 +298,13 @@ impl TableProvider for SnapshotTable {
         .with_limit(limit)
         .build();
         let inner = DataSourceExec::from_data_source(config);
-        Ok(Arc::new(TableScanExec::new(inner, self.summary(&chosen))))
+        let source = ScanSource {
+            snapshot: Arc::clone(&self.snapshot),
+            files: chosen.iter().map(ChosenFile::description).collect(),
+            full_schema: Arc::clone(&self.full_schema),
+            projection: projection.clone(),
+            is_limited: limit.is_some(),
+        };
+        Ok(Arc::new(TableScanExec::new(inner, self.summary(&chosen), source)))
     }
 }

@@ -19,6 +19,11 @@ pub const TAG_ROW_GROUPS: &str = "wayfare.row_groups";
 /// The most prefix bits a day is split by.
 pub const MAX_PREFIX_BITS: u8 = 12;
 
+/// Into how many row groups a small day is cut, so that several threads can share it.
+const SMALL_DAY_GROUPS: u64 = 4;
+/// A small day is not cut into smaller row groups than this.
+const MIN_GROUP_ROWS: u64 = 4096;
+
 /// Rows and key range of one row group, as the tag [`TAG_ROW_GROUPS`] lists them in file order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowGroup {
@@ -55,6 +60,28 @@ impl KeyPrefix {
 /// `user_key` as an unsigned number in the same order.
 fn ordered(user_key: i64) -> u64 {
     user_key.cast_unsigned() ^ (1 << 63)
+}
+
+/// How finely the rows of a day are divided by their `user_key`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DayDivision {
+    /// Prefix bits of a file.
+    pub file_bits: u8,
+    /// Prefix bits of a row group, at least those of a file.
+    pub group_bits: u8,
+}
+
+impl DayDivision {
+    /// For a day of `rows` rows and `bytes` encoded bytes.
+    ///
+    /// Row groups are cut along prefixes too, so that a part of the people can be read without the others: into
+    /// pieces of about `group_rows` rows, and a small day into [`SMALL_DAY_GROUPS`] pieces if they are not too small.
+    pub fn new(rows: u64, bytes: u64, target_bytes: u64, group_rows: u64) -> Self {
+        let file_bits = prefix_bits(bytes, target_bytes);
+        let pieces = SMALL_DAY_GROUPS.min(rows / MIN_GROUP_ROWS.min(group_rows.max(1)));
+        let group_bits = prefix_bits(rows, group_rows).max(prefix_bits(pieces, 1)).max(file_bits);
+        Self { file_bits, group_bits }
+    }
 }
 
 /// How many prefix bits a day of `bytes` encoded bytes gets so that its files have about `target_bytes`.
@@ -126,6 +153,18 @@ mod tests {
         assert_eq!(day_of(0), 0);
         assert_eq!(parse_day(&day_text(-1)), Some(-1));
         assert_eq!(day_text(18_262), "2020-01-01");
+    }
+
+    #[test]
+    fn row_groups_follow_the_rows_of_a_day() {
+        let bits = |rows| DayDivision::new(rows, 0, 1, 65_536).group_bits;
+        assert_eq!(bits(100), 0);
+        assert_eq!(bits(9_000), 1);
+        assert_eq!(bits(27_000), 2);
+        assert_eq!(bits(333_000), 3);
+        assert_eq!(bits(1_667_000), 5);
+        let large = DayDivision::new(1_000_000, 900, 100, u64::MAX);
+        assert_eq!((large.file_bits, large.group_bits), (4, 4));
     }
 
     proptest! {

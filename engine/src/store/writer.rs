@@ -22,7 +22,7 @@ use xxhash_rust::xxh64::Xxh64;
 use crate::error::StoreError;
 use crate::schema;
 use crate::store::commit;
-use crate::store::layout::{self, KeyPrefix, RowGroup};
+use crate::store::layout::{self, DayDivision, KeyPrefix, RowGroup};
 use crate::store::stats::StatisticsCollector;
 use crate::store::table::{STATISTICS_COLUMNS, Table};
 
@@ -51,6 +51,11 @@ const ZSTD_LEVEL: i32 = 1;
 
 /// The sort order of a data file; NULLs last, ascending.
 pub const SORT_COLUMNS: [&str; 4] = [schema::USER_KEY, schema::USER_ID, schema::TS, schema::EVENT_ID];
+
+/// Whether the column called `name` is text or a number that data files keep in dictionaries.
+pub fn is_dictionary_encoded(name: &str) -> bool {
+    DICTIONARY_COLUMNS.contains(&name)
+}
 
 /// The columns of a data file with these extra columns: the load columns, then `user_key`.
 pub fn file_schema(extra: &[Field]) -> SchemaRef {
@@ -89,28 +94,38 @@ struct OpenFile {
     sink: Arc<Mutex<Sink>>,
     statistics: StatisticsCollector,
     row_groups: Vec<RowGroup>,
+    /// The people of the open row group.
+    group: Option<KeyPrefix>,
+    /// Whether the next row starts a row group.
+    group_is_full: bool,
 }
 
 impl LayoutWriter {
-    /// A writer of files with the columns of `file_schema` and at most `row_group_rows` rows per row group.
+    /// A writer of files with the columns of `file_schema` and at most twice `row_group_rows` rows per row group.
     pub fn new(table: Table, file_schema: SchemaRef, row_group_rows: usize) -> Self {
-        let row_group_rows = row_group_rows.max(1);
+        let row_group_rows = row_group_rows.clamp(1, usize::MAX / 2) * 2;
         let properties = properties(&file_schema, row_group_rows);
         Self { table, file_schema, properties, row_group_rows, open: None, adds: Vec::new() }
     }
 
-    /// Writes rows of one `day`, which is split by `prefix_bits`.
-    pub async fn write(&mut self, day: i32, prefix_bits: u8, batch: &RecordBatch) -> Result<(), StoreError> {
+    /// Writes rows of one `day`, which is divided by `division`.
+    pub async fn write(
+        &mut self,
+        day: i32,
+        division: DayDivision,
+        batch: &RecordBatch,
+    ) -> Result<(), StoreError> {
         let keys = batch
             .column_by_name(schema::USER_KEY)
             .map(|c| c.as_primitive::<Int64Type>().clone())
             .ok_or_else(|| self.error("a batch without user_key"))?;
         let mut start = 0;
         while start < batch.num_rows() {
-            let prefix = KeyPrefix::of(keys.value(start), prefix_bits);
+            let group = KeyPrefix::of(keys.value(start), division.group_bits);
             let rest = &keys.values()[start..];
-            let same_prefix = rest.partition_point(|k| KeyPrefix::of(*k, prefix_bits) == prefix);
-            self.open_for(day, prefix).await?;
+            let same_prefix = rest.partition_point(|k| KeyPrefix::of(*k, division.group_bits) == group);
+            self.open_for(day, KeyPrefix::of(keys.value(start), division.file_bits)).await?;
+            self.start_group(group).await?;
             self.write_run(&batch.slice(start, same_prefix), &rest[..same_prefix]).await?;
             start += same_prefix;
         }
@@ -146,7 +161,23 @@ impl LayoutWriter {
             sink,
             statistics: StatisticsCollector::default(),
             row_groups: Vec::new(),
+            group: None,
+            group_is_full: false,
         });
+        Ok(())
+    }
+
+    /// Ends the open row group if it is of other people than those of `prefix`.
+    async fn start_group(&mut self, prefix: KeyPrefix) -> Result<(), StoreError> {
+        let Some(file) = self.open.as_mut() else {
+            return Err(self.error("no file is open"));
+        };
+        if file.group.is_some_and(|group| group != prefix) {
+            let flushed = file.writer.flush().await;
+            flushed.map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
+            file.group_is_full = true;
+        }
+        file.group = Some(prefix);
         Ok(())
     }
 
@@ -158,11 +189,14 @@ impl LayoutWriter {
         };
         for key in keys {
             match file.row_groups.last_mut() {
-                Some(group) if group.rows < row_group_rows => {
+                Some(group) if group.rows < row_group_rows && !file.group_is_full => {
                     group.rows += 1;
                     group.max_key = *key;
                 }
-                _ => file.row_groups.push(RowGroup { rows: 1, min_key: *key, max_key: *key }),
+                _ => {
+                    file.row_groups.push(RowGroup { rows: 1, min_key: *key, max_key: *key });
+                    file.group_is_full = false;
+                }
             }
         }
         file.statistics

@@ -1,7 +1,7 @@
 //! Aggregate functions.
 
 pub(crate) mod buffered;
-mod funnel;
+pub(crate) mod funnel;
 mod intersect_count;
 pub(crate) mod report;
 mod retention;

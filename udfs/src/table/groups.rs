@@ -36,6 +36,11 @@ pub(super) fn unnested_groups(
         .unnest_column_with_options(Column::from_name(list_name), options)
 }
 
+/// Whether `function` is the key that keeps other keys from being taken for unique: it is the same for every row.
+pub fn is_key_guard(function: &ScalarUDF) -> bool {
+    function.inner().is::<NotAlone>()
+}
+
 /// False for every row. Called volatile, because the optimizer takes out keys that follow from other keys.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NotAlone {

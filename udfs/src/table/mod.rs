@@ -27,6 +27,7 @@ use datafusion::optimizer::OptimizerRule;
 
 pub use call::TableCall;
 pub use condition::Condition;
+pub use groups::is_key_guard;
 
 /// A function that stands in FROM.
 pub trait TableFunction: Debug + Send + Sync {

@@ -100,7 +100,7 @@ fn check_row_groups(add: &Value, path: &str, group_rows: &[usize], keys: &[SortK
     let mut rest = keys;
     let mut found = Vec::new();
     for rows in group_rows {
-        assert!(*rows <= ROW_GROUP_ROWS, "{path} has a row group of {rows} rows");
+        assert!(*rows <= 2 * ROW_GROUP_ROWS, "{path} has a row group of {rows} rows");
         let (group, after) = rest.split_at(*rows);
         found.push((*rows, group[0].0, group[rows - 1].0));
         rest = after;
@@ -175,5 +175,5 @@ async fn a_large_day_has_several_files_of_several_row_groups() {
         .collect();
     let files = check_layout(&[rows], 20_000).await;
     assert!(files.len() > 1, "{files:?}");
-    assert!(files.iter().all(|rows| *rows > ROW_GROUP_ROWS), "{files:?}");
+    assert!(files.iter().all(|rows| *rows > 2 * ROW_GROUP_ROWS), "{files:?}");
 }

@@ -34,10 +34,11 @@ impl BufferedGroups {
     ) -> Result<()> {
         let (columns, keep) = keep(self.call.as_ref(), values, filter)?;
         let rows = values.first().map_or(0, |column| column.len());
-        let number = |row| group_number(self.call.name(), group_of(row));
+        check_group_count(self.call.name(), self.group_count)?;
+        let number = |row| group_of(row) as u32;
         let groups = match &keep {
-            Some(keep) => keep.set_indices().map(number).collect::<Result<_>>()?,
-            None => (0..rows).map(number).collect::<Result<_>>()?,
+            Some(keep) => keep.set_indices().map(number).collect(),
+            None => (0..rows).map(number).collect(),
         };
         self.rows.push(&columns, keep.as_ref(), groups)
     }
@@ -72,10 +73,12 @@ fn keep(
     ))
 }
 
-fn group_number(name: &str, group: usize) -> Result<u32> {
-    u32::try_from(group).or_else(|_| {
-        resources_err!("{name}: more than {} groups in one partition; use more partitions", u32::MAX)
-    })
+/// Groups are numbered in 32 bits.
+fn check_group_count(name: &str, count: usize) -> Result<()> {
+    if u32::try_from(count).is_err() {
+        return resources_err!("{name}: more than {} groups in one partition; use more partitions", u32::MAX);
+    }
+    Ok(())
 }
 
 impl GroupsAccumulator for BufferedGroups {
@@ -99,10 +102,8 @@ impl GroupsAccumulator for BufferedGroups {
         self.group_count = total_num_groups;
         let name = self.call.name();
         let (positions, columns) = state::from_lists(name, values, self.rows.types())?;
-        let groups = positions
-            .into_iter()
-            .map(|position| group_number(name, group_indices[position]))
-            .collect::<Result<_>>()?;
+        check_group_count(name, total_num_groups)?;
+        let groups = positions.into_iter().map(|position| group_indices[position] as u32).collect();
         self.rows.push(&columns, None, groups)
     }
 

@@ -1,5 +1,6 @@
 //! From rows in order of arrival to groups in order of time.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use arrow::array::{Array, ArrayRef, AsArray, DynComparator, UInt32Array, UInt64Array, make_comparator};
@@ -39,28 +40,26 @@ impl SortedRows {
         for group in 0..group_count {
             offsets[group + 1] += offsets[group];
         }
+        let sorter = if by_group { None } else { Some(Sorter::try_new(columns)?) };
+        let are_together = groups.is_sorted();
+        if are_together && sorter.as_ref().is_none_or(|sorter| sorter.are_in_order(&offsets)) {
+            return Ok(Self { offsets, columns: columns.to_vec() });
+        }
         let mut order: Vec<u32> = (0..row_count).collect();
-        let mut moved = false;
-        if !groups.is_sorted() {
-            moved = true;
+        if !are_together {
             let mut next = offsets.clone();
             for (row, group) in (0..row_count).zip(groups) {
                 order[next[*group as usize]] = row;
                 next[*group as usize] += 1;
             }
         }
-        if !by_group {
-            let sorter = Sorter::try_new(columns)?;
+        if let Some(sorter) = sorter {
             for group in offsets.windows(2) {
-                moved |= sorter.sort(&mut order[group[0]..group[1]]);
+                sorter.sort(&mut order[group[0]..group[1]]);
             }
         }
-        let columns = if moved {
-            let order = UInt32Array::from(order);
-            columns.iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?
-        } else {
-            columns.to_vec()
-        };
+        let order = UInt32Array::from(order);
+        let columns = columns.iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?;
         Ok(Self { offsets, columns })
     }
 
@@ -89,16 +88,16 @@ impl SortedRows {
 
     /// Sets of conditions that [`condition_columns`] made from kept columns `first..first + words`, `words` words
     /// for each row, as [`crate::journey::event`] lays them out.
-    pub(crate) fn sets(&self, first: usize, words: usize) -> Result<Vec<u64>> {
+    pub(crate) fn sets(&self, first: usize, words: usize) -> Result<Cow<'_, [u64]>> {
         let mut columns = Vec::with_capacity(words);
         for column in &self.columns[first..first + words] {
             match column.as_primitive_opt::<UInt64Type>() {
-                Some(column) => columns.push(column.values()),
+                Some(column) => columns.push(column.values().as_ref()),
                 None => return internal_err!("a kept column holds no conditions"),
             }
         }
         if let [only] = columns.as_slice() {
-            return Ok(only.to_vec());
+            return Ok(Cow::Borrowed(*only));
         }
         let rows = columns.first().map_or(0, |column| column.len());
         Ok((0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect())
@@ -145,32 +144,43 @@ impl<'a> Sorter<'a> {
         Ok(Self { times, rest })
     }
 
-    /// Puts the rows of one group in order; returns whether any moved.
-    fn sort(&self, rows: &mut [u32]) -> bool {
+    /// Whether the rows of every group are in order as they are.
+    fn are_in_order(&self, offsets: &[usize]) -> bool {
+        let by_rest = |left: usize| self.compare_rest(left, left + 1).is_le();
+        offsets.windows(2).all(|group| {
+            let (start, end) = (group[0], group[1]);
+            match self.times {
+                Some(times) => times[start..end]
+                    .windows(2)
+                    .zip(start..)
+                    .all(|(pair, row)| pair[0] < pair[1] || (pair[0] == pair[1] && by_rest(row))),
+                None => (start + 1..end).all(|row| by_rest(row - 1)),
+            }
+        })
+    }
+
+    /// Puts the rows of one group in order.
+    fn sort(&self, rows: &mut [u32]) {
         let Some(times) = self.times else {
             return self.sort_by_rest(rows);
         };
         let time = |row: &u32| times[*row as usize];
-        let mut moved = false;
         if !rows.is_sorted_by_key(time) {
             rows.sort_by_key(time);
-            moved = true;
         }
         for instant in rows.chunk_by_mut(|left, right| time(left) == time(right)) {
-            moved |= instant.len() > 1 && self.sort_by_rest(instant);
+            if instant.len() > 1 {
+                self.sort_by_rest(instant);
+            }
         }
-        moved
     }
 
-    fn sort_by_rest(&self, rows: &mut [u32]) -> bool {
-        let compare = |left: &u32, right: &u32| {
-            let mut orders = self.rest.iter().map(|column| column(*left as usize, *right as usize));
-            orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-        };
-        if rows.is_sorted_by(|left, right| compare(left, right).is_le()) {
-            return false;
-        }
-        rows.sort_by(compare);
-        true
+    fn sort_by_rest(&self, rows: &mut [u32]) {
+        rows.sort_by(|left, right| self.compare_rest(*left as usize, *right as usize));
+    }
+
+    fn compare_rest(&self, left: usize, right: usize) -> Ordering {
+        let mut orders = self.rest.iter().map(|column| column(left, right));
+        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 }

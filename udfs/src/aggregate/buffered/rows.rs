@@ -55,6 +55,8 @@ impl Rows {
         if groups.is_empty() {
             return Ok(());
         }
+        // Where all rows are kept there is nothing to copy.
+        let keep = keep.filter(|keep| keep.len() != groups.len());
         let mask = keep.map(|keep| BooleanArray::new(keep.clone(), None));
         let mut kept = Vec::with_capacity(columns.len());
         for (column, wanted) in columns.iter().zip(&self.types) {

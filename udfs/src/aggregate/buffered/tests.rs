@@ -216,7 +216,7 @@ fn conditions_are_packed() {
             .map(|word| Arc::new(word) as ArrayRef)
             .collect(),
     };
-    assert_eq!(rows.sets(0, 2).unwrap(), [2, 0, 0, 0, 0, 0b11_1111]);
+    assert_eq!(*rows.sets(0, 2).unwrap(), [2, 0, 0, 0, 0, 0b11_1111]);
 }
 
 /// A slice counts by itself, and so does a state that was spilled: its columns share one buffer.

@@ -28,6 +28,11 @@ pub(crate) use planner::FunnelPlanner;
 /// Conditions that can be given by name. By position there is no limit.
 const NAMED_CONDITIONS: usize = 32;
 
+/// Whether `function` is one of them.
+pub(crate) fn is_funnel_function(function: &AggregateUDF) -> bool {
+    function.inner().is::<BufferedAggregate<Funnel>>()
+}
+
 /// Returns the functions; `window_funnel` is the first.
 pub(crate) fn funnel_functions() -> Vec<Arc<AggregateUDF>> {
     let function = |kind| Arc::new(AggregateUDF::from(BufferedAggregate::new(Funnel::new(kind))));

@@ -7,8 +7,8 @@ use arrow::buffer::{BooleanBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, UInt64Type};
 use datafusion::common::{DataFusionError, Result, exec_err, internal_err, resources_err};
 
-use super::layout::{Layout, session_type};
-use super::totals::Totals;
+use super::layout::{Layout, WantedFields, is_coded, session_type};
+use super::totals::{Shown, Totals};
 use super::{NAME, Position, engaged_limit, rules};
 use crate::aggregate::buffered::{Call, Kept, SortedRows, kept_column};
 use crate::arguments::{ticks, true_rows};
@@ -32,10 +32,16 @@ pub(super) struct SessionListCall {
     layout: Layout,
     rules: SessionCall,
     too_short: Limit<Length>,
+    wanted: WantedFields,
 }
 
 impl SessionListCall {
-    pub(super) fn try_new(types: Vec<DataType>, arguments: &[Argument], engaged: &Argument) -> Result<Self> {
+    pub(super) fn try_new(
+        types: Vec<DataType>,
+        arguments: &[Argument],
+        engaged: &Argument,
+        wanted: WantedFields,
+    ) -> Result<Self> {
         let call = rules(&types);
         let ts = call.time()?;
         let (Some(rules), Argument::Constant(engaged)) = (call.rules(arguments)?, engaged) else {
@@ -43,7 +49,7 @@ impl SessionListCall {
         };
         let too_short = engaged_limit(engaged, &ts)?;
         let layout = Layout::new(&types);
-        Ok(Self { types, ts, layout, rules, too_short })
+        Ok(Self { types, ts, layout, rules, too_short, wanted })
     }
 
     fn marks(&self, arguments: &[ArrayRef]) -> Result<UInt64Array> {
@@ -149,7 +155,9 @@ impl Call for SessionListCall {
         let mut columns = vec![Arc::clone(&times); self.layout.copied().len() + 2];
         columns[self.layout.marks] = Arc::new(self.marks(arguments)?);
         for (place, argument) in self.layout.copied() {
-            columns[place] = kept_column(&arguments[argument])?;
+            let column = &arguments[argument];
+            columns[place] =
+                if is_coded(column.data_type()) { Arc::clone(column) } else { kept_column(column)? };
         }
         Ok(Kept { columns, rows: ts.nulls().map(|nulls| nulls.inner().clone()) })
     }
@@ -171,7 +179,8 @@ impl Call for SessionListCall {
                 }
             }
         }
-        let sessions = totals.finish(&self.types, &self.ts, &self.layout, &self.too_short, rows)?;
+        let shown = Shown { types: &self.types, ts: &self.ts, layout: &self.layout, wanted: self.wanted };
+        let sessions = totals.finish(&shown, &self.too_short, rows)?;
         let field = Arc::new(Field::new_list_field(session_type(&self.types)?, true));
         match ListArray::try_new(field, OffsetBuffer::new(ends.into()), Arc::new(sessions), None) {
             Ok(list) => Ok(Arc::new(list)),

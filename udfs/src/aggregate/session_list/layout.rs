@@ -43,7 +43,9 @@ impl Position {
     pub(crate) const ENGAGED_AFTER: usize = RULES.len() + 4;
     /// page, channel, source, campaign, device, country.
     pub(crate) const COLUMNS: usize = RULES.len() + 5;
-    pub(crate) const COUNT: usize = Self::COLUMNS + COLUMN_NAMES.len();
+    /// Which fields are looked at, as [`WantedFields`]; all if NULL.
+    pub(crate) const FIELDS: usize = Self::COLUMNS + COLUMN_NAMES.len();
+    pub(crate) const COUNT: usize = Self::FIELDS + 1;
 
     /// Place of a rule.
     pub(crate) fn of(wanted: Role) -> usize {
@@ -103,7 +105,11 @@ impl Layout {
         let mut kept = vec![DataType::Int64; copied.len() + 2];
         kept[self.marks] = DataType::UInt64;
         for (place, argument) in copied {
-            kept[place] = kept_type(&types[argument]);
+            kept[place] = if is_coded(&types[argument]) {
+                types[argument].clone()
+            } else {
+                kept_type(&types[argument])
+            };
         }
         kept
     }
@@ -112,6 +118,35 @@ impl Layout {
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         let index = COLUMN_NAMES.iter().position(|column| *column == name)?;
         self.columns[index]
+    }
+}
+
+/// Whether a column of this type is kept as it is: codes into a dictionary of text.
+pub(super) fn is_coded(data_type: &DataType) -> bool {
+    *data_type == DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// The fields of a session that someone looks at; the others are NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WantedFields(i64);
+
+impl WantedFields {
+    pub(crate) const ALL: Self = Self(-1);
+
+    /// One bit for each field, the first field lowest.
+    pub(crate) fn from_bits(bits: i64) -> Self {
+        Self(bits)
+    }
+
+    /// The bits of the fields with these names.
+    pub(crate) fn bits_of(fields: &Fields, is_wanted: impl Fn(&str) -> bool) -> i64 {
+        let wanted = fields.iter().enumerate().filter(|(_, field)| is_wanted(field.name()));
+        wanted.fold(0, |bits, (position, _)| bits | 1 << position)
+    }
+
+    /// Whether the field at `position` is among them.
+    pub(super) fn contains(self, position: usize) -> bool {
+        self.0 >> position.min(63) & 1 == 1
     }
 }
 
@@ -134,7 +169,7 @@ pub(super) fn revenue_type(types: &[DataType]) -> DataType {
 }
 
 /// Fields of a session.
-pub(super) fn session_fields(types: &[DataType]) -> Result<Fields> {
+pub(crate) fn session_fields(types: &[DataType]) -> Result<Fields> {
     let ts = rules(types).time()?;
     let mut fields: Vec<FieldRef> = Vec::new();
     let mut push = |name: &str, data_type: DataType| fields.push(Arc::new(Field::new(name, data_type, true)));

@@ -16,9 +16,10 @@ use datafusion::logical_expr::{AggregateUDF, Expr};
 
 use super::buffered::{self, Buffered, BufferedAggregate, ConstantArguments};
 use crate::arguments::LengthArgument;
-use crate::session::{self, Argument, RULES, is_per_row};
+use crate::by_person::ArgumentUse;
+use crate::session::{self, Argument, RULES, Role, is_per_row};
 use call::SessionListCall;
-pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Position};
+pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Position, WantedFields, session_fields};
 use layout::{Layout, session_type};
 
 const NAME: &str = "sessions";
@@ -32,6 +33,14 @@ pub(crate) fn session_list() -> Arc<AggregateUDF> {
 /// Whether `function` is the aggregate.
 pub(crate) fn is_session_list(function: &AggregateUDF) -> bool {
     function.inner().is::<BufferedAggregate<SessionList>>()
+}
+
+/// How the aggregate uses its arguments.
+pub(crate) fn argument_use() -> ArgumentUse {
+    ArgumentUse {
+        time_and_sequence: Some((Position::of(Role::Ts), Position::SEQUENCE)),
+        coded: Position::COLUMNS..Position::COLUMNS + COLUMN_NAMES.len(),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -95,7 +104,12 @@ impl Buffered for SessionList {
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
         let engaged =
             Argument::of_physical(&args.exprs[Position::ENGAGED_AFTER], NAME, ENGAGED_AFTER.name, false)?;
-        Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged)?))
+        let fields = Argument::of_physical(&args.exprs[Position::FIELDS], NAME, "fields", false)?;
+        let wanted = match fields {
+            Argument::Constant(ScalarValue::Int64(Some(fields))) => WantedFields::from_bits(fields),
+            _ => WantedFields::ALL,
+        };
+        Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged, wanted)?))
     }
 
     fn check(&self, types: &[DataType], _constants: ConstantArguments, exprs: &[Expr]) -> Result<()> {

@@ -13,7 +13,7 @@ use datafusion::common::{Result, exec_err, internal_err};
 
 use super::NAME;
 use super::call::KeptRows;
-use super::layout::{DIMENSIONS, Layout, Pick, dimension_type, revenue_type, session_fields};
+use super::layout::{DIMENSIONS, Layout, Pick, WantedFields, dimension_type, revenue_type, session_fields};
 use crate::aggregate::buffered::SortedRows;
 use crate::journey::session::{Limit, SessionPlace};
 use crate::length::Length;
@@ -42,6 +42,19 @@ enum Revenue {
     None,
     Decimal(i128),
     Float(f64),
+}
+
+/// What of the sessions is shown, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    /// Types of the arguments.
+    pub(super) types: &'a [DataType],
+    /// Type of the time.
+    pub(super) ts: &'a DataType,
+    /// Where the kept columns are.
+    pub(super) layout: &'a Layout,
+    /// The fields that someone looks at.
+    pub(super) wanted: WantedFields,
 }
 
 /// All sessions of a batch of persons.
@@ -112,13 +125,13 @@ impl Totals {
     /// The sessions as columns.
     pub(super) fn finish(
         self,
-        types: &[DataType],
-        ts: &DataType,
-        layout: &Layout,
+        shown: &Shown,
         too_short: &Limit<Length>,
         rows: &SortedRows,
     ) -> Result<StructArray> {
+        let Shown { types, ts, layout, wanted } = *shown;
         let sessions = &self.sessions;
+        let fields = session_fields(types)?;
         let integers = |value: fn(&Total) -> i64| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(sessions.iter().map(value)))
         };
@@ -126,36 +139,47 @@ impl Totals {
         let booleans = |value: &dyn Fn(&Total) -> bool| -> ArrayRef {
             Arc::new(BooleanArray::from_iter(sessions.iter().map(|session| Some(value(session)))))
         };
-        let starts =
-            sessions.iter().map(|session| session_start(session.first.start, session.first.ordinal, ts));
-        let reasons = sessions.iter().map(|session| session.first.reason.name());
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(starts)),
-            integers(|session| session.first.number),
-            times(|session| session.first.start)?,
-            times(|session| session.end)?,
-            durations(sessions, ts),
-            integers(|session| session.events),
-            integers(|session| session.page_views),
-        ];
+        let texts = |value: &dyn Fn(&Total) -> String| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(sessions.iter().map(value)))
+        };
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(fields.len());
+        let mut add = |column: &dyn Fn() -> Result<ArrayRef>| -> Result<()> {
+            let position = columns.len();
+            columns.push(if wanted.contains(position) {
+                column()?
+            } else {
+                new_null_array(fields[position].data_type(), sessions.len())
+            });
+            Ok(())
+        };
+        add(&|| Ok(texts(&|session| session_start(session.first.start, session.first.ordinal, ts))))?;
+        add(&|| Ok(integers(|session| session.first.number)))?;
+        add(&|| Ok(times(|session| session.first.start)?))?;
+        add(&|| Ok(times(|session| session.end)?))?;
+        add(&|| Ok(durations(sessions, ts)))?;
+        add(&|| Ok(integers(|session| session.events)))?;
+        add(&|| Ok(integers(|session| session.page_views)))?;
         for (name, result, pick) in DIMENSIONS {
-            columns.push(match layout.column(name) {
-                None => new_null_array(&dimension_type(types, name), sessions.len()),
+            add(&|| match layout.column(name) {
+                None => Ok(new_null_array(&dimension_type(types, name), sessions.len())),
                 Some(column) => {
                     let picked = sessions.iter().map(|session| session.picked(result, pick));
-                    take(rows.column(column), &UInt64Array::from_iter(picked), None)?
+                    let values = take(rows.column(column), &UInt64Array::from_iter(picked), None)?;
+                    Ok(cast(&values, &dimension_type(types, name))?)
                 }
-            });
+            })?;
         }
-        columns.push(booleans(&|session| session.page_views == 1));
-        columns.push(booleans(&|session| {
-            let is_short = too_short.reaches(session.first.start, session.end);
-            !is_short || session.conversions > 0 || session.page_views >= 2
-        }));
-        columns.push(integers(|session| session.conversions));
-        columns.push(revenues(sessions, &revenue_type(types))?);
-        columns.push(Arc::new(StringArray::from_iter_values(reasons)));
-        Ok(StructArray::try_new_with_length(session_fields(types)?, columns, None, sessions.len())?)
+        add(&|| Ok(booleans(&|session| session.page_views == 1)))?;
+        add(&|| {
+            Ok(booleans(&|session| {
+                let is_short = too_short.reaches(session.first.start, session.end);
+                !is_short || session.conversions > 0 || session.page_views >= 2
+            }))
+        })?;
+        add(&|| Ok(integers(|session| session.conversions)))?;
+        add(&|| revenues(sessions, &revenue_type(types)))?;
+        add(&|| Ok(texts(&|session| session.first.reason.name().to_owned())))?;
+        Ok(StructArray::try_new_with_length(fields.clone(), columns, None, sessions.len())?)
     }
 }
 

@@ -218,7 +218,7 @@ impl Bound {
         Ok(People {
             words: self.layout.words(),
             times: rows.integers(0)?,
-            sets: rows.sets(columns.sets, self.layout.words())?,
+            sets: rows.sets(columns.sets, self.layout.words())?.into_owned(),
             hold: (!hold.is_empty()).then(|| value_numbers(&hold)).transpose()?,
             session: numbers(columns.session)?,
             by: numbers(columns.by)?,

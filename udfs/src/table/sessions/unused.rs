@@ -16,7 +16,9 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::LIST;
-use crate::aggregate::session_list::{COLUMN_NAMES, DIMENSIONS, Position, is_session_list};
+use crate::aggregate::session_list::{
+    COLUMN_NAMES, DIMENSIONS, Position, WantedFields, is_session_list, session_fields,
+};
 use crate::session::Role;
 
 /// The rule.
@@ -136,8 +138,11 @@ fn smaller_aggregate(aggregate: &Aggregate, used: &BTreeSet<String>) -> Result<O
     }
     let mut args = call.params.args.clone();
     let mut changed = false;
+    let types = args.iter().map(|arg| arg.get_type(aggregate.input.schema())).collect::<Result<Vec<_>>>()?;
+    let wanted = WantedFields::bits_of(&session_fields(&types)?, |field| used.contains(field));
+    let wanted = (Position::FIELDS, lit(wanted));
     let revenue = args[Position::REVENUE].get_type(aggregate.input.schema())?;
-    for (position, nothing) in unused(&args, used, revenue.is_floating()) {
+    for (position, nothing) in unused(&args, used, revenue.is_floating()).into_iter().chain([wanted]) {
         changed |= args[position] != nothing;
         args[position] = nothing;
     }

@@ -1,0 +1,202 @@
+//! The operator: an aggregate by person straight from the files.
+//!
+//! It stands in the place of scan, filter, projection, shuffle and both stages of the aggregate. Each partition takes
+//! one bucket of people after another: reads its row groups in the order of the days, drops rows that the filter
+//! refuses, lays the rows of each person one behind the other, and gives them to the accumulators. Rows of a person
+//! reach an accumulator at once and, where files follow the layout, in the order of time. When a bucket is done its
+//! people are done: memory follows the size of a bucket.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::TryStreamExt;
+
+use super::buckets::Bucket;
+use super::columns::Columns;
+use super::gather::Gatherer;
+use super::keys::{Key, Keys};
+use super::reader::Reader;
+use super::worker::Worker;
+use crate::scan::exec::ScanSummary;
+use crate::scan::source::ScanSource;
+use crate::schema;
+
+/// An aggregate function of the query, over the batches that the reader delivers.
+#[derive(Debug, Clone)]
+pub struct Aggregate {
+    /// The function.
+    pub function: Arc<AggregateFunctionExpr>,
+    /// Its arguments.
+    pub arguments: Vec<Arc<dyn PhysicalExpr>>,
+    /// Its FILTER.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+/// What the operator computes.
+#[derive(Debug)]
+pub struct Task {
+    /// What EXPLAIN says about the choice of files.
+    pub summary: Arc<ScanSummary>,
+    /// What is read.
+    pub source: Arc<ScanSource>,
+    /// The columns read.
+    pub columns: Columns,
+    /// A column that only tells rows of one person and one instant apart.
+    pub tie_breaker: Option<usize>,
+    /// Rows that do not pass are dropped.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// The keys of the groups.
+    pub keys: Keys,
+    /// The aggregate functions.
+    pub aggregates: Vec<Aggregate>,
+    /// The people, divided.
+    pub buckets: Vec<Bucket>,
+    /// The columns of the result: keys, then aggregates.
+    pub schema: SchemaRef,
+}
+
+/// What reads the files; shared by the partitions.
+#[derive(Debug, Clone)]
+struct Readers {
+    whole: Arc<Reader>,
+    lean: Option<Arc<Reader>>,
+}
+
+/// Aggregates by person.
+#[derive(Debug)]
+pub struct PersonAggregateExec {
+    task: Arc<Task>,
+    partitions: usize,
+    readers: OnceLock<Readers>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl PersonAggregateExec {
+    /// The operator for `task` on at most `partitions` partitions.
+    pub fn new(task: Task, partitions: usize) -> Self {
+        let partitions = partitions.min(task.buckets.len()).max(1);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&task.schema)),
+            // People are apart, but by a hash of ours: nothing that DataFusion could rely on.
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self {
+            task: Arc::new(task),
+            partitions,
+            readers: OnceLock::new(),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    fn readers(&self, context: &TaskContext) -> Readers {
+        let readers = self.readers.get_or_init(|| {
+            let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
+            let reader =
+                || Reader::new(Arc::clone(&self.task.source), Arc::clone(&cache), self.task.columns.clone());
+            let lean = self.task.tie_breaker.map(|column| Arc::new(reader().without(column)));
+            Readers { whole: Arc::new(reader()), lean }
+        });
+        readers.clone()
+    }
+}
+
+impl DisplayAs for PersonAggregateExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = &self.task;
+        write!(f, "PersonAggregateExec: ordered: yes, {}, buckets={}", task.summary, task.buckets.len())?;
+        let keys: Vec<String> = task
+            .keys
+            .keys()
+            .iter()
+            .map(|key| match key {
+                Key::Person => schema::USER_ID.to_owned(),
+                Key::OfPerson(expr) | Key::Further(expr) => expr.to_string(),
+            })
+            .collect();
+        let aggregates: Vec<&str> =
+            task.aggregates.iter().map(|aggregate| aggregate.function.name()).collect();
+        write!(f, ", gby=[{}], aggr=[{}]", keys.join(", "), aggregates.join(", "))?;
+        let columns: Vec<&str> =
+            task.columns.sql().fields().iter().map(|field| field.name().as_str()).collect();
+        write!(f, ", columns=[{}]", columns.join(", "))?;
+        match &task.filter {
+            Some(filter) => write!(f, ", filter={filter}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for PersonAggregateExec {
+    fn name(&self) -> &'static str {
+        "PersonAggregateExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let task = &self.task;
+        let keys = task.keys.keys().iter().filter_map(|key| match key {
+            Key::Person => None,
+            Key::OfPerson(expr) | Key::Further(expr) => Some(expr),
+        });
+        let aggregates = task.aggregates.iter().flat_map(|a| a.arguments.iter().chain(&a.filter));
+        for expr in keys.chain(aggregates).chain(&task.filter) {
+            if f(expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let Readers { whole, lean } = self.readers(&context);
+        let filter = self.task.filter.clone();
+        let gatherer = Gatherer::new(self.name(), partition, whole, filter, &self.metrics, &context);
+        let worker = Arc::new(Worker {
+            task: Arc::clone(&self.task),
+            gatherer: gatherer.with_lean_reader(lean),
+            batch_rows: context.session_config().batch_size(),
+        });
+        let mine: Vec<usize> = (partition..self.task.buckets.len()).step_by(self.partitions).collect();
+        let buckets = futures::stream::iter(mine.into_iter().map(Ok));
+        let batches = buckets
+            .and_then(move |bucket| {
+                let worker = Arc::clone(&worker);
+                async move { worker.run(bucket).await }
+            })
+            .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
+            .try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.task.schema), batches)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

@@ -1,0 +1,99 @@
+//! Rows of a bucket, person by person: against grouping row by row.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Decimal128Array, Int64Array, StringViewArray};
+use arrow::datatypes::{Field, Int64Type, Schema};
+use proptest::prelude::*;
+
+use super::*;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("n", DataType::Int64, true),
+        Field::new("user_id", coded_type(), false),
+        Field::new("event", coded_type(), true),
+        Field::new("page", DataType::Utf8View, true),
+        Field::new("revenue", DataType::Decimal128(18, 4), true),
+    ]))
+}
+
+type Row = (u8, Option<i64>, Option<u8>, Option<u8>);
+
+fn batch(rows: &[Row]) -> RecordBatch {
+    let users: DictionaryArray<Int32Type> = rows
+        .iter()
+        .map(|row| format!("u{}", row.0))
+        .map(Some)
+        .collect::<Vec<_>>()
+        .iter()
+        .map(|u| u.as_deref())
+        .collect();
+    let events: Vec<Option<String>> = rows.iter().map(|row| row.2.map(|event| format!("e{event}"))).collect();
+    let events: DictionaryArray<Int32Type> = events.iter().map(|event| event.as_deref()).collect();
+    let pages = rows.iter().map(|row| row.3.map(|page| format!("/a/long/path/of/pages/{page}")));
+    let revenue: Decimal128Array = rows.iter().map(|row| row.1.map(i128::from)).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>()),
+        Arc::new(users),
+        Arc::new(events),
+        Arc::new(pages.collect::<StringViewArray>()),
+        Arc::new(revenue.with_data_type(DataType::Decimal128(18, 4))),
+    ];
+    RecordBatch::try_new(schema(), columns).unwrap()
+}
+
+/// The rows as they are in an assembled batch, by person.
+fn rows_of(assembled: &Assembled) -> BTreeMap<String, Vec<Row>> {
+    let batch = &assembled.batch;
+    let text = |column: usize, row: usize| {
+        let codes = batch.column(column).as_dictionary::<Int32Type>();
+        let values = codes.values().as_string::<i32>();
+        codes.key(row).map(|key| values.value(key).to_owned())
+    };
+    let number = |text: String| text[1..].parse::<u8>().unwrap();
+    let mut found: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for (person, id) in assembled.persons.ids().iter().enumerate() {
+        let range = assembled.offsets[person] as usize..assembled.offsets[person + 1] as usize;
+        let rows = range.map(|row| {
+            assert_eq!(text(1, row).as_deref(), id);
+            let n = batch.column(0).as_primitive::<Int64Type>();
+            let n = n.is_valid(row).then(|| n.value(row));
+            let revenue = batch.column(4).as_primitive::<Decimal128Type>();
+            assert_eq!(revenue.is_valid(row).then(|| revenue.value(row)), n.map(i128::from));
+            let page = batch.column(3).as_string_view();
+            let page =
+                page.is_valid(row).then(|| page.value(row).rsplit('/').next().unwrap().parse().unwrap());
+            (number(id.unwrap().to_owned()), n, text(2, row).map(number), page)
+        });
+        found.insert(id.unwrap().to_owned(), rows.collect());
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn each_person_has_its_rows_in_order(
+        chunks in prop::collection::vec(
+            prop::collection::vec(
+                (0_u8..6, prop::option::of(any::<i64>()), prop::option::of(0_u8..4), prop::option::of(any::<u8>())),
+                0..30,
+            ),
+            0..6,
+        ),
+        left_out in 0_u8..6,
+    ) {
+        let mut assembler = Assembler::new(schema(), 1);
+        let mut expected: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+        for chunk in &chunks {
+            for row in chunk.iter().filter(|row| row.0 != left_out) {
+                expected.entry(format!("u{}", row.0)).or_default().push(*row);
+            }
+            let belongs = |id: &str| Ok((id != format!("u{left_out}")).then(|| id.len() as u64));
+            assembler.push(batch(chunk), belongs).unwrap();
+        }
+        let assembled = assembler.finish().unwrap();
+        prop_assert_eq!(assembled.batch.num_rows(), expected.values().map(Vec::len).sum::<usize>());
+        prop_assert_eq!(rows_of(&assembled), expected);
+    }
+}

@@ -1,0 +1,153 @@
+//! From a bucket to the rows of its people.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use datafusion::common::{Result, exec_err, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
+use futures::StreamExt;
+
+use super::assemble::{Assembled, Assembler};
+use super::buckets::{Bucket, Part};
+use super::reader::Reader;
+use crate::schema;
+use crate::store::layout::KeyPrefix;
+
+/// Row groups whose bytes are fetched ahead of the one that is decoded.
+const FETCH_AHEAD: usize = 2;
+
+/// Gathers rows for one partition of an operator.
+pub struct Gatherer {
+    reader: Arc<Reader>,
+    /// Reads everything but what only tells rows of one instant apart.
+    lean: Option<Arc<Reader>>,
+    /// Whether a person with two rows of one instant was met: then the lean reader is of no use.
+    ties_met: AtomicBool,
+    /// Rows that do not pass are dropped.
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    /// The memory of the rows in work.
+    pub reservation: MemoryReservation,
+    /// Time and output of the operator.
+    pub baseline: BaselineMetrics,
+    rows_read: Count,
+    rows_kept: Count,
+}
+
+impl Gatherer {
+    /// Gathers with `reader` for `partition` of the operator called `name`.
+    pub fn new(
+        name: &str,
+        partition: usize,
+        reader: Arc<Reader>,
+        filter: Option<Arc<dyn PhysicalExpr>>,
+        metrics: &ExecutionPlanMetricsSet,
+        context: &TaskContext,
+    ) -> Self {
+        Self {
+            reader,
+            lean: None,
+            ties_met: AtomicBool::new(false),
+            filter,
+            reservation: MemoryConsumer::new(format!("{name}[{partition}]")).register(context.memory_pool()),
+            baseline: BaselineMetrics::new(metrics, partition),
+            rows_read: MetricBuilder::new(metrics).counter("rows_read", partition),
+            rows_kept: MetricBuilder::new(metrics).counter("rows_kept", partition),
+        }
+    }
+
+    /// The same, which reads with `lean` what has no two rows of one person and one instant.
+    pub fn with_lean_reader(mut self, lean: Option<Arc<Reader>>) -> Self {
+        self.lean = lean;
+        self
+    }
+
+    /// The rows of a bucket, person by person; their memory is reserved.
+    ///
+    /// # Errors
+    /// Those of reading, and of memory.
+    pub async fn rows(&self, bucket: &Bucket) -> Result<Assembled> {
+        if let Some(lean) = &self.lean
+            && !self.ties_met.load(Ordering::Relaxed)
+        {
+            let rows = self.read(lean, bucket).await?;
+            if rows.are_times_distinct() {
+                return Ok(rows);
+            }
+            self.ties_met.store(true, Ordering::Relaxed);
+        }
+        self.read(&self.reader, bucket).await
+    }
+
+    async fn read(&self, reader: &Arc<Reader>, bucket: &Bucket) -> Result<Assembled> {
+        let columns = reader.columns();
+        let Some(user_id) = columns.position(schema::USER_ID) else {
+            return internal_err!("user_id is not read");
+        };
+        let mut assembler = Assembler::new(Arc::clone(columns.delivered()), user_id);
+        let fetching = Arc::clone(reader);
+        let fetches = bucket.parts.clone().into_iter().map(move |part| {
+            let reader = Arc::clone(&fetching);
+            async move { reader.fetch(part).await }
+        });
+        let mut fetched = futures::stream::iter(fetches).buffered(FETCH_AHEAD);
+        while let Some(bytes) = fetched.next().await {
+            let _timer = self.baseline.elapsed_compute().timer();
+            let bytes = bytes?;
+            let part = bytes.part;
+            let batch = reader.decode(bytes)?;
+            self.rows_read.add(batch.num_rows());
+            let batch = match &self.filter {
+                Some(filter) => passing(&batch, filter)?,
+                None => batch,
+            };
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            assembler.push(batch, |id| self.belongs(id, bucket, &part))?;
+            self.reservation.try_resize(assembler.allocated_bytes())?;
+        }
+        let _timer = self.baseline.elapsed_compute().timer();
+        let rows = assembler.finish()?;
+        self.rows_kept.add(rows.batch.num_rows());
+        Ok(rows)
+    }
+
+    /// The hash of a person of `bucket`, `None` for one of another bucket that shares the row group.
+    ///
+    /// # Errors
+    /// An error if the log says that the row group has no such person: then rows of the person may be elsewhere too.
+    fn belongs(&self, id: &str, bucket: &Bucket, part: &Part) -> Result<Option<u64>> {
+        let key = schema::user_key(id);
+        if key < part.range.min_key || key > part.range.max_key {
+            return exec_err!(
+                "row group {} of {} holds a person outside the range of user_key that the log tells: \
+                 the file is not the one that was loaded",
+                part.row_group,
+                self.reader.path(part)
+            );
+        }
+        let is_here = KeyPrefix::of(key, bucket.prefix.bits) == bucket.prefix;
+        Ok(is_here.then_some(key.cast_unsigned()))
+    }
+}
+
+/// The rows of `batch` for which `filter` is true.
+fn passing(batch: &RecordBatch, filter: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
+    let passes = filter.evaluate(batch)?.into_array(batch.num_rows())?;
+    let Some(passes) = passes.as_boolean_opt() else {
+        return internal_err!("a filter has type {}", passes.data_type());
+    };
+    if is_all_true(passes) {
+        return Ok(batch.clone());
+    }
+    Ok(filter_record_batch(batch, passes)?)
+}
+
+fn is_all_true(booleans: &BooleanArray) -> bool {
+    booleans.null_count() == 0 && booleans.true_count() == booleans.len()
+}

@@ -1,0 +1,199 @@
+//! Expressions over codes: evaluated once for each value of a dictionary, not once for each row.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::{cast, concat, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+
+use super::columns::Columns;
+
+/// `expr`, which is over the SQL types of `columns`, as an expression over the batches that are delivered.
+///
+/// The largest parts of it that look at one coded column only are evaluated for each value of the dictionary.
+pub fn over_codes(expr: Arc<dyn PhysicalExpr>, columns: &Columns) -> Result<Arc<dyn PhysicalExpr>> {
+    expr.transform_down(|part| {
+        if is_volatile(&part) {
+            return Ok(Transformed::no(part));
+        }
+        match columns_of(&part)?.as_slice() {
+            [only] if columns.is_coded(*only) => {
+                let per_value = PerValue::try_new(part, *only, columns)?;
+                Ok(Transformed::new(Arc::new(per_value) as _, true, TreeNodeRecursion::Jump))
+            }
+            _ => Ok(Transformed::no(part)),
+        }
+    })
+    .data()
+}
+
+/// Numbers of the columns that `expr` looks at.
+pub fn columns_of(expr: &Arc<dyn PhysicalExpr>) -> Result<Vec<usize>> {
+    let mut found = Vec::new();
+    expr.apply(|part| {
+        if let Some(column) = part.downcast_ref::<Column>() {
+            found.push(column.index());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// `expr` with other numbers for its columns.
+pub fn renumbered(
+    expr: Arc<dyn PhysicalExpr>,
+    number: impl Fn(usize) -> Option<usize>,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    expr.transform_up(|part| {
+        let Some(column) = part.downcast_ref::<Column>() else {
+            return Ok(Transformed::no(part));
+        };
+        match number(column.index()) {
+            Some(index) => Ok(Transformed::yes(Arc::new(Column::new(column.name(), index)) as _)),
+            None => internal_err!("column {} is not read", column.name()),
+        }
+    })
+    .data()
+}
+
+/// An expression that looks at one coded column.
+#[derive(Debug, Clone)]
+struct PerValue {
+    /// The expression, over a batch that has only the values.
+    expr: Arc<dyn PhysicalExpr>,
+    /// The coded column.
+    column: usize,
+    values: SchemaRef,
+    field: FieldRef,
+}
+
+impl PerValue {
+    fn try_new(expr: Arc<dyn PhysicalExpr>, column: usize, columns: &Columns) -> Result<Self> {
+        let sql = columns.sql().field(column);
+        // NULL stands behind the values.
+        let values = Arc::new(Schema::new(vec![Field::new(sql.name(), sql.data_type().clone(), true)]));
+        let field = expr.return_field(columns.sql())?;
+        let expr = renumbered(expr, |_| Some(0))?;
+        Ok(Self { expr, column, values, field })
+    }
+
+    fn of_values(&self, values: ArrayRef) -> Result<ArrayRef> {
+        let values = cast(&values, self.values.field(0).data_type())?;
+        let rows = values.len();
+        let batch = RecordBatch::try_new(Arc::clone(&self.values), vec![values])?;
+        self.expr.evaluate(&batch)?.into_array(rows)
+    }
+
+    /// One result for each value, and one for NULL at last; `None` if a value that no row has may be to blame for an
+    /// error.
+    fn of_dictionary(&self, codes: &DictionaryArray<Int32Type>) -> Option<ArrayRef> {
+        let values = codes.values();
+        let null = arrow::array::new_null_array(values.data_type(), 1);
+        self.of_values(concat(&[values.as_ref(), null.as_ref()]).ok()?).ok()
+    }
+}
+
+impl PhysicalExpr for PerValue {
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let Some(codes) = batch.column(self.column).as_dictionary_opt::<Int32Type>() else {
+            return internal_err!("column {} does not come as codes", self.column);
+        };
+        let keys = codes.keys();
+        // A dictionary of more values than rows: the rows are fewer.
+        let results = if codes.values().len() > codes.len() { None } else { self.of_dictionary(codes) };
+        let Some(results) = results else {
+            let decoded = take(codes.values(), keys, None)?;
+            return self.of_values(decoded).map(ColumnarValue::Array);
+        };
+        let null = results.len() - 1;
+        if let Some(booleans) = results.as_boolean_opt() {
+            return Ok(ColumnarValue::Array(Arc::new(booleans_of(booleans, keys))));
+        }
+        let wanted = match keys.nulls() {
+            None => keys.clone(),
+            Some(nulls) => {
+                let place = |row| if nulls.is_valid(row) { keys.value(row) } else { null as i32 };
+                Int32Array::from_iter_values((0..keys.len()).map(place))
+            }
+        };
+        Ok(ColumnarValue::Array(take(&results, &wanted, None)?))
+    }
+
+    fn return_field(&self, _: &Schema) -> Result<FieldRef> {
+        Ok(Arc::clone(&self.field))
+    }
+
+    fn data_type(&self, _: &Schema) -> Result<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+
+    fn nullable(&self, _: &Schema) -> Result<bool> {
+        Ok(self.field.is_nullable())
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self)
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expr.fmt_sql(f)
+    }
+}
+
+/// The result of each row; `results` has one for each code and at last one for NULL.
+fn booleans_of(results: &BooleanArray, keys: &Int32Array) -> BooleanArray {
+    let null = results.len() - 1;
+    let code = |row: usize| match keys.nulls() {
+        Some(nulls) if nulls.is_null(row) => null,
+        // Codes are not negative.
+        _ => keys.value(row) as usize,
+    };
+    let table: Vec<bool> = (0..results.len()).map(|value| results.value(value)).collect();
+    let values = match keys.nulls() {
+        None => {
+            let keys = keys.values();
+            BooleanBuffer::collect_bool(keys.len(), |row| table[keys[row] as usize])
+        }
+        Some(_) => BooleanBuffer::collect_bool(keys.len(), |row| table[code(row)]),
+    };
+    let nulls = results.nulls().map(|nulls| {
+        NullBuffer::new(BooleanBuffer::collect_bool(keys.len(), |row| nulls.is_valid(code(row))))
+    });
+    BooleanArray::new(values, nulls)
+}
+
+impl fmt::Display for PerValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expr.fmt(f)
+    }
+}
+
+impl PartialEq for PerValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.column == other.column && self.expr.eq(&other.expr)
+    }
+}
+
+impl Eq for PerValue {}
+
+impl Hash for PerValue {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.column.hash(state);
+        self.expr.hash(state);
+    }
+}

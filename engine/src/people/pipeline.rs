@@ -1,0 +1,169 @@
+//! The operator that runs a plan once for each bucket of people: window functions, and what stands between them.
+//!
+//! Each bucket is a whole answer for its people, because every node of the plan treats each person apart
+//! ([`super::local`]). Rows come in the order of person and time, so that the plan needs neither shuffle nor sort.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::{StreamExt, TryStreamExt};
+
+use super::bucket_rows::BucketRowsExec;
+use super::buckets::Bucket;
+use super::columns::Columns;
+use super::gather::Gatherer;
+use super::reader::Reader;
+use crate::scan::exec::ScanSummary;
+use crate::scan::source::ScanSource;
+
+/// What the operator runs.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// What EXPLAIN says about the choice of files.
+    pub summary: Arc<ScanSummary>,
+    /// What is read.
+    pub source: Arc<ScanSource>,
+    /// The columns read.
+    pub columns: Columns,
+    /// Rows that do not pass are dropped at once; the plan filters too.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// The people, divided.
+    pub buckets: Vec<Bucket>,
+    /// The plan of one bucket, over a [`BucketRowsExec`].
+    pub plan: Arc<dyn ExecutionPlan>,
+}
+
+/// Runs a plan for each bucket.
+#[derive(Debug)]
+pub struct PersonPipelineExec {
+    pipeline: Arc<Pipeline>,
+    partitions: usize,
+    reader: OnceLock<Arc<Reader>>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl PersonPipelineExec {
+    /// The operator for `pipeline` on at most `partitions` partitions.
+    pub fn new(pipeline: Pipeline, partitions: usize) -> Self {
+        let partitions = partitions.min(pipeline.buckets.len()).max(1);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(pipeline.plan.schema()),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self {
+            pipeline: Arc::new(pipeline),
+            partitions,
+            reader: OnceLock::new(),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl Pipeline {
+    /// The plan of a bucket, with its rows in the place of the leaf.
+    async fn of_bucket(&self, bucket: usize, gatherer: &Gatherer) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(bucket) = self.buckets.get(bucket) else {
+            return internal_err!("there is no bucket {bucket}");
+        };
+        let rows = gatherer.rows(bucket).await?;
+        Arc::clone(&self.plan)
+            .transform_up(|node| {
+                if let Some(leaf) = node.downcast_ref::<BucketRowsExec>() {
+                    return Ok(Transformed::yes(Arc::new(leaf.with_rows(&rows)?) as Arc<dyn ExecutionPlan>));
+                }
+                // Nothing of the last bucket may stay.
+                Ok(Transformed::yes(node.reset_state()?))
+            })
+            .data()
+    }
+}
+
+impl DisplayAs for PersonPipelineExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pipeline = &self.pipeline;
+        let count = pipeline.buckets.len();
+        write!(f, "PersonPipelineExec: ordered: yes, {}, buckets={count}, steps=[", pipeline.summary)?;
+        let mut node = Some(&pipeline.plan);
+        while let Some(step) = node {
+            let next = step.children().first().copied();
+            let separator = if next.is_some() { ", " } else { "]" };
+            write!(f, "{}{separator}", step.name())?;
+            node = next;
+        }
+        match &pipeline.filter {
+            Some(filter) => write!(f, ", filter={filter}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for PersonPipelineExec {
+    fn name(&self) -> &'static str {
+        "PersonPipelineExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        match &self.pipeline.filter {
+            Some(filter) => f(filter),
+            None => Ok(TreeNodeRecursion::Continue),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let pipeline = Arc::clone(&self.pipeline);
+        let reader = Arc::clone(self.reader.get_or_init(|| {
+            let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
+            Arc::new(Reader::new(Arc::clone(&pipeline.source), cache, pipeline.columns.clone()))
+        }));
+        let filter = pipeline.filter.clone();
+        let gatherer =
+            Arc::new(Gatherer::new(self.name(), partition, reader, filter, &self.metrics, &context));
+        let mine = (partition..pipeline.buckets.len()).step_by(self.partitions);
+        let schema = pipeline.plan.schema();
+        let batches = futures::stream::iter(mine.map(Ok::<usize, DataFusionError>))
+            .and_then(move |bucket| {
+                let (pipeline, gatherer) = (Arc::clone(&pipeline), Arc::clone(&gatherer));
+                let context = Arc::clone(&context);
+                async move {
+                    let rows = pipeline.of_bucket(bucket, &gatherer).await?.execute(0, context)?;
+                    let counted = Arc::clone(&gatherer);
+                    Ok(rows
+                        .inspect_ok(move |batch| counted.baseline.output_rows().add(batch.num_rows()))
+                        .boxed())
+                }
+            })
+            .try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

@@ -1,0 +1,119 @@
+//! Calls of aggregates over the batches that are delivered; those of ours get what they can make use of.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, NullArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::common::Result;
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateExprBuilder;
+use datafusion::physical_expr::expressions::{Column, Literal};
+use wayfare_udfs::by_person::{ArgumentUse, argument_use};
+
+use super::aggregate::Aggregate;
+use super::columns::Columns;
+use super::per_value::{columns_of, over_codes};
+use crate::schema;
+
+/// The column of the table that only tells rows of one person and one instant apart, if there is one.
+///
+/// It is `event_id` where functions of ours take it as the sequence beside `ts`, and nothing else looks at it.
+pub fn tie_breaker<'a>(
+    calls: &[Aggregate],
+    others: impl Iterator<Item = &'a Arc<dyn PhysicalExpr>>,
+    table: &Schema,
+) -> Result<Option<usize>> {
+    let (Ok(event_id), Ok(ts)) = (table.index_of(schema::EVENT_ID), table.index_of(schema::TS)) else {
+        return Ok(None);
+    };
+    let is = |expr: &Arc<dyn PhysicalExpr>, wanted: usize| {
+        expr.downcast_ref::<Column>().is_some_and(|column| column.index() == wanted)
+    };
+    let mut found = false;
+    let mut elsewhere: Vec<&Arc<dyn PhysicalExpr>> = others.collect();
+    for call in calls {
+        let places = argument_use(call.function.fun()).and_then(|places| places.time_and_sequence);
+        let sequence = places.filter(|(time, sequence)| {
+            is(&call.arguments[*time], ts) && is(&call.arguments[*sequence], event_id)
+        });
+        found |= sequence.is_some();
+        let is_sequence = |position: usize| sequence.is_some_and(|(_, sequence)| sequence == position);
+        let rest = call.arguments.iter().enumerate().filter(|(position, _)| !is_sequence(*position));
+        elsewhere.extend(rest.map(|(_, argument)| argument).chain(&call.filter));
+    }
+    for expr in elsewhere {
+        if columns_of(expr)?.contains(&event_id) {
+            return Ok(None);
+        }
+    }
+    Ok(found.then_some(event_id))
+}
+
+/// A call whose arguments are over the SQL types of `columns`, over the batches that are delivered.
+pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
+    let filter = call.filter.map(|filter| over_codes(filter, columns)).transpose()?;
+    let Some(ArgumentUse { coded, .. }) = argument_use(call.function.fun()) else {
+        let arguments = call.arguments.into_iter().map(|argument| over_codes(argument, columns));
+        return Ok(Aggregate {
+            function: call.function,
+            arguments: arguments.collect::<Result<_>>()?,
+            filter,
+        });
+    };
+    let mut typed = Vec::with_capacity(call.arguments.len());
+    let mut arguments = Vec::with_capacity(call.arguments.len());
+    for (position, argument) in call.arguments.into_iter().enumerate() {
+        if coded.contains(&position) && argument.is::<Column>() {
+            typed.push(Arc::clone(&argument));
+            arguments.push(argument);
+            continue;
+        }
+        let constant = argument.downcast_ref::<Literal>();
+        let unread = constant.is_some_and(|literal| literal.value().data_type() != DataType::Boolean);
+        let argument = over_codes(argument, columns)?;
+        typed.push(Arc::clone(&argument));
+        arguments.push(if unread { Arc::new(Unread) as _ } else { argument });
+    }
+    let called = &call.function;
+    let function = AggregateExprBuilder::new(Arc::new(called.fun().clone()), typed)
+        .schema(Arc::clone(columns.delivered()))
+        .alias(called.name())
+        .with_distinct(called.is_distinct())
+        .with_ignore_nulls(called.ignore_nulls())
+        .build()?;
+    Ok(Aggregate { function: Arc::new(function), arguments, filter })
+}
+
+/// In the place of a constant that the call knows already: an array without memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Unread;
+
+impl PhysicalExpr for Unread {
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let column: ArrayRef = Arc::new(NullArray::new(batch.num_rows()));
+        Ok(ColumnarValue::Array(column))
+    }
+
+    fn return_field(&self, _: &Schema) -> Result<FieldRef> {
+        Ok(Arc::new(Field::new("unread", DataType::Null, true)))
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self)
+    }
+
+    fn fmt_sql(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "unread")
+    }
+}
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "unread")
+    }
+}

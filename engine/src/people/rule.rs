@@ -1,0 +1,279 @@
+//! The optimizer rule that puts [`PersonAggregateExec`] in the place of an aggregate by person over a scan.
+//!
+//! It runs before DataFusion distributes and sorts, so that nothing of that is planned, and before filters move into
+//! the scan. What is not proved to be a plain chain of filters and projections over a scan of files of ours stays as
+//! it is; EXPLAIN then shows the reason at the scan.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef};
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::conjunction;
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+
+use super::aggregate::{Aggregate, PersonAggregateExec, Task};
+use super::buckets;
+use super::columns::Columns;
+use super::fuse::{Fused, fuse, substituted};
+use super::keys::{Key, Keys};
+use super::per_value::{columns_of, over_codes, renumbered};
+use super::prepared;
+use super::window_rule::WindowsByPerson;
+use crate::scan::exec::TableScanExec;
+use crate::schema;
+use crate::settings::Settings;
+
+/// Share of the memory limit that the rows of the buckets in work may take, all partitions together.
+const MEMORY_SHARE: usize = 4;
+/// Bytes of a row beside its columns: its group, and what an accumulator keeps of it.
+const ROW_BYTES: usize = 40;
+
+/// `rules` with ours before all that distribute, sort or push filters down.
+pub fn with_people_rule(
+    mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    rules.insert(0, Arc::new(WindowsByPerson));
+    rules.insert(1, Arc::new(AggregateByPerson));
+    rules
+}
+
+/// The rule.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct AggregateByPerson;
+
+impl PhysicalOptimizerRule for AggregateByPerson {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| match Candidate::of(&node)? {
+            Some(candidate) => match candidate.planned(config)? {
+                Ok(by_person) => Ok(Transformed::yes(by_person)),
+                Err(reason) => with_reason(node, &reason),
+            },
+            None => Ok(Transformed::no(node)),
+        })
+        .data()
+    }
+
+    fn name(&self) -> &'static str {
+        "aggregate_by_person"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Shows at the scans below `node` why the layout is not used.
+fn with_reason(node: Arc<dyn ExecutionPlan>, reason: &str) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    node.transform_down(|part| match part.downcast_ref::<TableScanExec>() {
+        Some(scan) => Ok(Transformed::yes(Arc::new(scan.with_note(format!("ordered: no, {reason}"))))),
+        None => Ok(Transformed::no(part)),
+    })
+}
+
+/// An aggregate with the person among its keys.
+struct Candidate<'a> {
+    /// Its last stage: what stands above it sees these columns.
+    last: &'a AggregateExec,
+    /// Its first stage, which sees rows.
+    first: &'a AggregateExec,
+}
+
+impl<'a> Candidate<'a> {
+    /// `None` for anything but all stages of an aggregate that groups by a column called `user_id`.
+    fn of(node: &'a Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
+        let Some(last) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
+        let first = match last.mode() {
+            AggregateMode::Single | AggregateMode::SinglePartitioned => last,
+            AggregateMode::Final | AggregateMode::FinalPartitioned => {
+                match last.input().downcast_ref::<AggregateExec>() {
+                    Some(first) if *first.mode() == AggregateMode::Partial => first,
+                    _ => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        let names_person = |expr: &Arc<dyn PhysicalExpr>| {
+            expr.downcast_ref::<Column>().is_some_and(|column| column.name() == schema::USER_ID)
+        };
+        let by_person = first.group_expr().expr().iter().any(|(expr, _)| names_person(expr));
+        Ok((by_person && first.group_expr().is_single()).then_some(Self { last, first }))
+    }
+
+    /// The plan in its place, or why there is none.
+    fn planned(&self, config: &ConfigOptions) -> Result<std::result::Result<Arc<dyn ExecutionPlan>, String>> {
+        let settings = config.extensions.get::<Settings>().copied().unwrap_or_default();
+        if !settings.fast_path {
+            return Ok(Err("wayfare.fast_path is off".to_owned()));
+        }
+        if let Some(reason) = self.refused_function() {
+            return Ok(Err(reason));
+        }
+        let fused = match fuse(self.first.input())? {
+            Ok(fused) => fused,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let Some(source) = fused.scan.source() else {
+            return Ok(Err("the scan was changed".to_owned()));
+        };
+        if source.is_limited {
+            return Ok(Err("only some rows are asked for".to_owned()));
+        }
+        let Ok(person) = source.full_schema.index_of(schema::USER_ID) else {
+            return Ok(Err("the table has no people".to_owned()));
+        };
+        let plan = Plan { candidate: self, fused: &fused, person };
+        plan.build(config, &settings)
+    }
+
+    fn refused_function(&self) -> Option<String> {
+        self.first.aggr_expr().iter().find_map(|function| {
+            let name = function.fun().name();
+            let needs_order = function.order_sensitivity() == AggregateOrderSensitivity::HardRequirement
+                && !function.order_bys().is_empty();
+            if needs_order {
+                Some(format!("{name} wants all its rows in an order of its own"))
+            } else if !function.groups_accumulator_supported() {
+                Some(format!("{name} has no accumulator for many groups"))
+            } else {
+                None
+            }
+        })
+    }
+}
+
+/// The parts that the operator is made of.
+struct Plan<'a> {
+    candidate: &'a Candidate<'a>,
+    fused: &'a Fused<'a>,
+    /// Number of `user_id` among the columns of the table.
+    person: usize,
+}
+
+impl Plan<'_> {
+    fn build(
+        &self,
+        config: &ConfigOptions,
+        settings: &Settings,
+    ) -> Result<std::result::Result<Arc<dyn ExecutionPlan>, String>> {
+        let Some(source) = self.fused.scan.source() else {
+            return Ok(Err("the scan was changed".to_owned()));
+        };
+        let first = self.candidate.first;
+        let over_table = |expr: &Arc<dyn PhysicalExpr>| substituted(expr, &self.fused.outputs);
+        let keys = first.group_expr().expr().iter().map(|(expr, _)| over_table(expr));
+        let keys: Vec<Arc<dyn PhysicalExpr>> = keys.collect::<Result<_>>()?;
+        let is_person = |expr: &Arc<dyn PhysicalExpr>| {
+            expr.downcast_ref::<Column>().is_some_and(|column| column.index() == self.person)
+        };
+        if !keys.iter().any(is_person) {
+            return Ok(Err("user_id is not the table's".to_owned()));
+        }
+        let mut calls = Vec::new();
+        for (function, filter) in first.aggr_expr().iter().zip(first.filter_expr()) {
+            let mut arguments = function.expressions();
+            // Functions that look at an order take its columns behind their arguments.
+            arguments.extend(function.order_bys().iter().map(|order| Arc::clone(&order.expr)));
+            let arguments = arguments.iter().map(over_table).collect::<Result<Vec<_>>>()?;
+            let filter = filter.as_ref().map(over_table).transpose()?;
+            calls.push(Aggregate { function: Arc::clone(function), arguments, filter });
+        }
+        let filter =
+            (!self.fused.filters.is_empty()).then(|| conjunction(self.fused.filters.iter().cloned()));
+
+        let mut used = vec![self.person];
+        let in_calls = calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
+        for expr in keys.iter().chain(in_calls).chain(&filter) {
+            if is_volatile(expr) && !is_key_guard(expr) {
+                return Ok(Err("an expression is volatile".to_owned()));
+            }
+            used.extend(columns_of(expr)?);
+        }
+        used.sort_unstable();
+        used.dedup();
+        let columns = Columns::new(&source.full_schema, &used);
+        let partitions = config.execution.target_partitions.max(1);
+        let max_rows = max_bucket_rows(settings, partitions, &columns);
+        let Some(buckets) = buckets::divide(&source.files, partitions, max_rows) else {
+            return Ok(Err("a file of another writer is among the files".to_owned()));
+        };
+
+        let over_batch = |expr: Arc<dyn PhysicalExpr>| {
+            over_codes(renumbered(expr, |index| used.binary_search(&index).ok())?, &columns)
+        };
+        let schema = self.candidate.last.schema();
+        let key_fields: Vec<FieldRef> = schema.fields().iter().take(keys.len()).map(Arc::clone).collect();
+        let grouping = keys.clone();
+        let mut classified = Vec::with_capacity(keys.len());
+        for (expr, field) in keys.into_iter().zip(&key_fields) {
+            classified.push(if is_person(&expr) {
+                if !is_id(field) {
+                    return Ok(Err("user_id is not text".to_owned()));
+                }
+                Key::Person
+            } else if columns_of(&expr)?.iter().all(|column| *column == self.person) {
+                Key::OfPerson(renumbered(expr, |_| Some(0))?)
+            } else {
+                let is_plain = expr.is::<Column>();
+                let expr = renumbered(expr, |index| used.binary_search(&index).ok())?;
+                Key::Further(if is_plain { expr } else { over_codes(expr, &columns)? })
+            });
+        }
+        let others = filter.iter().chain(&grouping);
+        let tie_breaker = prepared::tie_breaker(&calls, others, &source.full_schema)?;
+        let tie_breaker = tie_breaker.and_then(|index| used.binary_search(&index).ok());
+        let mut aggregates = Vec::with_capacity(calls.len());
+        for call in calls {
+            let number = |expr| renumbered(expr, |index| used.binary_search(&index).ok());
+            aggregates.push(prepared::over_batches(
+                Aggregate {
+                    function: call.function,
+                    arguments: call.arguments.into_iter().map(number).collect::<Result<_>>()?,
+                    filter: call.filter.map(number).transpose()?,
+                },
+                &columns,
+            )?);
+        }
+        let filter = filter.map(over_batch).transpose()?;
+        let task = Task {
+            summary: Arc::clone(self.fused.scan.summary()),
+            source: Arc::clone(source),
+            keys: Keys::new(classified, &key_fields),
+            columns,
+            tie_breaker,
+            filter,
+            aggregates,
+            buckets,
+            schema,
+        };
+        Ok(Ok(Arc::new(PersonAggregateExec::new(task, partitions))))
+    }
+}
+
+/// How many rows a bucket may have so that the buckets in work fit into memory.
+pub(super) fn max_bucket_rows(settings: &Settings, partitions: usize, columns: &Columns) -> u64 {
+    // Rows exist twice while they are put together.
+    let row_bytes = ROW_BYTES + columns.row_bytes() * 2;
+    (settings.memory_limit_bytes / MEMORY_SHARE / partitions.max(1) / row_bytes) as u64
+}
+
+fn is_id(field: &Field) -> bool {
+    *field.data_type() == schema::sql_type(&arrow::datatypes::DataType::Utf8)
+}
+
+/// Whether `expr` is the constant key that keeps DataFusion from taking other keys for unique.
+fn is_key_guard(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<ScalarFunctionExpr>()
+        .is_some_and(|call| wayfare_udfs::table::is_key_guard(call.fun()))
+}

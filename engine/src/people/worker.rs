@@ -1,0 +1,81 @@
+//! The work of one partition of the aggregate: bucket after bucket.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::EmitTo;
+use datafusion::physical_expr::PhysicalExpr;
+
+use super::aggregate::{Aggregate, Task};
+use super::assemble::Assembled;
+use super::gather::Gatherer;
+
+/// What one partition works with.
+pub(super) struct Worker {
+    pub(super) task: Arc<Task>,
+    pub(super) gatherer: Gatherer,
+    pub(super) batch_rows: usize,
+}
+
+impl Worker {
+    /// The groups of one bucket, in batches.
+    pub(super) async fn run(&self, bucket: usize) -> Result<Vec<RecordBatch>> {
+        let Some(bucket) = self.task.buckets.get(bucket) else {
+            return internal_err!("there is no bucket {bucket}");
+        };
+        let rows = self.gatherer.rows(bucket).await?;
+        let _timer = self.gatherer.baseline.elapsed_compute().timer();
+        let batches = self.aggregate(&rows)?;
+        self.gatherer.reservation.try_resize(0)?;
+        Ok(batches)
+    }
+
+    fn aggregate(&self, rows: &Assembled) -> Result<Vec<RecordBatch>> {
+        if rows.batch.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let groups = self.task.keys.group(rows)?;
+        let mut columns = groups.columns;
+        for aggregate in &self.task.aggregates {
+            columns.push(self.evaluate(aggregate, &rows.batch, &groups.indices, groups.count)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(groups.count));
+        let all = RecordBatch::try_new_with_options(Arc::clone(&self.task.schema), columns, &options)?;
+        self.gatherer.baseline.output_rows().add(all.num_rows());
+        Ok(slices(&all, self.batch_rows))
+    }
+
+    fn evaluate(
+        &self,
+        aggregate: &Aggregate,
+        rows: &RecordBatch,
+        groups: &[usize],
+        count: usize,
+    ) -> Result<ArrayRef> {
+        let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
+        let arguments = aggregate.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+        let filter = aggregate.filter.as_ref().map(evaluate).transpose()?;
+        let filter = match &filter {
+            Some(filter) => match filter.as_boolean_opt() {
+                Some(booleans) => Some(booleans),
+                None => return internal_err!("a FILTER has type {}", filter.data_type()),
+            },
+            None => None,
+        };
+        let mut accumulator = aggregate.function.create_groups_accumulator()?;
+        accumulator.update_batch(&arguments, groups, filter, count)?;
+        let reservation = &self.gatherer.reservation;
+        let before = reservation.size();
+        reservation.try_resize(before + accumulator.size())?;
+        let values = accumulator.evaluate(EmitTo::All)?;
+        reservation.try_resize(before)?;
+        Ok(values)
+    }
+}
+
+/// `batch` in pieces of at most `rows` rows.
+pub(super) fn slices(batch: &RecordBatch, rows: usize) -> Vec<RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(rows.max(1));
+    starts.map(|start| batch.slice(start, rows.min(batch.num_rows() - start))).collect()
+}

@@ -1,0 +1,228 @@
+//! Questions about people: answered from the layout, with the answers of the ordinary way, or refused where a file is
+//! not what the log tells of.
+
+use std::path::Path;
+
+use wayfare_datasets::{GeneratorConfig, OutputFormat, write_dataset};
+use wayfare_engine::{Engine, EngineConfig, Session};
+
+use crate::support::{self, plan};
+use crate::twins::Twins;
+
+/// Queries by person; all of them can be answered from the layout.
+const BY_PERSON: &[&str] = &[
+    "SELECT user_id, count(*) FROM touchpoints GROUP BY user_id",
+    "SELECT DISTINCT user_id FROM touchpoints WHERE event <> 'page_view'",
+    "SELECT user_id, min(ts), max(ts), sum(revenue), count(channel) FROM touchpoints GROUP BY user_id",
+    "SELECT level, count(*) FROM (SELECT user_id, window_funnel(INTERVAL '2 days', ts, event = 'page_view', event = \
+     'product_view', event = 'add_to_cart') AS level FROM touchpoints GROUP BY user_id) GROUP BY level",
+    "SELECT level, count(*) FROM (SELECT user_id, window_funnel(INTERVAL '1 day', 'strict_order', ts, event = \
+     'page_view', event = 'product_view') AS level FROM touchpoints WHERE event IN ('page_view', 'product_view') \
+     GROUP BY user_id) GROUP BY level",
+    "SELECT user_id, funnel_durations(INTERVAL '7 days', ts, event = 'page_view', event = 'purchase') FROM \
+     touchpoints GROUP BY user_id",
+    "SELECT user_id, retention(event = 'page_view', event = 'purchase', channel = 'email') FROM touchpoints GROUP BY \
+     user_id",
+    "SELECT user_id, first_value(channel ORDER BY ts, event_id), last_value(page ORDER BY ts, event_id) FROM \
+     touchpoints GROUP BY user_id",
+    "SELECT user_id, channel, count(*), min(page) FROM touchpoints GROUP BY channel, user_id",
+    "SELECT user_id, day, event, count(*) FILTER (WHERE device = 'mobile') FROM touchpoints GROUP BY user_id, day, event",
+    "SELECT upper(user_id), user_id, count(*) FROM touchpoints GROUP BY user_id, upper(user_id)",
+    "SELECT user_id, count(*) FROM touchpoints WHERE day > DATE '2026-01-02' AND channel IS NOT NULL GROUP BY user_id \
+     HAVING count(*) > 2",
+    "SELECT day, channel, count(DISTINCT user_id) FROM touchpoints GROUP BY day, channel",
+    "SELECT count(DISTINCT user_id) FROM touchpoints WHERE coalesce(channel, 'x') <> 'email'",
+    "SELECT entry_channel, count(*), sum(events), count(*) FILTER (WHERE is_bounce) FROM sessions(touchpoints) GROUP BY \
+     entry_channel",
+    "SELECT * FROM sessions(touchpoints, gap => INTERVAL '10 minutes', split_on => channel)",
+    "SELECT * FROM journey.sessions",
+    "SELECT * FROM funnel(touchpoints, steps => ['page_view', 'product_view', 'purchase'], within => INTERVAL '3 days', \
+     by => channel)",
+    "SELECT * FROM retention_matrix(touchpoints, target => 'page_view', period => 'day')",
+    "SELECT user_id, c FROM (SELECT user_id, CASE WHEN event = 'purchase' THEN channel ELSE event END AS x, count(*) AS c \
+     FROM touchpoints WHERE length(event) > 4 GROUP BY user_id, CASE WHEN event = 'purchase' THEN channel ELSE event END)",
+];
+
+/// Queries that look like it and are not.
+const OTHERS: &[&str] = &[
+    "SELECT a.user_id, count(*) FROM touchpoints a JOIN touchpoints b ON a.event_id = b.event_id GROUP BY a.user_id",
+    "SELECT user_id, count(*) FROM (SELECT * FROM touchpoints UNION ALL SELECT * FROM touchpoints) GROUP BY user_id",
+    "SELECT user_id, count(*) FROM (SELECT event AS user_id FROM touchpoints) GROUP BY user_id",
+    "SELECT user_id, array_agg(event ORDER BY ts, event_id) FROM touchpoints GROUP BY user_id",
+    "SELECT user_id, channel, count(*) FROM touchpoints GROUP BY ROLLUP (user_id, channel)",
+    "SELECT count(*) FROM (SELECT user_id, count(*) FROM (SELECT * FROM touchpoints ORDER BY event_id LIMIT 50) GROUP BY \
+     user_id)",
+];
+
+/// Rows that arrive late and twice: several files for most days.
+async fn shop(config: EngineConfig, directory: &Path) -> Engine {
+    let engine =
+        support::engine(EngineConfig { row_group_rows: 40, target_file_bytes: 40_000, ..config }).await;
+    for (seed, events) in [(1, 2_500), (2, 700), (3, 90)] {
+        let generator = GeneratorConfig {
+            seed,
+            events,
+            users: 120,
+            days: 5,
+            duplicates: 0.02,
+            late: 0.1,
+            ..GeneratorConfig::default()
+        };
+        let into = directory.join(format!("in-{seed}"));
+        let written = write_dataset(&generator, &into, OutputFormat::Parquet, None, 2).expect("data");
+        support::load(&engine, &written.files).await;
+    }
+    engine
+}
+
+fn in_memory() -> EngineConfig {
+    EngineConfig { store_url: "memory:///test".to_owned(), ..EngineConfig::default() }
+}
+
+async fn answers_agree(engine: &Engine) {
+    let session = support::session(engine);
+    let twins = Twins::new(engine).await;
+    for sql in BY_PERSON.iter().chain(OTHERS) {
+        let rows = support::rows(&session, sql).await;
+        assert!(!rows.is_empty(), "{sql}");
+        twins.check(sql, Ok(&rows)).await.unwrap_or_else(|difference| panic!("{difference}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_gives_the_same_answer() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = shop(in_memory(), directory.path()).await;
+    answers_agree(&engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_by_person_neither_sort_nor_shuffle() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = shop(in_memory(), directory.path()).await;
+    let session = support::session(&engine);
+    for sql in BY_PERSON {
+        let plan = plan(&session, sql).await;
+        let mut below = plan.lines().rev();
+        let leaf = below.next().unwrap_or_default();
+        assert!(leaf.contains("PersonAggregateExec: ordered: yes"), "{sql}\n{plan}");
+    }
+    for sql in OTHERS {
+        let plan = plan(&session, sql).await;
+        assert!(!plan.contains("PersonAggregateExec"), "{sql}\n{plan}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_says_why_not() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = shop(in_memory(), directory.path()).await;
+    let session = support::session(&engine);
+    let why = async |sql: &str| {
+        let plan = plan(&session, sql).await;
+        let start = plan.find("ordered: no, ").unwrap_or_else(|| panic!("{sql}\n{plan}"));
+        plan[start + 13..].split_once(", DataSourceExec").expect("a source").0.to_owned()
+    };
+    assert_eq!(why(OTHERS[3]).await, "array_agg has no accumulator for many groups");
+    assert!(why(OTHERS[0]).await.starts_with("the rows come from "));
+    support::batches(&session, "SET wayfare.fast_path = off").await.expect("a setting");
+    assert_eq!(why(BY_PERSON[0]).await, "wayfare.fast_path is off");
+}
+
+/// The files of a table, for tests that damage them.
+fn data_files(store: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for day in std::fs::read_dir(store.join("touchpoints")).expect("a table") {
+        let day = day.expect("an entry").path();
+        if day.file_name().is_some_and(|name| name.to_string_lossy().starts_with("day=")) {
+            files.extend(std::fs::read_dir(day).expect("a day").map(|file| file.expect("a file").path()));
+        }
+    }
+    files.sort();
+    files
+}
+
+async fn answer(session: &Session, sql: &str) -> Result<Vec<Vec<String>>, String> {
+    match support::batches(session, sql).await {
+        Ok((_, batches)) => {
+            let mut rows = crate::pg_text::rows(&batches);
+            rows.sort();
+            Ok(rows)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Any two files change places: an error, or the right answer where that makes no difference.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_in_each_others_places_are_noticed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let config = EngineConfig { store_url: store.display().to_string(), ..EngineConfig::default() };
+    let engine = shop(config.clone(), directory.path()).await;
+    let sql = BY_PERSON[3];
+    let expected = answer(&support::session(&engine), sql).await.expect("an answer");
+    let files = data_files(&store);
+    let mut noticed = 0;
+    for pair in files.windows(2).step_by(3) {
+        let swap = || {
+            let other = store.join("aside");
+            std::fs::rename(&pair[0], &other).expect("a move");
+            std::fs::rename(&pair[1], &pair[0]).expect("a move");
+            std::fs::rename(&other, &pair[1]).expect("a move");
+        };
+        swap();
+        // Nothing is cached in a new engine.
+        let engine = support::engine(config.clone()).await;
+        match answer(&support::session(&engine), sql).await {
+            Ok(found) => assert_eq!(found, expected, "{pair:?}"),
+            Err(message) => {
+                noticed += 1;
+                assert!(message.contains(".parquet"), "the message names no file: {message}");
+            }
+        }
+        swap();
+    }
+    assert!(noticed > 0, "no swap was noticed");
+}
+
+/// Bytes of a file are changed: an error that names it, or an answer that does not depend on them.
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_files_are_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let config = EngineConfig { store_url: store.display().to_string(), ..EngineConfig::default() };
+    shop(config.clone(), directory.path()).await;
+    let file = &data_files(&store)[1];
+    let whole = std::fs::read(file).expect("a file");
+    let cut = whole[..whole.len() / 2].to_vec();
+    let mut zeroed = whole.clone();
+    let middle = zeroed.len() / 3;
+    zeroed[4..middle].fill(0);
+    for damaged in [cut, zeroed] {
+        std::fs::write(file, damaged).expect("a file");
+        let engine = support::engine(config.clone()).await;
+        let message = answer(&support::session(&engine), BY_PERSON[2]).await.expect_err("damage is noticed");
+        let name = file.file_name().expect("a name").to_string_lossy();
+        assert!(message.contains(name.as_ref()), "{message}");
+    }
+}
+
+/// A limit that the rows of a bucket fit into, but not those of the table.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_follows_a_bucket_and_its_limit_is_kept() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = EngineConfig { memory_limit_bytes: 700_000, ..in_memory() };
+    // Loading needs more.
+    let loading = shop(in_memory(), &directory.path().join("in-memory")).await;
+    let expected = answer(&support::session(&loading), BY_PERSON[3]).await.expect("an answer");
+    drop(loading);
+    let store = directory.path().join("store");
+    let large = EngineConfig { store_url: store.display().to_string(), ..config.clone() };
+    shop(EngineConfig { memory_limit_bytes: 64 << 20, ..large.clone() }, directory.path()).await;
+    let engine = support::engine(large.clone()).await;
+    assert_eq!(answer(&support::session(&engine), BY_PERSON[3]).await, Ok(expected));
+    let engine = support::engine(EngineConfig { memory_limit_bytes: 5_000, ..large }).await;
+    let message = answer(&support::session(&engine), BY_PERSON[3]).await.expect_err("too little");
+    assert!(message.contains("PersonAggregateExec"), "{message}");
+}

@@ -1,0 +1,27 @@
+//! What the aggregates of this crate do with their arguments: for an engine that calls them with more than rows.
+
+use std::ops::Range;
+
+use datafusion::logical_expr::AggregateUDF;
+
+use crate::aggregate::{funnel, session_list};
+
+/// Places of arguments that an engine may prepare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArgumentUse {
+    /// Where the time of a row and the sequence are: the sequence is only compared among rows of one person and one
+    /// time.
+    pub time_and_sequence: Option<(usize, usize)>,
+    /// Arguments that may come as codes into a dictionary of text.
+    pub coded: Range<usize>,
+}
+
+/// How `function` uses its arguments; `None` for functions of others.
+///
+/// Arguments that are constant and no conditions are read when the call is made, not from its columns.
+pub fn argument_use(function: &AggregateUDF) -> Option<ArgumentUse> {
+    if session_list::is_session_list(function) {
+        return Some(session_list::argument_use());
+    }
+    funnel::is_funnel_function(function).then_some(ArgumentUse { time_and_sequence: None, coded: 0..0 })
+}
