@@ -45,7 +45,7 @@ pub fn last_line(command: &mut Command, timeout: Duration) -> Result<String> {
     let status =
         wait(&mut child, timeout).map_err(|e| BenchError::new(format!("cannot wait for {name}"), e))?;
     let Some(status) = status else {
-        return Err(BenchError::plain(format!("no result within {:.0} s", timeout.as_secs_f64())));
+        return Err(BenchError::plain(format!("no result within {timeout:?}")));
     };
     let text = |thread: thread::JoinHandle<Vec<u8>>| {
         String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned()

@@ -36,8 +36,9 @@ pub fn run(args: &WorkloadArgs) -> Result<()> {
         args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
     let store = StoreArgs { store: args.store_dir(), threads, memory_limit_mib: args.memory_limit_mib };
     let files = store::raw_files(&args.data, &args.size)?;
-    let load = store::prepare(&store, &[&files], args.reload)?;
-    let run = Run::new(args, store, load, queries)?.measure()?;
+    let mut run = Run::new(args, store, queries)?;
+    run.load = store::prepare(&run.store, &[&files], args.reload)?;
+    let run = run.measure()?;
     report::print(&run)?;
     let wrong = run.outcomes.iter().filter(|outcome| outcome.is_wrong()).count();
     if wrong > 0 {

@@ -27,7 +27,7 @@ pub struct Run<'a> {
     pub args: &'a WorkloadArgs,
     /// The store and what may be used.
     pub store: StoreArgs,
-    /// How the store was loaded.
+    /// How the store was loaded; null before it is.
     pub load: Value,
     /// One per query.
     pub outcomes: Vec<Outcome>,
@@ -39,14 +39,14 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Checks what can be checked before anything is measured.
-    pub fn new(args: &'a WorkloadArgs, store: StoreArgs, load: Value, queries: Vec<Query>) -> Result<Self> {
+    pub fn new(args: &'a WorkloadArgs, store: StoreArgs, queries: Vec<Query>) -> Result<Self> {
         let peer_starter = Peers::new(args, store.threads)?;
         let users = match queries.iter().find(|query| query.is_lookup) {
             Some(query) => lookup_users(args, peer_starter.as_ref(), query)?,
             None => Vec::new(),
         };
         let outcomes = queries.into_iter().map(Outcome::new).collect();
-        Ok(Self { args, store, load, outcomes, peers: BTreeMap::new(), peer_starter, users })
+        Ok(Self { args, store, load: Value::Null, outcomes, peers: BTreeMap::new(), peer_starter, users })
     }
 
     /// Measures everything.

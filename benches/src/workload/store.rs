@@ -21,13 +21,26 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 /// What is known about the loads is kept in a file beside the store.
 pub fn prepare(store: &StoreArgs, loads: &[&[PathBuf]], reload: bool) -> Result<Value> {
     let record = record_path(&store.store);
-    if !reload && record.exists() && store.store.join(TABLE).join("_delta_log").is_dir() {
-        let text = fs::read_to_string(&record)
-            .map_err(|e| BenchError::new(format!("cannot read {}", record.display()), e))?;
-        let load: Value = serde_json::from_str(&text)
-            .map_err(|e| BenchError::new(format!("cannot read {}: load again", record.display()), e))?;
-        eprintln!("using {}: {}", store.store.display(), told(&load));
-        return Ok(load);
+    let mut input_bytes = 0;
+    for files in loads {
+        input_bytes += size(files)?;
+    }
+    if !reload && store.store.join(TABLE).join("_delta_log").is_dir() {
+        match read_record(&record)? {
+            Some(load) if load["input_bytes"] == input_bytes => {
+                eprintln!("using {}: {}", store.store.display(), told(&load));
+                return Ok(load);
+            }
+            // Not removed unasked: it may be somebody's own.
+            known => {
+                let reason =
+                    if known.is_some() { "was loaded from other files" } else { "has no record of a load" };
+                return Err(BenchError::plain(format!(
+                    "{} {reason}: give --reload to remove it and load it anew",
+                    store.store.display()
+                )));
+            }
+        }
     }
     if record.exists() {
         fs::remove_file(&record)
@@ -38,9 +51,7 @@ pub fn prepare(store: &StoreArgs, loads: &[&[PathBuf]], reload: bool) -> Result<
     }
     eprintln!("loading into {}", store.store.display());
     let mut measurements = Vec::with_capacity(loads.len());
-    let mut input_bytes = 0;
     for files in loads {
-        input_bytes += size(files)?;
         let mut command = child::worker()?;
         command.arg("load").args(store.to_arguments()).args(*files);
         let measurement = child::measure(&mut command, LOAD_TIMEOUT);
@@ -71,10 +82,20 @@ fn record_path(store: &Path) -> PathBuf {
     store.with_file_name(name)
 }
 
+/// What is known about the loads; `None` if they did not come to their end.
+fn read_record(path: &Path) -> Result<Option<Value>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let failed = |e: &dyn std::fmt::Display| BenchError::new(format!("cannot read {}", path.display()), e);
+    let text = fs::read_to_string(path).map_err(|e| failed(&e))?;
+    serde_json::from_str(&text).map(Some).map_err(|e| failed(&e))
+}
+
 fn told(load: &Value) -> String {
     let number = |name: &str| load[name].as_f64().unwrap_or(f64::NAN);
     format!(
-        "{} rows in {:.1} s, {:.1} MiB in {} files (input {:.1} MiB), peak RSS {:.0} MiB, loaded by {}",
+        "{} rows in {:.1} s, {:.1} MiB in {} files (input {:.1} MiB), peak RSS {:.0} MiB, by {}{}",
         number("rows"),
         number("seconds"),
         number("bytes") / 1_048_576.0,
@@ -82,6 +103,7 @@ fn told(load: &Value) -> String {
         number("input_bytes") / 1_048_576.0,
         number("peak_rss_mib"),
         load["versions"]["commit"].as_str().unwrap_or("an unknown commit"),
+        if load["versions"]["debug_build"] == true { " (debug build)" } else { "" },
     )
 }
 
