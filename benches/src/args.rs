@@ -2,12 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use wayfare_datasets::{GeneratorConfig, OutputFormat};
 
-/// Times loading and querying of generated touchpoints, end to end.
-#[derive(Debug, Clone, Parser)]
-#[command(name = "wayfare-benches", version)]
+use crate::scaling::args::ScalingArgs;
+use crate::worker::WorkerCommand;
+use crate::workload::args::WorkloadArgs;
+
+/// Times loading and querying of touchpoints, end to end. Without a subcommand: of generated ones, in this process.
+#[derive(Debug, Parser)]
+#[command(name = "wayfare-benches", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to measure instead.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub generated: Args,
+}
+
+/// What is measured beside the default.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The twelve journey queries over the workload's files, beside other engines.
+    Workload(WorkloadArgs),
+    /// Cost against the number of rows, of days and of files.
+    Scaling(ScalingArgs),
+    /// One measurement in a process of its own; prints one line of JSON.
+    #[command(subcommand, hide = true)]
+    Worker(WorkerCommand),
+}
+
+/// Loading and queries of generated touchpoints.
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Rows to generate.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -97,20 +123,6 @@ impl Args {
         formats
     }
 
-    /// Where the generated files of `format` are: the name tells all that they depend on.
-    pub fn data_dir(&self, format: Format) -> PathBuf {
-        let generator = self.generator();
-        let version = env!("CARGO_PKG_VERSION");
-        self.dir.join(format!(
-            "data-{version}-e{}-u{}-d{}-s{}-{}",
-            generator.events,
-            generator.users,
-            generator.days,
-            generator.seed,
-            format.name()
-        ))
-    }
-
     /// Where the store is.
     pub fn store_dir(&self) -> PathBuf {
         Path::new(&self.dir).join("store")
@@ -124,8 +136,8 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
-        Args::command().debug_assert();
-        let args = Args::parse_from(["x", "--events", "200", "--format", "parquet,csv,csv"]);
+        Cli::command().debug_assert();
+        let args = Cli::parse_from(["x", "--events", "200", "--format", "parquet,csv,csv"]).generated;
         assert_eq!(args.generator().users, 6);
         assert_eq!(args.formats(), [Format::Parquet, Format::Csv]);
     }

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use wayfare_datasets::{DatasetReport, write_dataset};
+use wayfare_datasets::{DatasetReport, GeneratorConfig, write_dataset};
 
-use crate::args::{Args, Format};
+use crate::args::Format;
 use crate::error::{BenchError, Result};
 
 /// Files per data set: enough for readers to work side by side.
-const PARTS: u32 = 8;
+pub const PARTS: u32 = 8;
 /// Is there once all files are: without it a directory is what an interrupted run left behind.
 const COMPLETE: &str = "complete";
 
@@ -29,28 +29,34 @@ pub struct Dataset {
     pub generate_seconds: Option<f64>,
 }
 
-/// Finds the files that `args` describe, or generates them.
-pub fn prepare(args: &Args, format: Format) -> Result<Dataset> {
-    let generator = args.generator();
-    let dir = args.data_dir(format);
+/// Finds the files of this data set below `root`, or generates them in `parts` parts.
+pub fn prepare(config: &GeneratorConfig, root: &Path, format: Format, parts: u32) -> Result<Dataset> {
+    let dir = root.join(format!("data-{}-p{parts}", name(config, format)));
     if dir.join(COMPLETE).exists() {
         eprintln!("using {}", dir.display());
         let bytes = data_bytes(&dir)?;
-        return Ok(Dataset { format, dir, rows: generator.total_rows(), bytes, generate_seconds: None });
+        return Ok(Dataset { format, dir, rows: config.total_rows(), bytes, generate_seconds: None });
     }
     if dir.exists() {
         fs::remove_dir_all(&dir)
             .map_err(|e| BenchError::new(format!("cannot remove the incomplete {}", dir.display()), e))?;
     }
-    eprintln!("generating {} rows of {} people as {}", generator.events, generator.users, format.name());
+    eprintln!("generating {} rows of {} people as {}", config.events, config.users, format.name());
     let started = Instant::now();
-    let DatasetReport { rows, bytes, .. } = write_dataset(&generator, &dir, format.output(), None, PARTS)
+    let DatasetReport { rows, bytes, .. } = write_dataset(config, &dir, format.output(), None, parts)
         .map_err(|e| BenchError::new("cannot generate data", e))?;
     let seconds = started.elapsed().as_secs_f64();
     fs::write(dir.join(COMPLETE), "")
         .map_err(|e| BenchError::new(format!("cannot write to {}", dir.display()), e))?;
     eprintln!("generated {rows} rows, {bytes} bytes in {seconds:.1} s");
     Ok(Dataset { format, dir, rows, bytes, generate_seconds: Some(seconds) })
+}
+
+/// Tells all that the rows of a data set depend on.
+pub fn name(config: &GeneratorConfig, format: Format) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let GeneratorConfig { events, users, days, seed, .. } = config;
+    format!("{version}-e{events}-u{users}-d{days}-s{seed}-{}", format.name())
 }
 
 /// The data files of `dir`, sorted.

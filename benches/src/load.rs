@@ -1,5 +1,6 @@
 //! One timed load into a fresh store.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +13,8 @@ use crate::data::{Dataset, data_files};
 use crate::error::{BenchError, Result};
 use crate::{engine_config, machine};
 
+/// The table that is loaded and queried.
+pub const TABLE: &str = "touchpoints";
 /// How often progress is told.
 const ROWS_PER_LINE: u64 = 1_000_000;
 
@@ -54,14 +57,7 @@ pub async fn measure(args: &Args, dataset: &Dataset) -> Result<LoadResult> {
     let engine = Engine::open_or_create(engine_config(args))
         .await
         .map_err(|e| BenchError::new("cannot create the store", e))?;
-    let request = LoadRequest {
-        table: "touchpoints".to_owned(),
-        inputs: data_files(&dataset.dir)?.iter().map(|p| p.display().to_string()).collect(),
-        read: ReadOptions::default(),
-        on_error: OnError::Abort,
-        dedup: Dedup::EventId,
-        force: false,
-    };
+    let request = request(&data_files(&dataset.dir)?);
     let peak_is_of_load = machine::reset_peak_rss();
     let report = engine
         .load(&request, Arc::new(Lines::default()))
@@ -95,11 +91,23 @@ pub async fn measure(args: &Args, dataset: &Dataset) -> Result<LoadResult> {
     Ok(result)
 }
 
+/// A load of `files` as the command line makes it.
+pub fn request(files: &[PathBuf]) -> LoadRequest {
+    LoadRequest {
+        table: TABLE.to_owned(),
+        inputs: files.iter().map(|path| path.display().to_string()).collect(),
+        read: ReadOptions::default(),
+        on_error: OnError::Abort,
+        dedup: Dedup::EventId,
+        force: false,
+    }
+}
+
 /// Removes the store of an earlier run, and nothing that is not one.
-fn remove_store(store: &std::path::Path) -> Result<()> {
-    if !store.join("touchpoints/_delta_log").is_dir() {
+pub fn remove_store(store: &Path) -> Result<()> {
+    if !store.join(TABLE).join("_delta_log").is_dir() {
         return Err(BenchError::plain(format!(
-            "{} is not a store of an earlier run: choose another --dir",
+            "{} is not a store of an earlier run: choose another directory",
             store.display()
         )));
     }

@@ -53,6 +53,28 @@ pub fn reset_peak_rss() -> bool {
     fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
+/// CPU time of this process so far, of all its threads, in steps of 10 ms; `None` where the system does not tell.
+pub fn cpu_seconds() -> Option<f64> {
+    cpu_of_stat(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// How many processes wanted a core in the last minute.
+pub fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
+/// User and system time out of a line of /proc/PID/stat, see proc(5).
+fn cpu_of_stat(line: &str) -> Option<f64> {
+    /// What the kernel counts in for programs, whatever it counts in itself.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    // The name of the program, in brackets, may hold anything.
+    let (_, fields) = line.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS_PER_SECOND)
+}
+
 /// The value of the first line `name : value` of a file.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
@@ -75,6 +97,13 @@ mod tests {
     fn sizes_of_proc_are_kibibytes() {
         assert_eq!(kib("12 kB"), Some(12_288));
         assert_eq!(kib("12"), None);
+    }
+
+    #[test]
+    fn cpu_time_is_user_and_system_time() {
+        let line = "42 (a ) b) S 1 42 42 0 -1 4194560 100 0 0 0 150 25 7 7 20 0 3 0 900 1000 200";
+        assert_eq!(cpu_of_stat(line), Some(1.75));
+        assert_eq!(cpu_of_stat("42 (x) S 1"), None);
     }
 
     #[test]

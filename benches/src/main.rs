@@ -1,19 +1,22 @@
-//! End-to-end runner: generates touchpoints, loads them, times the queries of `queries/`.
+//! End-to-end runner. See README.md for how to run it and what its figures mean.
 //!
-//! ```text
-//! cargo run --release -p wayfare-benches -- --events 10000000 --json result.json
-//! ```
-//!
-//! Progress goes to standard error, the table of results to standard output, and with `--json` all numbers with the
-//! machine, the versions and the command line to a file. Everything runs in this one process, through the engine's API.
+//! Without a subcommand it generates touchpoints, loads them and times the queries of `queries/` in this one process.
+//! `workload` times the twelve queries of `workload/` in processes of their own, beside other engines; `scaling` shows
+//! how cost grows. Progress goes to standard error, tables of results to standard output, and with `--json` all numbers
+//! with the machine, the versions and the command line to a file.
 
 mod args;
+mod child;
 mod data;
 mod error;
 mod load;
 mod machine;
+mod measurement;
 mod queries;
 mod report;
+mod scaling;
+mod worker;
+mod workload;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,13 +24,22 @@ use std::sync::Arc;
 use clap::Parser;
 use wayfare_engine::{Engine, EngineConfig};
 
-use crate::args::Args;
+use crate::args::{Args, Cli, Command};
 use crate::error::{BenchError, Result};
 use crate::report::Report;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(&args) {
+    let cli = Cli::parse();
+    if cfg!(debug_assertions) && !matches!(cli.command, Some(Command::Worker(_))) {
+        eprintln!("warning: this is a debug build, its numbers mean nothing: run with --release");
+    }
+    let outcome = match &cli.command {
+        Some(Command::Workload(args)) => workload::run(args),
+        Some(Command::Scaling(args)) => scaling::run(args),
+        Some(Command::Worker(command)) => worker::run(command),
+        None => run(&cli.generated),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -37,9 +49,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    if cfg!(debug_assertions) {
-        eprintln!("warning: this is a debug build, its numbers mean nothing: run with --release");
-    }
     let queries = queries::read(&args.queries, args.only.as_deref())?;
     if let Some(json) = &args.json {
         report::check_writable(json)?;
@@ -51,7 +60,7 @@ fn run(args: &Args) -> Result<()> {
     runtime.block_on(async {
         let mut report = Report::new(args);
         for format in args.formats() {
-            let dataset = data::prepare(args, format)?;
+            let dataset = data::prepare(&args.generator(), &args.dir, format, data::PARTS)?;
             report.loads.push(load::measure(args, &dataset).await?);
         }
         let engine = Arc::new(open(args).await?);

@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use wayfare_engine::{Engine, Session, SessionOptions};
 
 use crate::error::{BenchError, Result};
+use crate::measurement::median;
 
 /// Is replaced by a person of middling activity.
 const USER_PLACEHOLDER: &str = "{user_id}";
@@ -41,14 +42,7 @@ pub struct QueryResult {
 impl QueryResult {
     /// The middle run; of an even number the mean of the two middle ones.
     pub fn median(&self) -> f64 {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.len() {
-            0 => f64::NAN,
-            odd if odd % 2 == 1 => sorted[middle],
-            _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-        }
+        median(&self.seconds).unwrap_or(f64::NAN)
     }
 
     /// The fastest run.
@@ -128,7 +122,8 @@ async fn timed(session: &Session, query: &Query, sql: &str) -> Result<(usize, f6
     Ok((batches.iter().map(RecordBatch::num_rows).sum(), started.elapsed().as_secs_f64()))
 }
 
-async fn batches(session: &Session, sql: &str) -> wayfare_engine::Result<Vec<RecordBatch>> {
+/// All of the answer to one query.
+pub async fn batches(session: &Session, sql: &str) -> wayfare_engine::Result<Vec<RecordBatch>> {
     Ok(session.query(sql).await?.try_collect().await?)
 }
 

@@ -43,11 +43,7 @@ impl Report {
 
     /// Prints the tables to standard output.
     pub fn print(&self) -> Result<()> {
-        let text = self.table();
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|e| BenchError::new("cannot write to standard output", e))
+        print(&self.table())
     }
 
     fn table(&self) -> String {
@@ -98,20 +94,14 @@ impl Report {
 
     /// Writes all numbers, with the machine, versions and command line, to `path`.
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        let value = self.json();
-        let mut text =
-            serde_json::to_string_pretty(&value).map_err(|e| BenchError::new("cannot write JSON", e))?;
-        text.push('\n');
-        fs::write(path, text).map_err(|e| BenchError::new(format!("cannot write {}", path.display()), e))
+        write_json(path, &self.json())
     }
 
     fn json(&self) -> Value {
         let loads: Vec<Value> = self.loads.iter().map(load_json).collect();
         let queries: Vec<Value> = self.queries.iter().map(query_json).collect();
-        // The program's own path tells of the machine that it was built on, not of the measurement.
-        let command: Vec<String> = std::env::args().skip(1).collect();
         json!({
-            "command": command,
+            "command": command(),
             "parameters": self.parameters,
             "machine": machine::description(),
             "versions": machine::versions(),
@@ -146,6 +136,27 @@ fn query_json(query: &QueryResult) -> Value {
         "warm_up_seconds": query.warm_up_seconds,
         "seconds": query.seconds,
     })
+}
+
+/// Writes `text` to standard output.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| BenchError::new("cannot write to standard output", e))
+}
+
+/// Writes `value` to `path`.
+pub fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|e| BenchError::new("cannot write JSON", e))?;
+    text.push('\n');
+    fs::write(path, text).map_err(|e| BenchError::new(format!("cannot write {}", path.display()), e))
+}
+
+/// The arguments of this program. Its own path tells of the machine that it was built on, not of the measurement.
+pub fn command() -> Vec<String> {
+    std::env::args().skip(1).collect()
 }
 
 /// Checks before a long run that its result can be kept.

@@ -1,0 +1,19 @@
+-- Funnel of 8 steps within 7 days, counted as in q04a.
+-- floor: user_id, ts, event
+WITH people AS (
+    SELECT
+        window_funnel(
+            INTERVAL '7 days', ts,
+            event = 'page_view', event = 'search', event = 'product_view', event = 'add_to_cart',
+            event = 'view_cart', event = 'checkout', event = 'payment_info', event = 'purchase'
+        ) AS level
+    FROM touchpoints
+    WHERE event IN (
+        'page_view', 'search', 'product_view', 'add_to_cart', 'view_cart', 'checkout', 'payment_info', 'purchase'
+    )
+    GROUP BY user_id
+),
+levels AS (SELECT level, count(*) AS users FROM people GROUP BY level)
+SELECT step, coalesce(sum(users), 0) AS users
+FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) AS steps (step) LEFT JOIN levels ON level >= step
+GROUP BY step
