@@ -28,6 +28,9 @@ use crate::args::{Args, Cli, Command};
 use crate::error::{BenchError, Result};
 use crate::report::Report;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cfg!(debug_assertions) && !matches!(cli.command, Some(Command::Worker(_))) {

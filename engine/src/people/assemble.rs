@@ -3,6 +3,7 @@
 //! Files hold the rows of a day, sorted by person and time. Read in the order of the days, the runs of each person's
 //! rows are laid one behind the other: copies of runs, no comparison, no sort.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -170,24 +171,34 @@ impl Assembled {
         self.offsets.windows(2).all(|range| distinct(&times[range[0] as usize..range[1] as usize]))
     }
 
-    /// The rows in the order of the people's ids, each person's in the order of time; rows of one instant stay in the
-    /// order in which they came. Without a column `ts` only the people are in order.
+    /// The rows in the order of the people's ids, each person's in the order of time, those of one instant in the order
+    /// of event ids, NULL last. A column that is not there orders nothing, nor do those after it.
     pub fn by_person_and_time(&self) -> Result<RecordBatch> {
         let ids = self.persons.ids();
         let mut people: Vec<u32> = (0..self.persons.len() as u32).collect();
         people.sort_unstable_by_key(|person| ids.value(*person as usize));
         let times = self.batch.column_by_name(schema::TS);
         let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+        let event_ids = self.batch.column_by_name(schema::EVENT_ID).and_then(|ids| ids.as_string_view_opt());
         let mut order = Vec::with_capacity(self.batch.num_rows());
         for person in people {
             let range = self.offsets[person as usize]..self.offsets[person as usize + 1];
             let start = order.len();
             order.extend(range);
             if let Some(times) = times {
-                let time = |row: &u32| times.value(*row as usize);
+                let compare = |left: &u32, right: &u32| {
+                    let (left, right) = (*left as usize, *right as usize);
+                    times.value(left).cmp(&times.value(right)).then_with(|| match event_ids {
+                        Some(ids) if ids.is_null(left) || ids.is_null(right) => {
+                            ids.is_null(left).cmp(&ids.is_null(right))
+                        }
+                        Some(ids) => ids.value(left).cmp(ids.value(right)),
+                        None => Ordering::Equal,
+                    })
+                };
                 let rows = &mut order[start..];
-                if !rows.is_sorted_by_key(time) {
-                    rows.sort_by_key(time);
+                if !rows.is_sorted_by(|left, right| compare(left, right).is_le()) {
+                    rows.sort_by(compare);
                 }
             }
         }

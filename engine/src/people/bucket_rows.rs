@@ -19,7 +19,7 @@ use super::assemble::Assembled;
 use super::worker::slices;
 use crate::schema;
 
-/// Rows in the order of person and time.
+/// Rows in the order of person, time and event id.
 #[derive(Debug, Clone)]
 pub struct BucketRowsExec {
     /// For each column of the output its place in what is read.
@@ -32,7 +32,7 @@ impl BucketRowsExec {
     /// The leaf that gives `schema`, whose columns are at `places` of what is read; rows come later.
     pub fn new(schema: SchemaRef, places: Vec<usize>) -> Self {
         let options = SortOptions { descending: false, nulls_first: false };
-        let order = [schema::USER_ID, schema::TS].map_while_found(&schema, options);
+        let order = [schema::USER_ID, schema::TS, schema::EVENT_ID].map_while_found(&schema, options);
         let mut equivalence = EquivalenceProperties::new(schema);
         equivalence.add_ordering(order);
         let properties = PlanProperties::new(

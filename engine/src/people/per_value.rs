@@ -72,8 +72,8 @@ pub fn renumbered(
 struct PerValue {
     /// The expression, over a batch that has only the values.
     expr: Arc<dyn PhysicalExpr>,
-    /// The coded column.
-    column: usize,
+    /// The coded column: a child, for those who look at which columns an expression needs.
+    column: Arc<dyn PhysicalExpr>,
     values: SchemaRef,
     field: FieldRef,
 }
@@ -81,11 +81,12 @@ struct PerValue {
 impl PerValue {
     fn try_new(expr: Arc<dyn PhysicalExpr>, column: usize, columns: &Columns) -> Result<Self> {
         let sql = columns.sql().field(column);
+        let coded = Arc::new(Column::new(sql.name(), column));
         // NULL stands behind the values.
         let values = Arc::new(Schema::new(vec![Field::new(sql.name(), sql.data_type().clone(), true)]));
         let field = expr.return_field(columns.sql())?;
         let expr = renumbered(expr, |_| Some(0))?;
-        Ok(Self { expr, column, values, field })
+        Ok(Self { expr, column: coded, values, field })
     }
 
     fn of_values(&self, values: ArrayRef) -> Result<ArrayRef> {
@@ -106,7 +107,8 @@ impl PerValue {
 
 impl PhysicalExpr for PerValue {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let Some(codes) = batch.column(self.column).as_dictionary_opt::<Int32Type>() else {
+        let column = self.column.evaluate(batch)?.into_array(batch.num_rows())?;
+        let Some(codes) = column.as_dictionary_opt::<Int32Type>() else {
             return internal_err!("column {} does not come as codes", self.column);
         };
         let keys = codes.keys();
@@ -143,11 +145,17 @@ impl PhysicalExpr for PerValue {
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        Vec::new()
+        vec![&self.column]
     }
 
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
-        Ok(self)
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        match children.as_slice() {
+            [column] => Ok(Arc::new(Self { column: Arc::clone(column), ..self.as_ref().clone() })),
+            _ => internal_err!("an expression over one column got {} columns", children.len()),
+        }
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,7 +193,7 @@ impl fmt::Display for PerValue {
 
 impl PartialEq for PerValue {
     fn eq(&self, other: &Self) -> bool {
-        self.column == other.column && self.expr.eq(&other.expr)
+        self.column.eq(&other.column) && self.expr.eq(&other.expr)
     }
 }
 

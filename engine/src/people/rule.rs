@@ -55,12 +55,15 @@ impl PhysicalOptimizerRule for AggregateByPerson {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| match Candidate::of(&node)? {
-            Some(candidate) => match candidate.planned(config)? {
+        plan.transform_up(|node| {
+            let Some(candidate) = Candidate::of(&node) else {
+                return Ok(Transformed::no(node));
+            };
+            match candidate.planned(config)? {
                 Ok(by_person) => Ok(Transformed::yes(by_person)),
-                Err(reason) => with_reason(node, &reason),
-            },
-            None => Ok(Transformed::no(node)),
+                Err(reason) if candidate.names_person() => with_reason(node, &reason),
+                Err(_) => Ok(Transformed::no(node)),
+            }
         })
         .data()
     }
@@ -82,7 +85,7 @@ fn with_reason(node: Arc<dyn ExecutionPlan>, reason: &str) -> Result<Transformed
     })
 }
 
-/// An aggregate with the person among its keys.
+/// An aggregate that may have the person among its keys.
 struct Candidate<'a> {
     /// Its last stage: what stands above it sees these columns.
     last: &'a AggregateExec,
@@ -91,24 +94,29 @@ struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// `None` for anything but all stages of an aggregate that groups by a column called `user_id`.
-    fn of(node: &'a Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
-        let Some(last) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
+    /// `None` for anything but all stages of an aggregate with keys.
+    fn of(node: &'a Arc<dyn ExecutionPlan>) -> Option<Self> {
+        let last = node.downcast_ref::<AggregateExec>()?;
         let first = match last.mode() {
             AggregateMode::Single | AggregateMode::SinglePartitioned => last,
             AggregateMode::Final | AggregateMode::FinalPartitioned => {
                 match last.input().downcast_ref::<AggregateExec>() {
                     Some(first) if *first.mode() == AggregateMode::Partial => first,
-                    _ => return Ok(None),
+                    _ => return None,
                 }
             }
-            _ => return Ok(None),
+            _ => return None,
         };
-        let names_person = |expr: &Arc<dyn PhysicalExpr>| {
+        let keys = first.group_expr();
+        (keys.is_single() && !keys.expr().is_empty()).then_some(Self { last, first })
+    }
+
+    /// Whether a key is a column called as the person is: then users expect the fast path.
+    fn names_person(&self) -> bool {
+        let is_named = |expr: &Arc<dyn PhysicalExpr>| {
             expr.downcast_ref::<Column>().is_some_and(|column| column.name() == schema::USER_ID)
         };
-        let by_person = first.group_expr().expr().iter().any(|(expr, _)| names_person(expr));
-        Ok((by_person && first.group_expr().is_single()).then_some(Self { last, first }))
+        self.first.group_expr().expr().iter().any(|(expr, _)| is_named(expr))
     }
 
     /// The plan in its place, or why there is none.
