@@ -80,7 +80,7 @@ static MATCH: LazyLock<Documentation> = LazyLock::new(|| {
          - Differences from ClickHouse's `sequenceMatch`: all types of `ts`; the time of a gate is always that between \
          the matched rows on both sides (ClickHouse starts anew at a `.*` beside a gate and at the second of two \
          gates); a gate at the beginning or end of the pattern is an error; rows of one instant have an order; a \
-         row with a NULL among its conditions still counts for the others; a NULL pattern is an error.",
+         row with a NULL among its conditions still counts for the others; no rows give false and 0, not NULL; a NULL pattern is an error.",
         "sequence_match(pattern, [keep_unmatched,] ts, [sequence,] cond1, ..., condN)",
     );
     with_common_arguments(builder, Kind::Match)
