@@ -7,10 +7,12 @@ use crate::{all_aggregate_functions, all_scalar_functions, all_window_functions}
 
 pub(crate) const SESSIONS: &str = "Sessions";
 pub(crate) const FUNNELS: &str = "Funnels";
+pub(crate) const PATHS: &str = "Paths";
+pub(crate) const SEQUENCES: &str = "Sequences";
 pub(crate) const RETENTION: &str = "Retention and lifecycle";
 
 /// Order of the sections in the reference.
-const SECTIONS: [&str; 3] = [SESSIONS, FUNNELS, RETENTION];
+const SECTIONS: [&str; 5] = [SESSIONS, FUNNELS, PATHS, SEQUENCES, RETENTION];
 
 struct Entry {
     name: String,

@@ -12,6 +12,7 @@ mod docs;
 pub mod interval;
 pub mod journey;
 mod length;
+mod scalar;
 mod session;
 pub mod statement;
 pub mod table;
@@ -43,12 +44,15 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in all_scalar_functions() {
         registry.register_udf(function)?;
     }
-    registry.register_expr_planner(Arc::new(aggregate::FunnelPlanner))
+    registry.register_expr_planner(Arc::new(aggregate::FunnelPlanner))?;
+    registry.register_expr_planner(Arc::new(aggregate::SequencePlanner))
 }
 
 /// Returns the aggregate functions of this crate.
 pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     let mut functions = aggregate::funnel_functions();
+    functions.extend(aggregate::sequence_functions());
+    functions.extend(aggregate::paths::path_list_functions());
     functions.push(Arc::new(AggregateUDF::from(Retention::new())));
     functions.push(Arc::new(AggregateUDF::from(IntersectCount::new())));
     functions
@@ -56,12 +60,13 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
 
 /// Returns the window functions of this crate.
 pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
-    window::session::all().map(|function| Arc::new(WindowUDF::from(function))).collect()
+    let sessions = window::session::all().map(WindowUDF::from);
+    sessions.chain(window::neighbour::all().map(WindowUDF::from)).map(Arc::new).collect()
 }
 
-/// Returns the scalar functions of this crate: none so far.
+/// Returns the scalar functions of this crate.
 pub fn all_scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    vec![]
+    vec![Arc::new(ScalarUDF::from(scalar::PathTransform::new()))]
 }
 
 #[cfg(test)]

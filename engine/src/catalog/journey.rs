@@ -15,11 +15,23 @@ pub struct JourneyView {
 }
 
 /// All views.
-pub const VIEWS: &[JourneyView] = &[JourneyView {
-    name: "sessions",
-    description: "One row per session of a person: a gap of more than 30 minutes starts a new session.",
-    sql: include_str!("journey/sessions.sql"),
-}];
+pub const VIEWS: &[JourneyView] = &[
+    JourneyView {
+        name: "sessions",
+        description: "One row per session of a person: a gap of more than 30 minutes starts a new session.",
+        sql: include_str!("journey/sessions.sql"),
+    },
+    JourneyView {
+        name: "top_paths",
+        description: "The first five events of sessions, repetitions left out, and how often they come.",
+        sql: include_str!("journey/top_paths.sql"),
+    },
+    JourneyView {
+        name: "transitions",
+        description: "How often one event follows another within sessions.",
+        sql: include_str!("journey/transitions.sql"),
+    },
+];
 
 /// The view called `name`.
 pub fn view(name: &str) -> Option<&'static JourneyView> {

@@ -3,10 +3,13 @@
 pub(crate) mod buffered;
 pub(crate) mod funnel;
 mod intersect_count;
+pub(crate) mod paths;
 pub(crate) mod report;
 mod retention;
+mod sequence;
 pub(crate) mod session_list;
 
 pub(crate) use funnel::{FunnelPlanner, funnel_functions};
 pub use intersect_count::IntersectCount;
 pub use retention::Retention;
+pub(crate) use sequence::{SequencePlanner, sequence_functions};

@@ -10,9 +10,11 @@
 pub mod event;
 pub mod exact_sum;
 pub mod funnel;
+pub mod paths;
 pub mod period;
 pub mod product_funnel;
 pub mod retention;
+pub mod sequence;
 pub mod session;
 pub mod stats;
 pub mod ties;

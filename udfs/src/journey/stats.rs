@@ -45,6 +45,46 @@ pub fn percentile(sorted: &[i64], share: f64) -> Option<f64> {
     }
 }
 
+/// Returns the two-sided p-value of the difference between `successes` of `trials` and those of another group, by the
+/// pooled z-test of two proportions; `None` if a group has no trials, 1 if all trials or none are successes in both.
+///
+/// Trials count as independent of one another. Source: any textbook; the normal approximation is poor where fewer than
+/// about five successes or failures are expected in a group.
+pub fn two_proportions(successes: [f64; 2], trials: [f64; 2]) -> Option<f64> {
+    if trials.iter().any(|trials| *trials <= 0.0) {
+        return None;
+    }
+    let pooled = (successes[0] + successes[1]) / (trials[0] + trials[1]);
+    let variance = pooled * (1.0 - pooled) * (1.0 / trials[0] + 1.0 / trials[1]);
+    if variance <= 0.0 {
+        return Some(1.0);
+    }
+    let z = (successes[0] / trials[0] - successes[1] / trials[1]).abs() / variance.sqrt();
+    Some(erfc(z / std::f64::consts::SQRT_2))
+}
+
+/// Complementary error function of `x >= 0`, to about 15 digits: the Taylor series of erf below 2, the continued
+/// fraction above (Abramowitz and Stegun 7.1.6 and 7.1.14).
+fn erfc(x: f64) -> f64 {
+    let scale = (-x * x).exp() / std::f64::consts::PI.sqrt();
+    if x < 2.0 {
+        // 2 x exp(-x^2) / sqrt(pi) * sum of (2 x^2)^n / (1 * 3 * ... * (2n + 1))
+        let mut term = 1.0;
+        let mut sum = 1.0;
+        for n in 1..100 {
+            term *= 2.0 * x * x / f64::from(2 * n + 1);
+            sum += term;
+            if term < sum * 1e-17 {
+                break;
+            }
+        }
+        return 1.0 - 2.0 * x * scale * sum;
+    }
+    // From the inside; 60 levels are enough from 2 on.
+    let fraction = (1..=60).rev().fold(x, |inner, level| x + f64::from(level) / 2.0 / inner);
+    scale / fraction
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +102,34 @@ mod tests {
         assert!((low - 0.0061).abs() < 5e-5 && (high - 0.1718).abs() < 5e-5, "{low} {high}");
         assert_eq!(wilson(7, 7).unwrap().1, 1.0);
         assert_eq!(wilson(0, 0), None);
+    }
+
+    #[test]
+    fn complementary_errors_of_the_tables() {
+        // Abramowitz and Stegun, table 7.1, and 7.3 for the tail.
+        for (x, expected) in [
+            (0.0, 1.0),
+            (0.5, 0.479_500_122_186_953_5),
+            (1.0, 0.157_299_207_050_285_13),
+            (1.999_999, 0.004_677_755_648_073_953),
+            (2.0, 0.004_677_734_981_047_266),
+            (3.0, 2.209_049_699_858_544e-5),
+            (5.0, 1.537_459_794_428_035e-12),
+        ] {
+            let found = erfc(x);
+            assert!((found - expected).abs() <= expected * 1e-9, "{x}: {found}");
+        }
+    }
+
+    #[test]
+    fn proportions_that_differ() {
+        // 45 of 100 against 30 of 100: pooled 0.375, standard error 0.0684653, z = 2.19089.
+        let p = two_proportions([45.0, 30.0], [100.0, 100.0]).unwrap();
+        assert!((p - 0.028_460).abs() < 1e-6, "{p}");
+        assert_eq!(two_proportions([5.0, 10.0], [10.0, 20.0]), Some(1.0));
+        assert_eq!(two_proportions([0.0, 0.0], [10.0, 20.0]), Some(1.0));
+        assert_eq!(two_proportions([7.0, 9.0], [7.0, 9.0]), Some(1.0));
+        assert_eq!(two_proportions([0.0, 1.0], [0.0, 9.0]), None);
     }
 
     #[test]

@@ -226,6 +226,37 @@ impl<'a> TableCall<'a> {
         Ok(Some(texts))
     }
 
+    /// A list of pairs of constant texts, `[('a', 'b'), ...]`; one pair alone is a list of one.
+    pub fn text_pairs(&mut self, name: &str) -> Result<Option<Vec<(String, String)>>> {
+        let Some(given) = self.arguments.get(name).cloned() else {
+            return Ok(None);
+        };
+        let pairs = match given {
+            SqlExpr::Array(Array { elem, .. }) => elem,
+            pair => vec![pair],
+        };
+        let text = |sql: &SqlExpr| match sql {
+            SqlExpr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+                Some(text.clone())
+            }
+            _ => None,
+        };
+        let mut all = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            let parts: Option<Vec<String>> = elements(pair.clone()).iter().map(text).collect();
+            match parts.as_deref() {
+                Some([one, other]) => all.push((one.clone(), other.clone())),
+                _ => {
+                    return plan_err!(
+                        "{}: argument {name} must be a list of pairs of texts, as in [('regex', 'name')], got {pair}",
+                        self.function
+                    );
+                }
+            }
+        }
+        Ok(Some(all))
+    }
+
     /// One of the named values, in any case.
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
         let Some(given) = self.text(name)? else {

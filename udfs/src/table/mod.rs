@@ -11,6 +11,7 @@ mod condition;
 mod funnel;
 mod groups;
 mod lifecycle;
+mod paths;
 mod planner;
 mod report;
 mod retention_matrix;
@@ -50,6 +51,7 @@ pub trait TableFunction: Debug + Send + Sync {
 /// Returns the table functions of this crate.
 pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
     let mut functions = funnel::functions();
+    functions.extend(paths::functions());
     functions.push(Arc::new(sessions::SessionsTable));
     functions.push(Arc::new(retention_matrix::RetentionMatrix));
     functions.push(Arc::new(stickiness::Stickiness));

@@ -1,5 +1,6 @@
 //! Window functions.
 
+pub(crate) mod neighbour;
 pub(crate) mod session;
 
 pub use session::SessionFunction;

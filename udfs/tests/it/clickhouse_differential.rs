@@ -5,7 +5,7 @@
 //! it is not run.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -53,10 +53,10 @@ struct Event {
 }
 
 /// Numbers that look random and are the same each time (splitmix64).
-struct Seeded(u64);
+pub(crate) struct Seeded(pub(crate) u64);
 
 impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -142,7 +142,7 @@ async fn retention(context: &SessionContext) -> Value {
 }
 
 /// The Python to use, or `None` where none has the package.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os(PYTHON_VARIABLE).map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let import = Command::new(&python).args(["-c", "import chdb"]).output();
     let problem = match import {
@@ -178,6 +178,12 @@ async fn every_difference_from_clickhouse_is_a_documented_one() {
         "retention": retention(&context).await,
     });
 
+    let printed = compared(&python, &case);
+    assert_eq!(printed.matches("windowFunnel").count(), MODES.len(), "{printed}");
+}
+
+/// What the script prints about a case in which it explains every difference.
+pub(crate) fn compared(python: &Path, case: &Value) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/clickhouse_differential.py");
     let mut child = Command::new(python)
         .arg(script)
@@ -191,8 +197,8 @@ async fn every_difference_from_clickhouse_is_a_documented_one() {
     input.write_all(case.to_string().as_bytes()).unwrap();
     drop(input);
     let output = child.wait_with_output().unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     tell(&printed);
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(printed.matches("windowFunnel").count(), MODES.len(), "{printed}");
+    printed
 }

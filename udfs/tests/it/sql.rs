@@ -22,7 +22,12 @@ const RECURSION_LIMIT: usize = 50;
 
 /// A session with the functions of this crate and nothing that depends on the machine.
 pub(crate) fn context() -> SessionContext {
-    let config = SessionConfig::new().with_target_partitions(3).with_batch_size(4);
+    context_with(3, 4)
+}
+
+/// The same with so many partitions, and rows in a batch.
+pub(crate) fn context_with(partitions: usize, batch_rows: usize) -> SessionContext {
+    let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_rows);
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
@@ -81,6 +86,38 @@ pub(crate) async fn try_numbers(context: &SessionContext, sql: &str) -> Result<V
         }
     }
     Ok(rows)
+}
+
+/// Rows of the result; every column is cast to text.
+pub(crate) async fn texts(context: &SessionContext, sql: &str) -> Vec<Vec<Option<String>>> {
+    let frame = plan(context, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+    let mut rows = Vec::new();
+    for batch in frame.collect().await.unwrap_or_else(|error| panic!("{sql}\n{error}")) {
+        let columns: Vec<ArrayRef> =
+            batch.columns().iter().map(|column| cast(column, &DataType::Utf8).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let value = |column: &ArrayRef| {
+                let column = column.as_string::<i32>();
+                column.is_valid(row).then(|| column.value(row).to_owned())
+            };
+            rows.push(columns.iter().map(value).collect());
+        }
+    }
+    rows
+}
+
+/// The lists of the only column of the result; their items are cast to BIGINT.
+pub(crate) async fn lists(context: &SessionContext, sql: &str) -> Vec<Vec<i64>> {
+    let frame = plan(context, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+    let mut all = Vec::new();
+    for batch in frame.collect().await.unwrap_or_else(|error| panic!("{sql}\n{error}")) {
+        let column = batch.column(0).as_list::<i32>();
+        for row in 0..column.len() {
+            let items = cast(&column.value(row), &DataType::Int64).unwrap();
+            all.push(items.as_primitive::<Int64Type>().values().to_vec());
+        }
+    }
+    all
 }
 
 /// The only number of the result.

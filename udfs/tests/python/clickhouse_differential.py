@@ -9,7 +9,9 @@ answer of ours that is not the model's, end with exit code 1. Counts are printed
 
 import itertools
 import json
+import operator
 import os
+import re
 import sys
 import tempfile
 
@@ -20,6 +22,8 @@ ONE_CANDIDATE = "strict_increase keeps one candidate for each step"
 ENTRY_PASSES = "strict_order lets step 1 after step 2 pass and start again"
 EARLY_PASSES = "allow_reentry skips a step whose predecessor is missing, and starts again with step 1"
 ARRIVAL = "strict_once with strict_deduplication takes rows of one instant as they arrive"
+
+COMPARE = {">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt}
 
 
 def rules_of(mode):
@@ -38,6 +42,7 @@ def usable(rows, theirs):
     """The rows with a time, as (time, conditions that hold)."""
     kept = []
     for time, *conditions in rows:
+        conditions = conditions[:STEPS]
         if time is None or (NULL_ROWS in theirs and None in conditions):
             continue
         kept.append((time, [step for step, holds in enumerate(conditions, 1) if holds]))
@@ -103,6 +108,73 @@ def retention(rows, theirs):
     return [int(1 in steps and step in steps) for step in range(1, STEPS + 1)]
 
 
+def parts_of(pattern):
+    """The rows of a pattern, as conditions or None for any, and what lies before each: (other rows may, time gates)."""
+    parts, may_skip, gates = [], False, []
+    for condition, sign, length, other in re.findall(r"\(\?(?:(\d+)|t(>=|<=|==|>|<)(\d+))\)|(\.\*|\.)", pattern):
+        if other == ".*":
+            may_skip = True
+        elif sign:
+            may_skip = True
+            gates.append((COMPARE[sign], int(length)))
+        else:
+            parts.append((int(condition) if condition else None, may_skip, gates))
+            may_skip, gates = False, []
+    return parts
+
+
+def sequence_ends(parts, rows, start):
+    """The last row of the first match from row `start`; None if there is none."""
+
+    def place(number, row):
+        if number == len(parts):
+            return row
+        condition, may_skip, gates = parts[number]
+        for following in range(row + 1, len(rows) if may_skip or number == 0 else min(row + 2, len(rows))):
+            time, met = rows[following]
+            in_time = number == 0 or all(holds(time - rows[row][0], length) for holds, length in gates)
+            if in_time and (condition is None or condition in met):
+                last = place(number + 1, following)
+                if last is not None:
+                    return last
+        return None
+
+    return place(0, start - 1)
+
+
+def sequence_count(pattern, rows, theirs):
+    """Matches that do not overlap."""
+    rows = sorted(row for row in usable(rows, theirs))
+    if not rows and NO_ROWS in theirs:
+        return None
+    rows = [row for row in rows if row[1]]
+    parts, count, start = parts_of(pattern), 0, 0
+    while (last := sequence_ends(parts, rows, start)) is not None:
+        count, start = count + 1, last + 1
+    return count
+
+
+def next_node(direction, base, events, rows):
+    """The value next to the events, which begin at the base; condition 4 says what may be a base."""
+    rows = sorted(row for row in rows if row[-1] is not None)
+    if direction == "backward":
+        rows.reverse()
+    places = range(len(rows))
+    if base in ("head", "tail"):
+        places = [place for place in places[:1] if rows[place][4]]
+    else:
+        # Backward the rows are turned round, so the first match is the last of them.
+        places = [place for place in places if rows[place][4] and (not events or rows[place][events[0]])]
+        is_last = (base == "last_match") != (direction == "backward")
+        places = places[-1:] if is_last else places[:1]
+    for place in places:
+        following = rows[place : place + len(events)]
+        if len(following) == len(events) and all(row[event] for row, event in zip(following, events)):
+            if place + len(events) < len(rows):
+                return rows[place + len(events)][-1]
+    return None
+
+
 def explain(rules, model, ours, theirs):
     """The smallest set of rules that gives their answer; None if there is none or ours is not the model's."""
     if model(frozenset()) != ours:
@@ -148,6 +220,9 @@ class Tally:
         return not self.unexplained
 
 
+SETTINGS = "SETTINGS max_threads = 1, allow_experimental_funnel_functions = 1"
+
+
 class ClickHouse:
     """One table of all streams in a file, and queries over it."""
 
@@ -158,7 +233,8 @@ class ClickHouse:
         self.file = tempfile.NamedTemporaryFile("w", suffix=".tsv", delete=False)
         for stream, rows in enumerate(streams):
             for row in rows:
-                cells = ["\\N" if cell is None else str(int(cell)) for cell in row]
+                cells = ["\\N" if cell is None else cell if isinstance(cell, str) else str(int(cell)) for cell in row]
+                cells += ["\\N"] * (STEPS + 2 - len(cells))
                 self.file.write("\t".join([str(stream), *cells]) + "\n")
         self.file.close()
         self.conditions = ", ".join(f"c{step}" for step in range(1, STEPS + 1))
@@ -168,10 +244,10 @@ class ClickHouse:
 
     def answers(self, calls):
         """For each stream the values of the calls, in one query."""
-        columns = ", ".join(f"c{step} Nullable(UInt8)" for step in range(1, STEPS + 1))
+        columns = ", ".join(f"c{step} Nullable(UInt8)" for step in range(1, STEPS + 1)) + ", v Nullable(String)"
         table = f"file('{self.file.name}', TSV, 'stream UInt32, ts Nullable(UInt64), {columns}')"
         # One thread: some answers of theirs depend on the order in which rows arrive.
-        sql = f"SELECT stream, {', '.join(calls)} FROM {table} GROUP BY stream ORDER BY stream SETTINGS max_threads = 1"
+        sql = f"SELECT stream, {', '.join(calls)} FROM {table} GROUP BY stream ORDER BY stream {SETTINGS}"
         rows = json.loads(str(self.chdb.query(sql, "JSONCompact")))["data"]
         return {int(row[0]): row[1:] for row in rows}
 
@@ -223,6 +299,44 @@ def check_retention(clickhouse, case):
     return tally.report()
 
 
+def check_sequences(clickhouse, case):
+    """sequenceMatch and sequenceCount of each pattern; ours[stream] is the count."""
+    fine = True
+    for pattern, ours in case["sequences"].items():
+        arguments = f"('{pattern}')(ts, {clickhouse.conditions})"
+        theirs = clickhouse.answers([f"sequenceCount{arguments}", f"sequenceMatch{arguments}"])
+        tallies = [Tally(f"{name} {pattern}", [NULL_ROWS, NO_ROWS]) for name in ("sequenceCount", "sequenceMatch")]
+        for stream, rows in enumerate(case["streams"]):
+            for tally, answer, our, read in zip(tallies, theirs[stream], ours[stream], (int, bool)):
+                def model(rules, rows=rows, read=read):
+                    count = sequence_count(pattern, rows, rules)
+                    return count if count is None else read(count)
+
+                answer = answer if answer is None else read(int(answer))
+                tally.compare(f"stream {stream} {rows}", model, read(our), answer)
+        fine &= all([tally.report() for tally in tallies])
+    return fine
+
+
+def check_next_nodes(clickhouse, case):
+    """sequenceNextNode of each direction, base and list of events."""
+    fine = True
+    for call in case["next_nodes"]:
+        direction, base, events = call["direction"], call["base"], call["events"]
+        conditions = ", ".join(f"ifNull(c{number}, 0)" for number in [4, *events])
+        theirs = clickhouse.answers([f"sequenceNextNode('{direction}', '{base}')(assumeNotNull(ts), v, {conditions})"])
+        tally = Tally(f"sequenceNextNode {direction} {base} {events}", [])
+        for stream, rows in enumerate(case["streams"]):
+            tally.compare(
+                f"stream {stream} {rows}",
+                lambda rules, rows=rows: next_node(direction, base, events, rows),
+                call["answers"][stream],
+                theirs[stream][0],
+            )
+        fine &= tally.report()
+    return fine
+
+
 def main():
     case = json.load(sys.stdin)
     global STEPS
@@ -230,8 +344,12 @@ def main():
     clickhouse = ClickHouse(case["streams"])
     try:
         print(f"ClickHouse {clickhouse.version()}, {len(case['streams'])} streams, seed {case['seed']}")
-        explained = [check_funnel(clickhouse, case, mode, ours) for mode, ours in case["funnel"].items()]
-        explained.append(check_retention(clickhouse, case))
+        explained = [check_funnel(clickhouse, case, mode, ours) for mode, ours in case.get("funnel", {}).items()]
+        if "retention" in case:
+            explained.append(check_retention(clickhouse, case))
+        if "sequences" in case:
+            explained.append(check_sequences(clickhouse, case))
+            explained.append(check_next_nodes(clickhouse, case))
     finally:
         clickhouse.close()
     sys.stdout.flush()

@@ -73,6 +73,15 @@ pub(crate) trait Buffered: Debug + Clone + PartialEq + Eq + Hash + Send + Sync +
         args
     }
 
+    /// Rewrites arguments that depend on others, when all have their types and before they are checked. What it returned
+    /// it leaves as it is.
+    ///
+    /// # Errors
+    /// A plan error for what cannot be rewritten.
+    fn resolve(&self, _types: &[DataType], args: Vec<Expr>) -> Result<Vec<Expr>> {
+        Ok(args)
+    }
+
     /// Entry of the SQL reference; `None` for aggregates that only table functions use.
     fn documentation(&self) -> Option<&Documentation> {
         None
@@ -167,8 +176,10 @@ impl<F: Buffered> AggregateUDFImpl for BufferedAggregate<F> {
         let function = self.function.clone();
         Some(Box::new(move |mut call: AggregateFunction, context| {
             call.params.args = function.unpack(std::mem::take(&mut call.params.args));
+            let args = std::mem::take(&mut call.params.args);
+            let types = args.iter().map(|expr| context.get_data_type(expr)).collect::<Result<Vec<_>>>()?;
+            call.params.args = function.resolve(&types, args)?;
             let exprs = &call.params.args;
-            let types = exprs.iter().map(|expr| context.get_data_type(expr)).collect::<Result<Vec<_>>>()?;
             let constant = |index: usize| match exprs.get(index) {
                 Some(Expr::Literal(value, _)) => Some(value.clone()),
                 _ => None,

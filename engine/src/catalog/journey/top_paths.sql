@@ -1,0 +1,1 @@
+SELECT * FROM top_paths(touchpoints, collapse => true, depth => 5)

@@ -1,0 +1,138 @@
+//! Numbers for names, the same in all partitions of a query.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
+use datafusion::common::{Result, internal_err, resources_err};
+
+use crate::journey::paths::{BuildNumberHasher, node};
+
+/// A text of up to this length is part of its view.
+const INLINE_BYTES: u32 = 12;
+
+/// Names and their numbers. Clones share them; two of them are equal if they are clones of one.
+///
+/// Numbers depend on the order in which names are seen: nothing that is shown may depend on numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    numbers: HashMap<Arc<str>, u32>,
+    names: Vec<Arc<str>>,
+}
+
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Names {}
+
+impl Hash for Names {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl Names {
+    fn number(&self, name: &str) -> Result<u32> {
+        if let Some(number) = self.read().0.numbers.get(name) {
+            return Ok(*number);
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = known.numbers.get(name) {
+            return Ok(*number);
+        }
+        let number = match u32::try_from(known.names.len()) {
+            Ok(number) if number < node::LIMIT => number,
+            _ => return resources_err!("paths: more than {} different nodes", node::LIMIT),
+        };
+        let name: Arc<str> = Arc::from(name);
+        known.names.push(Arc::clone(&name));
+        known.numbers.insert(name, number);
+        Ok(number)
+    }
+
+    /// The names as they are now.
+    pub(super) fn read(&self) -> NamesGuard<'_> {
+        NamesGuard(self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Names while no others are added.
+#[derive(Debug)]
+pub(super) struct NamesGuard<'a>(RwLockReadGuard<'a, Known>);
+
+impl NamesGuard<'_> {
+    /// The name of a number, also of those that stand for no name; `None` for [`node::NONE`].
+    pub(super) fn name(&self, number: u32) -> Option<&str> {
+        match self.0.names.get(number as usize) {
+            Some(name) => Some(name),
+            None => node::special_name(number),
+        }
+    }
+}
+
+/// Looks up names for one partition; remembers short ones without a lock.
+#[derive(Debug)]
+pub(super) struct Numbering {
+    names: Names,
+    short: Mutex<HashMap<u128, u32, BuildNumberHasher>>,
+}
+
+impl Numbering {
+    pub(super) fn new(names: Names) -> Self {
+        Self { names, short: Mutex::default() }
+    }
+
+    /// The number of each text; [`node::NONE`] for NULL.
+    pub(super) fn numbers(&self, column: &ArrayRef) -> Result<UInt32Array> {
+        let Some(texts) = column.as_string_view_opt() else {
+            return internal_err!("names have type {}", column.data_type());
+        };
+        let mut short = self.short();
+        let mut numbers = Vec::with_capacity(texts.len());
+        let mut previous: Option<(u128, u32)> = None;
+        for row in 0..texts.len() {
+            if texts.is_null(row) {
+                numbers.push(node::NONE);
+                continue;
+            }
+            let view = texts.views()[row];
+            let number = match previous {
+                Some((before, number)) if before == view => number,
+                _ => self.lookup(texts, row, view, &mut short)?,
+            };
+            previous = Some((view, number));
+            numbers.push(number);
+        }
+        Ok(UInt32Array::from(numbers))
+    }
+
+    fn lookup(
+        &self,
+        texts: &StringViewArray,
+        row: usize,
+        view: u128,
+        short: &mut HashMap<u128, u32, BuildNumberHasher>,
+    ) -> Result<u32> {
+        // The lowest four bytes of a view are the length.
+        if view as u32 > INLINE_BYTES {
+            return self.names.number(texts.value(row));
+        }
+        if let Some(number) = short.get(&view) {
+            return Ok(*number);
+        }
+        let number = self.names.number(texts.value(row))?;
+        short.insert(view, number);
+        Ok(number)
+    }
+
+    fn short(&self) -> MutexGuard<'_, HashMap<u128, u32, BuildNumberHasher>> {
+        self.short.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,5 @@
+//! Scalar functions.
+
+mod path_transform;
+
+pub(crate) use path_transform::PathTransform;

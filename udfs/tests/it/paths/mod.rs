@@ -1,0 +1,5 @@
+//! Paths, transitions and steps.
+
+mod properties;
+mod sql;
+mod vectors;
