@@ -8,9 +8,10 @@ use crate::{all_aggregate_functions, all_scalar_functions, all_window_functions}
 pub(crate) const SESSIONS: &str = "Sessions";
 pub(crate) const FUNNELS: &str = "Funnels";
 pub(crate) const RETENTION: &str = "Retention and lifecycle";
+pub(crate) const ATTRIBUTION: &str = "Attribution";
 
 /// Order of the sections in the reference.
-const SECTIONS: [&str; 3] = [SESSIONS, FUNNELS, RETENTION];
+const SECTIONS: [&str; 4] = [SESSIONS, FUNNELS, RETENTION, ATTRIBUTION];
 
 struct Entry {
     name: String,

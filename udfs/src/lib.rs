@@ -11,6 +11,7 @@ mod docs;
 pub mod interval;
 pub mod journey;
 mod length;
+mod money;
 mod session;
 pub mod statement;
 pub mod table;
@@ -26,7 +27,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use aggregate::{IntersectCount, Retention};
 pub use docs::reference_markdown;
-pub use window::SessionFunction;
+pub use window::{SessionFunction, TouchFunction};
 
 /// Adds every function of this crate to `registry`, replacing functions of the same name.
 ///
@@ -50,12 +51,14 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     let mut functions = aggregate::funnel_functions();
     functions.push(Arc::new(AggregateUDF::from(Retention::new())));
     functions.push(Arc::new(AggregateUDF::from(IntersectCount::new())));
+    functions.push(Arc::new(aggregate::attribute_function()));
     functions
 }
 
 /// Returns the window functions of this crate.
 pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
-    window::session::all().map(|function| Arc::new(WindowUDF::from(function))).collect()
+    let sessions = window::session::all().map(WindowUDF::from);
+    sessions.chain(window::touch::all().map(WindowUDF::from)).map(Arc::new).collect()
 }
 
 /// Returns the scalar functions of this crate: none so far.

@@ -1,12 +1,15 @@
 //! Aggregate functions.
 
+pub(crate) mod attribution;
 pub(crate) mod buffered;
+pub(crate) mod data_driven;
 mod funnel;
 mod intersect_count;
 pub(crate) mod report;
 mod retention;
 pub(crate) mod session_list;
 
+pub(crate) use attribution::attribute_function;
 pub(crate) use funnel::{FunnelPlanner, funnel_functions};
 pub use intersect_count::IntersectCount;
 pub use retention::Retention;

@@ -1,5 +1,7 @@
 //! Window functions.
 
 pub(crate) mod session;
+pub(crate) mod touch;
 
 pub use session::SessionFunction;
+pub use touch::TouchFunction;

@@ -8,9 +8,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 
-use super::numbers::value_numbers;
 use crate::aggregate::buffered::{
-    ConstantArguments, Kept, SortedRows, condition_columns, kept_column, kept_type,
+    ConstantArguments, Kept, SortedRows, condition_columns, kept_column, kept_type, value_numbers,
 };
 use crate::arguments::{LengthArgument, constant, ticks};
 use crate::journey::event::words_for;
