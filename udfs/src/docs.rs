@@ -10,9 +10,10 @@ pub(crate) const FUNNELS: &str = "Funnels";
 pub(crate) const PATHS: &str = "Paths";
 pub(crate) const SEQUENCES: &str = "Sequences";
 pub(crate) const RETENTION: &str = "Retention and lifecycle";
+pub(crate) const ATTRIBUTION: &str = "Attribution";
 
 /// Order of the sections in the reference.
-const SECTIONS: [&str; 5] = [SESSIONS, FUNNELS, PATHS, SEQUENCES, RETENTION];
+const SECTIONS: [&str; 6] = [SESSIONS, FUNNELS, PATHS, SEQUENCES, RETENTION, ATTRIBUTION];
 
 struct Entry {
     name: String,

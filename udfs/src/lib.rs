@@ -12,6 +12,7 @@ mod docs;
 pub mod interval;
 pub mod journey;
 mod length;
+mod money;
 mod scalar;
 mod session;
 pub mod statement;
@@ -28,7 +29,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use aggregate::{IntersectCount, Retention};
 pub use docs::reference_markdown;
-pub use window::SessionFunction;
+pub use window::{SessionFunction, TouchFunction};
 
 /// Adds every function of this crate to `registry`, replacing functions of the same name.
 ///
@@ -55,13 +56,16 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     functions.extend(aggregate::paths::path_list_functions());
     functions.push(Arc::new(AggregateUDF::from(Retention::new())));
     functions.push(Arc::new(AggregateUDF::from(IntersectCount::new())));
+    functions.push(Arc::new(aggregate::attribute_function()));
     functions
 }
 
 /// Returns the window functions of this crate.
 pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
     let sessions = window::session::all().map(WindowUDF::from);
-    sessions.chain(window::neighbour::all().map(WindowUDF::from)).map(Arc::new).collect()
+    let neighbours = window::neighbour::all().map(WindowUDF::from);
+    let touches = window::touch::all().map(WindowUDF::from);
+    sessions.chain(neighbours).chain(touches).map(Arc::new).collect()
 }
 
 /// Returns the scalar functions of this crate.

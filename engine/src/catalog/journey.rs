@@ -17,6 +17,11 @@ pub struct JourneyView {
 /// All views.
 pub const VIEWS: &[JourneyView] = &[
     JourneyView {
+        name: "attribution",
+        description: "One row per purchase, touch and model: rows with a channel in the 30 days before a purchase, by six models.",
+        sql: include_str!("journey/attribution.sql"),
+    },
+    JourneyView {
         name: "sessions",
         description: "One row per session of a person: a gap of more than 30 minutes starts a new session.",
         sql: include_str!("journey/sessions.sql"),

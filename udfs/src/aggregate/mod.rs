@@ -1,6 +1,8 @@
 //! Aggregate functions.
 
+pub(crate) mod attribution;
 pub(crate) mod buffered;
+pub(crate) mod data_driven;
 pub(crate) mod funnel;
 mod intersect_count;
 pub(crate) mod paths;
@@ -9,6 +11,7 @@ mod retention;
 mod sequence;
 pub(crate) mod session_list;
 
+pub(crate) use attribution::attribute_function;
 pub(crate) use funnel::{FunnelPlanner, funnel_functions};
 pub use intersect_count::IntersectCount;
 pub use retention::Retention;

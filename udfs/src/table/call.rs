@@ -12,7 +12,7 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::sql::sqlparser::ast::{Array, Expr as SqlExpr, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{Array, Expr as SqlExpr, TableFactor, Value, ValueWithSpan};
 
 use super::Condition;
 use crate::arguments::{LengthArgument, is_text, is_time};
@@ -324,6 +324,21 @@ impl<'a> TableCall<'a> {
             Some(expr) => Ok(expr),
             None => plan_err!(
                 "{}: the data has no column {column} (or more than one); say what to use with {name} => expression",
+                self.function
+            ),
+        }
+    }
+
+    /// A second relation: a query in parentheses.
+    pub fn relation(&mut self, name: &str) -> Result<Option<LogicalPlan>> {
+        match self.arguments.get(name).cloned() {
+            None => Ok(None),
+            Some(SqlExpr::Subquery(subquery)) => {
+                let query = TableFactor::Derived { lateral: false, subquery, alias: None, sample: None };
+                self.context.plan(query).map(Some)
+            }
+            Some(other) => plan_err!(
+                "{}: argument {name} must be a query in parentheses, as in (SELECT ... FROM t), got {other}",
                 self.function
             ),
         }

@@ -6,8 +6,10 @@
 
 mod active_users;
 mod arguments;
+mod attribution;
 mod call;
 mod condition;
+mod data_driven;
 mod funnel;
 mod groups;
 mod lifecycle;
@@ -57,6 +59,8 @@ pub fn all_table_functions() -> Vec<Arc<dyn TableFunction>> {
     functions.push(Arc::new(stickiness::Stickiness));
     functions.push(Arc::new(lifecycle::Lifecycle));
     functions.push(Arc::new(active_users::ActiveUsers));
+    functions.extend(attribution::functions());
+    functions.extend(data_driven::functions());
     functions
 }
 

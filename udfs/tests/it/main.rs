@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise and says what it did not run"
 )]
 
+mod attribution;
 mod clickhouse_differential;
 mod examples;
 mod funnel_accumulators;

@@ -1,6 +1,7 @@
 //! The `wayfare` binary as its user meets it: arguments in, output, exit code and files out.
 
 mod answers;
+mod attribution;
 mod bounded;
 mod cdnow;
 mod delta_reader;

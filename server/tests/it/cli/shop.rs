@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use wayfare_datasets::simple_shop;
 
 use super::answers::{Answers, assert_close, assert_not_covered, parse};
+use super::attribution::Question;
 use super::retention::{Period, after_days, assert_matrix, cohorts};
 use super::support::{Place, figure};
 
@@ -12,7 +13,7 @@ pub(super) const ANALYSIS: &str = "event <> 'lost'";
 /// Longer than the data set.
 const NO_WINDOW: &str = "INTERVAL '100000 days'";
 /// Keys of other families: what they need is not there yet, or belongs to another test.
-const NOT_COVERED: [&str; 1] = ["attribution"];
+const NOT_COVERED: [&str; 0] = [];
 
 pub(super) fn load() -> Answers {
     let place = Place::new();
@@ -321,8 +322,21 @@ fn retention_of_months(shop: &Answers, from: &str) {
 }
 
 #[test]
+fn attribution() {
+    // Touches are visits of the catalog before the first payment; what comes after it takes no part.
+    let data = "SELECT user_id, ts, CASE WHEN event = 'payment_done' THEN 'purchase' ELSE 'touch' END AS event,
+                       CASE WHEN event <> 'payment_done' THEN event END AS channel
+                FROM (SELECT *, min(CASE WHEN event = 'payment_done' THEN ts END) OVER (PARTITION BY user_id) AS paid
+                      FROM touchpoints)
+                WHERE event IN ('main', 'catalog', 'product1', 'product2', 'cart', 'payment_done')
+                  AND (paid IS NULL OR ts <= paid)";
+    Question { data, answers: &load() }.assert_all();
+}
+
+#[test]
 fn what_is_not_covered() {
     let covered = [
+        "attribution",
         "counts",
         // With paths.
         "distinct_session_paths",

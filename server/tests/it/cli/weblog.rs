@@ -3,12 +3,14 @@
 use wayfare_datasets::weblog_2015;
 
 use super::answers::{Answers, assert_not_covered, parse};
+use super::attribution::Question;
 use super::retention::{Period, assert_matrix};
 use super::support::{Place, figure};
 
-/// Keys of another family.
-const NOT_COVERED: [&str; 1] = ["attribution"];
-const COVERED: [&str; 15] = [
+/// Keys of other families.
+const NOT_COVERED: [&str; 0] = [];
+const COVERED: [&str; 16] = [
+    "attribution",
     "channel_of_page_rows",
     "counts",
     "funnel_sessions_pages",
@@ -158,6 +160,22 @@ fn sessions() {
     let channels = "SELECT entry_channel, count(*) AS n \
                     FROM sessions(pages, sequence => line_no, gap => INTERVAL '30 minutes') GROUP BY entry_channel";
     log.assert_pairs(log.at(&["session_channel"]), channels);
+}
+
+#[test]
+fn attribution() {
+    // One touch for each session, at its start; the conversion is the first page of the projects, and sessions after it
+    // take no part.
+    let data = "SELECT user_id, ts, event, channel FROM (
+                  SELECT user_id, start_ts AS ts, 'touch' AS event, entry_channel AS channel
+                  FROM sessions(pages, sequence => line_no, gap => INTERVAL '30 minutes')
+                  UNION ALL
+                  SELECT user_id, min(ts) AS ts, 'purchase' AS event, NULL AS channel
+                  FROM pages WHERE page_group = '/projects' GROUP BY user_id)
+                LEFT JOIN (SELECT user_id AS converted, min(ts) AS converted_ts
+                           FROM pages WHERE page_group = '/projects' GROUP BY user_id) ON user_id = converted
+                WHERE converted_ts IS NULL OR ts <= converted_ts";
+    Question { data, answers: &load() }.assert_all();
 }
 
 #[test]

@@ -11,11 +11,15 @@
 
 mod accumulator;
 mod function;
+mod lists;
+mod numbers;
 mod order;
 mod rows;
 mod state;
 
 pub(crate) use function::{Buffered, BufferedAggregate, ConstantArguments};
+pub(crate) use lists::list;
+pub(crate) use numbers::value_numbers;
 pub(crate) use order::{SortedRows, condition_columns};
 pub(crate) use rows::{kept_column, kept_type};
 

@@ -1,5 +1,6 @@
 //! The kept rows of people as the cutter reads them.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -21,7 +22,7 @@ pub(super) struct Columns<'a> {
     values: Option<&'a [i128]>,
     weights: Option<&'a [i64]>,
     segments: Option<&'a [u32]>,
-    sets: Vec<u64>,
+    sets: Cow<'a, [u64]>,
     words: usize,
     unit: Option<DynComparator>,
     sequence: Option<DynComparator>,
@@ -56,7 +57,7 @@ impl<'a> Columns<'a> {
             values: values.transpose()?,
             weights,
             segments,
-            sets: if layout.words() == 0 { vec![] } else { rows.sets(node + 2, layout.words())? },
+            sets: if layout.words() == 0 { Cow::Borrowed(&[]) } else { rows.sets(node + 2, layout.words())? },
             words: layout.words(),
             unit: comparator(places.unit)?,
             sequence: comparator(places.sequence)?,

@@ -1,5 +1,6 @@
 //! One call of a sequence function: its constants and the rows that it keeps.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
@@ -77,10 +78,10 @@ impl SequenceCall {
     }
 
     /// The sets of all rows, as the search reads them.
-    pub(super) fn sets(&self, rows: &SortedRows) -> Result<Vec<u64>> {
+    pub(super) fn sets<'a>(&self, rows: &'a SortedRows) -> Result<Cow<'a, [u64]>> {
         let mut sets = rows.sets(1 + usize::from(self.has_sequence), self.words())?;
         if self.words() > 1 {
-            sets.chunks_mut(self.words()).for_each(<[u64]>::reverse);
+            sets.to_mut().chunks_mut(self.words()).for_each(<[u64]>::reverse);
         }
         Ok(sets)
     }

@@ -10,8 +10,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::layout::{Bound, Layout, as_times};
-use super::outcomes::list;
-use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows};
+use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows, list};
 use crate::journey::event::steps_of;
 use crate::journey::product_funnel::explain;
 

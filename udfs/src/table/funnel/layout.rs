@@ -1,5 +1,6 @@
 //! What the aggregates behind the funnel functions are called with, and what they keep of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
@@ -8,9 +9,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 
-use super::numbers::value_numbers;
 use crate::aggregate::buffered::{
-    ConstantArguments, Kept, SortedRows, condition_columns, kept_column, kept_type,
+    ConstantArguments, Kept, SortedRows, condition_columns, kept_column, kept_type, value_numbers,
 };
 use crate::arguments::{LengthArgument, constant, ticks};
 use crate::journey::event::words_for;
@@ -218,7 +218,7 @@ impl Bound {
         Ok(People {
             words: self.layout.words(),
             times: rows.integers(0)?,
-            sets: rows.sets(columns.sets, self.layout.words())?.into_owned(),
+            sets: rows.sets(columns.sets, self.layout.words())?,
             hold: (!hold.is_empty()).then(|| value_numbers(&hold)).transpose()?,
             session: numbers(columns.session)?,
             by: numbers(columns.by)?,
@@ -235,7 +235,7 @@ impl Bound {
 pub(super) struct People<'a> {
     words: usize,
     pub(super) times: &'a [i64],
-    sets: Vec<u64>,
+    sets: Cow<'a, [u64]>,
     hold: Option<Vec<Option<u32>>>,
     session: Option<Vec<Option<u32>>>,
     by: Option<Vec<Option<u32>>>,

@@ -9,7 +9,6 @@ mod docs;
 mod explain;
 mod explanation;
 mod layout;
-mod numbers;
 mod outcomes;
 mod persons;
 mod plan;

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, ListArray, StructArray, UInt64Array};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, Int64Array, StructArray, UInt64Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::{Result, resources_err};
+use datafusion::common::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::layout::{Bound, Layout, People, as_times};
-use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows};
+use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows, list};
 use crate::journey::product_funnel::report::step_times;
 use crate::journey::product_funnel::{Evaluator, Outcome};
 
@@ -155,21 +154,4 @@ impl Columns {
         columns.push(list("times", self.step_counts, ticks)?);
         Ok(StructArray::try_new(fields.clone(), columns, None)?)
     }
-}
-
-/// Lists of the given lengths that hold `values`, one behind the other.
-pub(super) fn list(name: &str, counts: Vec<usize>, values: ArrayRef) -> Result<ArrayRef> {
-    let mut offsets = Vec::with_capacity(counts.len() + 1);
-    let mut end = 0_usize;
-    offsets.push(0_i32);
-    for count in counts {
-        end += count;
-        match i32::try_from(end) {
-            Ok(offset) => offsets.push(offset),
-            Err(_) => return resources_err!("{name}: more than {} results in one partition", i32::MAX),
-        }
-    }
-    let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Ok(Arc::new(ListArray::try_new(field, offsets, values, None)?))
 }

@@ -7,8 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 
-use super::outcomes::list;
-use crate::aggregate::buffered::{Buffered, Call, Kept, SortedRows};
+use crate::aggregate::buffered::{Buffered, Call, Kept, SortedRows, list};
 use crate::journey::product_funnel::report::{Reached, StepFigures, conversion, steps, time_to_convert};
 
 /// What is reported.

@@ -8,7 +8,7 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Result, resources_err};
 
 /// Numbers the combinations of values of equally long columns; `None` where any of them is NULL.
-pub(super) fn value_numbers(columns: &[&ArrayRef]) -> Result<Vec<Option<u32>>> {
+pub(crate) fn value_numbers(columns: &[&ArrayRef]) -> Result<Vec<Option<u32>>> {
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let columns: Vec<ArrayRef> = columns.iter().map(|column| Arc::clone(column)).collect();
     let rows = RowConverter::new(fields)?.convert_columns(&columns)?;
