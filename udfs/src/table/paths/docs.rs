@@ -147,7 +147,14 @@ fn with_shared_arguments(entry: DocumentationBuilder) -> DocumentationBuilder {
         .with_argument("by", "Groups: an expression; a path is in the group of its first row. Gives a column `by`.")
         .with_argument(
             "compare_by",
-            "Two segments side by side: an expression with two values; a path is in the segment of its first row, and those              where it is NULL are left out. The columns are then the keys of the function (`source` and `target`, `step`,              `path`, `node`) and `segment_a`, `segment_b` (the two values as text, the first in order of text is a),              `count_a`, `count_b`, `persons_a`, `persons_b` (not in `step_matrix`), `share_a`, `share_b` (of all that leaves the same `source`, in              `paths` at the same step; of all paths; of the step), `difference` (`share_a - share_b`) and `p_value` (of the              difference, two-sided, by the pooled z-test of two proportions, which takes each count for independent of the              others). `min_weight`, `max_weight` and `top` go by the sum of both counts.",
+            "Two segments side by side: an expression with two values; a path is in the segment of its first \
+             row, and those where it is NULL are left out. The columns are then the keys of the function \
+             (`source` and `target`, `step`, `path`, `node`) and `segment_a`, `segment_b` (the two values as \
+             text, the first in order of text is a), `count_a`, `count_b`, `persons_a`, `persons_b` (not in \
+             `step_matrix`), `share_a`, `share_b` (of all that leaves the same `source`, in `paths` at the \
+             same step; of all paths; of the step), `difference` (`share_a - share_b`) and `p_value` (of the \
+             difference, two-sided, by the pooled z-test of two proportions, which takes each count for \
+             independent of the others). `min_weight`, `max_weight` and `top` go by the sum of both counts.",
         )
         .with_argument("user_id, ts, event", "Expressions to use in place of the columns of these names.")
         .with_argument(
