@@ -89,8 +89,8 @@ impl PerValue {
         Ok(Self { expr, column: coded, values, field })
     }
 
-    fn of_values(&self, values: ArrayRef) -> Result<ArrayRef> {
-        let values = cast(&values, self.values.field(0).data_type())?;
+    fn of_values(&self, values: &ArrayRef) -> Result<ArrayRef> {
+        let values = cast(values, self.values.field(0).data_type())?;
         let rows = values.len();
         let batch = RecordBatch::try_new(Arc::clone(&self.values), vec![values])?;
         self.expr.evaluate(&batch)?.into_array(rows)
@@ -101,7 +101,7 @@ impl PerValue {
     fn of_dictionary(&self, codes: &DictionaryArray<Int32Type>) -> Option<ArrayRef> {
         let values = codes.values();
         let null = arrow::array::new_null_array(values.data_type(), 1);
-        self.of_values(concat(&[values.as_ref(), null.as_ref()]).ok()?).ok()
+        self.of_values(&concat(&[values.as_ref(), null.as_ref()]).ok()?).ok()
     }
 }
 
@@ -116,7 +116,7 @@ impl PhysicalExpr for PerValue {
         let results = if codes.values().len() > codes.len() { None } else { self.of_dictionary(codes) };
         let Some(results) = results else {
             let decoded = take(codes.values(), keys, None)?;
-            return self.of_values(decoded).map(ColumnarValue::Array);
+            return self.of_values(&decoded).map(ColumnarValue::Array);
         };
         let null = results.len() - 1;
         if let Some(booleans) = results.as_boolean_opt() {

@@ -78,8 +78,7 @@ fn pipeline(
     };
     let place = |index: usize| used.binary_search(&index).ok();
     let places: Vec<usize> = source.projection.iter().filter_map(|index| place(*index)).collect();
-    let leaf: Arc<dyn ExecutionPlan> =
-        Arc::new(BucketRowsExec::new(found.scan.properties().eq_properties.schema().clone(), places));
+    let leaf: Arc<dyn ExecutionPlan> = Arc::new(BucketRowsExec::new(found.scan.schema(), places));
 
     // The filters next to the scan, so that rows are dropped before they are put together.
     let mut filters = Vec::new();

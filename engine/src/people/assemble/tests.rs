@@ -89,7 +89,7 @@ proptest! {
             for row in chunk.iter().filter(|row| row.0 != left_out) {
                 expected.entry(format!("u{}", row.0)).or_default().push(*row);
             }
-            let belongs = |id: &str| Ok((id != format!("u{left_out}")).then(|| id.len() as u64));
+            let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(id.len() as u64));
             assembler.push(batch(chunk), belongs).unwrap();
         }
         let assembled = assembler.finish().unwrap();
