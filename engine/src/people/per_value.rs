@@ -179,7 +179,10 @@ fn booleans_of(results: &BooleanArray, keys: &Int32Array) -> BooleanArray {
         }
         Some(_) => BooleanBuffer::collect_bool(keys.len(), |row| table[code(row)]),
     };
-    let nulls = results.nulls().map(|nulls| {
+    // Mostly only NULL itself gives NULL, and no row has it.
+    let some_row_may_be_null =
+        |nulls: &&NullBuffer| keys.null_count() > 0 || nulls.slice(0, null).null_count() > 0;
+    let nulls = results.nulls().filter(some_row_may_be_null).map(|nulls| {
         NullBuffer::new(BooleanBuffer::collect_bool(keys.len(), |row| nulls.is_valid(code(row))))
     });
     BooleanArray::new(values, nulls)

@@ -8,8 +8,8 @@ use hashbrown::HashTable;
 /// One look-up for each run of a person's rows; a bucket is small enough for the table to stay in cache.
 #[derive(Debug, Default)]
 pub struct Persons {
-    table: HashTable<u32>,
-    hashes: Vec<u64>,
+    /// Hash and number: other people are told apart without a look at their ids.
+    table: HashTable<(u64, u32)>,
     /// The ids one behind the other; person p has `text[ends[p - 1]..ends[p]]`.
     text: String,
     ends: Vec<usize>,
@@ -18,24 +18,20 @@ pub struct Persons {
 impl Persons {
     /// The number of the person `id`, whose `user_key` is `hash`; a new one gets the next number.
     pub fn number(&mut self, hash: u64, id: &str) -> u32 {
-        let Self { table, hashes, text, ends } = self;
+        let Self { table, text, ends } = self;
         let id_of = |person: u32| {
             let person = person as usize;
             let start = person.checked_sub(1).map_or(0, |before| ends[before]);
             &text[start..ends[person]]
         };
-        let entry = table.entry(
-            hash,
-            |person| hashes[*person as usize] == hash && id_of(*person) == id,
-            |person| hashes[*person as usize],
-        );
+        let entry =
+            table.entry(hash, |(other, person)| *other == hash && id_of(*person) == id, |(other, _)| *other);
         match entry {
-            hashbrown::hash_table::Entry::Occupied(known) => *known.get(),
+            hashbrown::hash_table::Entry::Occupied(known) => known.get().1,
             hashbrown::hash_table::Entry::Vacant(vacant) => {
                 // A bucket holds far fewer people than rows, and its rows are counted in 32 bits.
-                let person = hashes.len() as u32;
-                vacant.insert(person);
-                hashes.push(hash);
+                let person = ends.len() as u32;
+                vacant.insert((hash, person));
                 text.push_str(id);
                 ends.push(text.len());
                 person
@@ -45,7 +41,7 @@ impl Persons {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.hashes.len()
+        self.ends.len()
     }
 
     /// Their ids by number.
@@ -61,10 +57,7 @@ impl Persons {
 
     /// Bytes that the table occupies.
     pub fn allocated_bytes(&self) -> usize {
-        self.table.allocation_size()
-            + self.hashes.capacity() * size_of::<u64>()
-            + self.ends.capacity() * size_of::<usize>()
-            + self.text.capacity()
+        self.table.allocation_size() + self.ends.capacity() * size_of::<usize>() + self.text.capacity()
     }
 }
 

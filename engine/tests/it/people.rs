@@ -75,11 +75,11 @@ const OTHERS: &[&str] = &[
 async fn shop(config: EngineConfig, directory: &Path) -> Engine {
     let engine =
         support::engine(EngineConfig { row_group_rows: 40, target_file_bytes: 40_000, ..config }).await;
-    for (seed, events) in [(1, 1_200), (2, 400), (3, 60)] {
+    for (seed, events) in [(1, 700), (2, 250), (3, 40)] {
         let generator = GeneratorConfig {
             seed,
             events,
-            users: 60,
+            users: 40,
             days: 5,
             duplicates: 0.02,
             late: 0.1,

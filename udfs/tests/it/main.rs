@@ -9,6 +9,7 @@
 )]
 
 mod attribution;
+mod channel_paths;
 mod clickhouse_differential;
 mod examples;
 mod funnel_accumulators;

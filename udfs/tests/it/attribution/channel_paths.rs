@@ -1,40 +1,14 @@
 //! Ten thousand marketing paths of twelve channels, with figures of another package: heuristics, chains, transitions,
 //! Shapley values. The data are under the GPL and stay outside the repository.
 
-use std::path::PathBuf;
-
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-use datafusion::prelude::{CsvReadOptions, SessionContext};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::texts;
-use crate::sql::{context, tell};
+use crate::channel_paths::{ChannelPaths, close, compare, load};
+use crate::sql::tell;
 
 const GIVEN: &str = "path => path, conversions => total_conversions, nulls => total_null, \
                      value => total_conversion_value::decimal(18, 9)";
-
-struct Paths {
-    context: SessionContext,
-    answers: Value,
-}
-
-/// The table `t`; `None` where the data are not there, which is said.
-async fn load() -> Option<Paths> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/channel_paths");
-    let Ok(answers) = std::fs::read_to_string(directory.join("answers.json")) else {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{} is missing", directory.display());
-        tell("not run: channel_paths, its data are not there");
-        return None;
-    };
-    let context = context();
-    let options = CsvReadOptions::new()
-        .delimiter(b';')
-        .file_extension(".csv.gz")
-        .file_compression_type(FileCompressionType::GZIP);
-    let file = directory.join("path_data.csv.gz");
-    context.register_csv("t", file.to_str().unwrap(), options).await.unwrap();
-    Some(Paths { context, answers: serde_json::from_str(&answers).unwrap() })
-}
 
 /// Each path as a person: touches at 1, 2, ..., and a conversion worth `value`.
 fn people(value: &str) -> String {
@@ -48,22 +22,9 @@ fn people(value: &str) -> String {
     )
 }
 
-fn close(found: &str, expected: f64, tolerance: f64, what: &str) {
-    let found: f64 = found.parse().unwrap();
-    assert!((found - expected).abs() <= tolerance, "{what}: {found} is not {expected}");
-}
-
-/// Every key of `expected` is in the rows, which are key and number, and nothing else.
-fn compare(found: &[Vec<String>], expected: &Map<String, Value>, tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}: {found:?}");
-    for row in found {
-        close(&row[1], expected[&row[0]].as_f64().unwrap(), tolerance, &format!("{what}: {}", row[0]));
-    }
-}
-
 #[tokio::test]
 async fn heuristics() {
-    let Some(Paths { context, answers }) = load().await else {
+    let Some(ChannelPaths { context, answers }) = load().await else {
         return;
     };
     let models = [
@@ -125,7 +86,7 @@ async fn heuristics() {
 
 #[tokio::test]
 async fn chains() {
-    let Some(Paths { context, answers }) = load().await else {
+    let Some(ChannelPaths { context, answers }) = load().await else {
         return;
     };
     for (key, collapse) in [("markov_order1_keep_repeats", false), ("markov_order1_collapse_repeats", true)] {
@@ -170,7 +131,7 @@ fn noise(effect: f64) -> f64 {
 
 #[tokio::test]
 async fn simulations_agree_within_their_noise() {
-    let Some(Paths { context, answers }) = load().await else {
+    let Some(ChannelPaths { context, answers }) = load().await else {
         return;
     };
     let sql = format!(
@@ -201,7 +162,7 @@ async fn simulations_agree_within_their_noise() {
 
 #[tokio::test]
 async fn shapley_values() {
-    let Some(Paths { context, answers }) = load().await else {
+    let Some(ChannelPaths { context, answers }) = load().await else {
         return;
     };
     let expected = &answers["shapley_by_channel_set"];

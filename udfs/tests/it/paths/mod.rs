@@ -1,5 +1,6 @@
 //! Paths, transitions and steps.
 
+mod channel_paths;
 mod properties;
 mod sql;
 mod vectors;
