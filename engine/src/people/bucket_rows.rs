@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -61,6 +61,21 @@ impl BucketRowsExec {
     }
 }
 
+/// The same rows, text in buffers of their own.
+///
+/// Window operators join their input batch by batch; each time the lists of buffers behind text views would grow.
+fn with_own_text(batch: &RecordBatch) -> Result<RecordBatch> {
+    let own = |column: &ArrayRef| -> ArrayRef {
+        match column.as_string_view_opt() {
+            Some(text) => Arc::new(text.gc()),
+            None => Arc::clone(column),
+        }
+    };
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = batch.columns().iter().map(own).collect();
+    Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &options)?)
+}
+
 /// The leading columns that a schema has.
 trait MapWhileFound {
     fn map_while_found(self, schema: &SchemaRef, options: SortOptions) -> Vec<PhysicalSortExpr>;
@@ -112,6 +127,7 @@ impl ExecutionPlan for BucketRowsExec {
             return internal_err!("a bucket without rows was executed");
         };
         let batches = slices(rows, context.session_config().batch_size());
+        let batches = batches.iter().map(with_own_text).collect::<Result<Vec<_>>>()?;
         Ok(Box::pin(MemoryStream::try_new(batches, rows.schema(), None)?))
     }
 }

@@ -10,7 +10,6 @@ mod rule_vectors;
 mod shapley_vectors;
 mod spend_vectors;
 mod sql;
-mod timing;
 mod touch_vectors;
 
 use arrow::array::AsArray;

@@ -1,0 +1,2 @@
+-- How often one event follows another within sessions.
+SELECT source, target, count, probability FROM transitions(touchpoints)
