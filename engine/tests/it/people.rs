@@ -3,6 +3,11 @@
 
 use std::path::Path;
 
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use wayfare_datasets::{GeneratorConfig, OutputFormat, write_dataset};
 use wayfare_engine::{Engine, EngineConfig, Session};
 
@@ -41,6 +46,14 @@ const BY_PERSON: &[&str] = &[
     "SELECT * FROM retention_matrix(touchpoints, target => 'page_view', period => 'day')",
     "SELECT user_id, c FROM (SELECT user_id, CASE WHEN event = 'purchase' THEN channel ELSE event END AS x, count(*) AS c \
      FROM touchpoints WHERE length(event) > 4 GROUP BY user_id, CASE WHEN event = 'purchase' THEN channel ELSE event END)",
+    "SELECT user_id, sequence_match('(?1).*(?2)', ts, event = 'page_view', event = 'purchase') FROM touchpoints GROUP BY \
+     user_id",
+    "SELECT source, target, count, persons, probability FROM transitions(touchpoints)",
+    "SELECT path, persons, count FROM top_paths(touchpoints, collapse => true, depth => 4)",
+    "SELECT model, touch_key, conversions, value, cost FROM attribution_summary(touchpoints)",
+    "SELECT user_id, conversion_ts, model, touch_key, touch_ts, credit, value FROM attribution(touchpoints, models => \
+     ['linear', 'time_decay'])",
+    "SELECT touch_key, conversions, removal_effect FROM markov_attribution(touchpoints)",
 ];
 
 /// Window functions by person, alone and below other operators.
@@ -205,6 +218,136 @@ async fn files_in_each_others_places_are_noticed() {
         swap();
     }
     assert!(noticed > 0, "no swap was noticed");
+}
+
+/// Writes a data file anew: `change` gets the rows of its row groups. The log learns the new size.
+fn rewrite(store: &Path, file: &Path, change: impl Fn(Vec<RecordBatch>) -> Vec<RecordBatch>) {
+    let bytes = Bytes::from(std::fs::read(file).expect("a file"));
+    let open = || ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).expect("a Parquet file");
+    let row_groups = (0..open().metadata().num_row_groups()).map(|row_group| {
+        let reader = open().with_row_groups(vec![row_group]).with_batch_size(1 << 20).build();
+        reader.expect("a reader").next().expect("rows").expect("a batch")
+    });
+    let changed = change(row_groups.collect());
+    let mut writer = ArrowWriter::try_new(Vec::new(), changed[0].schema(), None).expect("a writer");
+    for rows in &changed {
+        writer.write(rows).expect("rows are written");
+        writer.flush().expect("a row group ends");
+    }
+    let written = writer.into_inner().expect("a file");
+    let name = file.file_name().expect("a name").to_string_lossy();
+    for entry in std::fs::read_dir(store.join("touchpoints/_delta_log")).expect("a log") {
+        let log = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let size = |bytes: usize| format!("\"size\":{bytes},");
+        let line = |line: &str| match line.contains(name.as_ref()) {
+            true => line.replace(&size(bytes.len()), &size(written.len())),
+            false => line.to_owned(),
+        };
+        std::fs::write(&log, text.lines().map(line).collect::<Vec<_>>().join("\n")).expect("a log");
+    }
+    std::fs::write(file, written).expect("a file");
+}
+
+/// The rows of a batch in an order that `seed` gives.
+fn shuffled(rows: &RecordBatch, seed: u64) -> RecordBatch {
+    let mut order: Vec<u32> = (0..u32::try_from(rows.num_rows()).expect("few rows")).collect();
+    order.sort_by_key(|row| xxhash_rust::xxh64::xxh64(&row.to_le_bytes(), seed));
+    take_record_batch(rows, &UInt32Array::from(order)).expect("rows")
+}
+
+/// Files whose rows are not in the order of the layout: the same answers, since nothing relies on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_in_another_order_give_the_same_answers() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let config = EngineConfig { store_url: store.display().to_string(), ..EngineConfig::default() };
+    let engine = shop(config.clone(), directory.path()).await;
+    let session = support::session(&engine);
+    let mut expected = Vec::new();
+    for sql in BY_PERSON {
+        expected.push(answer(&session, sql).await.expect("an answer"));
+    }
+    for seed in 0..4 {
+        for file in data_files(&store) {
+            rewrite(&store, &file, |groups| groups.iter().map(|rows| shuffled(rows, seed)).collect());
+        }
+        let engine = support::engine(config.clone()).await;
+        let session = support::session(&engine);
+        for (sql, expected) in BY_PERSON.iter().zip(&expected) {
+            assert_eq!(answer(&session, sql).await.as_ref(), Ok(expected), "{sql}");
+        }
+    }
+}
+
+/// With a file that does not carry the tags of the layout everything is planned the ordinary way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_writer_is_read_the_ordinary_way() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let config = EngineConfig { store_url: store.display().to_string(), ..EngineConfig::default() };
+    let engine = shop(config.clone(), directory.path()).await;
+    let session = support::session(&engine);
+    let mut expected = Vec::new();
+    for sql in BY_PERSON.iter().chain(&WINDOWS[..4]) {
+        expected.push((sql, answer(&session, sql).await.expect("an answer")));
+    }
+    let file = data_files(&store)[2].clone();
+    let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+    let mut disowned = 0;
+    for entry in std::fs::read_dir(store.join("touchpoints/_delta_log")).expect("a log") {
+        let log = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let line = |line: &str| match line.contains(&name) {
+            true => line.replace("wayfare.layout", "other.layout"),
+            false => line.to_owned(),
+        };
+        let changed = text.lines().map(line).collect::<Vec<_>>().join("\n");
+        disowned += usize::from(changed.contains("other.layout"));
+        std::fs::write(&log, changed).expect("a log");
+    }
+    assert_eq!(disowned, 1);
+    let engine = support::engine(config).await;
+    let session = support::session(&engine);
+    let plan = plan(&session, BY_PERSON[0]).await;
+    assert!(plan.contains("ordered: no, a file of another writer is among the files"), "{plan}");
+    let twins = Twins::new(&engine).await;
+    for (sql, expected) in &expected {
+        assert_eq!(answer(&session, sql).await.as_ref(), Ok(expected), "{sql}");
+    }
+    let counts = answer(&session, BY_PERSON[2]).await.expect("an answer");
+    twins.check(BY_PERSON[2], Ok(&counts)).await.unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+/// Rows of one range of people among those of another: an error that names the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_another_range_are_an_error() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let config = EngineConfig { store_url: store.display().to_string(), ..EngineConfig::default() };
+    shop(config.clone(), directory.path()).await;
+    let files = data_files(&store);
+    let several = |file: &&std::path::PathBuf| {
+        let bytes = Bytes::from(std::fs::read(file).expect("a file"));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+        reader.metadata().num_row_groups() > 1
+    };
+    let file = files.iter().find(several).expect("a file of several row groups");
+    rewrite(&store, file, |mut groups| {
+        // The first row of each of the first two row groups changes places.
+        let both = concat_batches(&groups[0].schema(), &groups[..2]).expect("rows");
+        let first = groups[0].num_rows();
+        let mut order: Vec<u32> = (0..u32::try_from(both.num_rows()).expect("few rows")).collect();
+        order.swap(0, first);
+        let both = take_record_batch(&both, &UInt32Array::from(order)).expect("rows");
+        groups[1] = both.slice(first, both.num_rows() - first);
+        groups[0] = both.slice(0, first);
+        groups
+    });
+    let engine = support::engine(config).await;
+    let message = answer(&support::session(&engine), BY_PERSON[3]).await.expect_err("it is noticed");
+    let name = file.file_name().expect("a name").to_string_lossy();
+    assert!(message.contains(name.as_ref()) && message.contains("user_key"), "{message}");
 }
 
 /// Bytes of a file are changed: an error that names it, or an answer that does not depend on them.
