@@ -31,8 +31,7 @@ pub struct BucketRowsExec {
 impl BucketRowsExec {
     /// The leaf that gives `schema`, whose columns are at `places` of what is read; rows come later.
     pub fn new(schema: SchemaRef, places: Vec<usize>) -> Self {
-        let options = SortOptions { descending: false, nulls_first: false };
-        let order = [schema::USER_ID, schema::TS, schema::EVENT_ID].map_while_found(&schema, options);
+        let order = order_of(&schema);
         let mut equivalence = EquivalenceProperties::new(schema);
         equivalence.add_ordering(order);
         let properties = PlanProperties::new(
@@ -76,20 +75,14 @@ fn with_own_text(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &options)?)
 }
 
-/// The leading columns that a schema has.
-trait MapWhileFound {
-    fn map_while_found(self, schema: &SchemaRef, options: SortOptions) -> Vec<PhysicalSortExpr>;
-}
-
-impl<const N: usize> MapWhileFound for [&str; N] {
-    fn map_while_found(self, schema: &SchemaRef, options: SortOptions) -> Vec<PhysicalSortExpr> {
-        self.into_iter()
-            .map_while(|name| {
-                let index = schema.index_of(name).ok()?;
-                Some(PhysicalSortExpr::new(Arc::new(Column::new(name, index)), options))
-            })
-            .collect()
-    }
+/// The order of person, time and event id, as far as `schema` has these columns.
+fn order_of(schema: &SchemaRef) -> Vec<PhysicalSortExpr> {
+    let options = SortOptions { descending: false, nulls_first: false };
+    let column = |name| {
+        let index = schema.index_of(name).ok()?;
+        Some(PhysicalSortExpr::new(Arc::new(Column::new(name, index)), options))
+    };
+    [schema::USER_ID, schema::TS, schema::EVENT_ID].into_iter().map_while(column).collect()
 }
 
 impl DisplayAs for BucketRowsExec {
