@@ -8,7 +8,7 @@ mod intersect_count;
 pub(crate) mod paths;
 pub(crate) mod report;
 mod retention;
-mod sequence;
+pub(crate) mod sequence;
 pub(crate) mod session_list;
 
 pub(crate) use attribution::attribute_function;

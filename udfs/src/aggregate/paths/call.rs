@@ -14,7 +14,7 @@ use super::output::{self, Output};
 use crate::aggregate::buffered::{Call, Kept, SortedRows, condition_columns, kept_column};
 use crate::arguments::{ticks, true_rows};
 use crate::journey::funnel::FunnelState;
-use crate::journey::paths::{Cutter, Edges, Frequent, Rules, Steps, node};
+use crate::journey::paths::{CentreSearch, Cutter, Edges, Frequent, Path, Rules, Steps, node};
 use crate::journey::session::Limit;
 use crate::length::Length;
 
@@ -150,7 +150,7 @@ impl Call for GraphCall {
     }
 
     fn evaluate(&self, rows: &SortedRows) -> Result<ArrayRef> {
-        let mut columns = Columns::new(&self.layout, rows, &self.node_names)?;
+        let mut columns = Columns::new(&self.layout, rows, &self.node_names, &self.segment_names)?;
         let mut cutter = Cutter::default();
         let output =
             Output { list_type: &self.list_type, nodes: &self.node_names, segments: &self.segment_names };
@@ -182,8 +182,20 @@ impl Call for GraphCall {
             }
             GraphKind::Steps { steps, centred } => {
                 let mut counts = Steps::new(*steps, may_convert);
+                let mut search = self.layout.pattern.as_ref().map(CentreSearch::new);
                 for person in rows.groups() {
-                    cutter.person(&self.rules, columns.person(person), |path| counts.add(path, *centred));
+                    let Some(search) = &mut search else {
+                        cutter.person(&self.rules, columns.person(person), |path| counts.add(path, *centred));
+                        continue;
+                    };
+                    let (all, _, sets) = columns.person_with_sets(person);
+                    let words = self.layout.words();
+                    cutter.person(&self.rules, all.iter().copied(), |path| {
+                        let (first, behind) = (path.rows.0, path.rows.1 + 1);
+                        let sets = &sets[first * words..behind * words];
+                        let centre = search.position(&self.rules, &all[first..behind], sets);
+                        counts.add(&Path { centre, ..*path }, *centred);
+                    });
                 }
                 output.steps(rows.group_count(), &counts)
             }

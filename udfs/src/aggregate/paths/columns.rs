@@ -27,11 +27,17 @@ pub(super) struct Columns<'a> {
     unit: Option<DynComparator>,
     sequence: Option<DynComparator>,
     names: &'a Names,
+    segment_names: &'a Names,
     order: Vec<usize>,
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn new(layout: &Layout, rows: &'a SortedRows, names: &'a Names) -> Result<Self> {
+    pub(super) fn new(
+        layout: &Layout,
+        rows: &'a SortedRows,
+        names: &'a Names,
+        segment_names: &'a Names,
+    ) -> Result<Self> {
         let (time, node, places) = layout.kept();
         let comparator = |column: Option<usize>| {
             let compare = |column: &ArrayRef| make_comparator(column, column, SortOptions::default());
@@ -62,6 +68,7 @@ impl<'a> Columns<'a> {
             unit: comparator(places.unit)?,
             sequence: comparator(places.sequence)?,
             names,
+            segment_names,
             order: Vec::new(),
         })
     }
@@ -77,14 +84,17 @@ impl<'a> Columns<'a> {
             for instant in order.chunk_by_mut(|left, right| self.is_same_instant(*left, *right)) {
                 // They are in order of their numbers, which may not be that of their names.
                 if instant.len() > 1 {
-                    let names = self.names.read();
+                    let (names, segment_names) = (self.names.read(), self.segment_names.read());
                     instant.sort_by(|left, right| {
                         let converts = |row: usize| self.marks[row] & CONVERSION;
                         let name = |row: usize| names.name(self.nodes[row]);
+                        let segment =
+                            |row: usize| self.segments.and_then(|segments| segment_names.name(segments[row]));
                         converts(*left)
                             .cmp(&converts(*right))
                             .then_with(|| name(*left).cmp(&name(*right)))
                             .then_with(|| self.rest(*left, *right))
+                            .then_with(|| segment(*left).cmp(&segment(*right)))
                     });
                 }
             }
@@ -97,7 +107,7 @@ impl<'a> Columns<'a> {
         })
     }
 
-    /// The same with the times of the rows and the steps of a funnel that they meet.
+    /// The same with the times of the rows and their sets.
     pub(super) fn person_with_sets(&mut self, rows: Range<usize>) -> (Vec<PathRow>, Vec<i64>, Vec<u64>) {
         let (first, count) = (rows.start, rows.len());
         let all: Vec<PathRow> = self.person(rows).collect();
@@ -115,7 +125,7 @@ impl<'a> Columns<'a> {
         self.times[left] == self.times[right] && is_equal(&self.unit) && is_equal(&self.sequence)
     }
 
-    /// Rows of one instant and one name by everything else that they are read for.
+    /// Rows of one instant and one name by everything else that they are read for, save the segment.
     fn rest(&self, left: usize, right: usize) -> Ordering {
         let value = |row: usize| self.values.map(|values| values[row]);
         let weight = |row: usize| self.weights.map(|weights| weights[row]);

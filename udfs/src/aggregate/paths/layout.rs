@@ -14,7 +14,7 @@ use super::output;
 use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, kept_type};
 use crate::arguments::{LengthArgument, constant};
 use crate::journey::event::words_for;
-use crate::journey::paths::{Direction, FunnelPart};
+use crate::journey::paths::{Direction, FunnelPart, PatternCentre};
 use crate::length::Length;
 
 /// What is added up.
@@ -30,8 +30,9 @@ pub(crate) enum GraphKind {
 
 /// Everything about a call that is known while it is planned.
 ///
-/// Arguments: time, gap (NULL if absent), node, the conditions that are given in the order of [`Self::conditions`], then
-/// value, weight, segment, unit and sequence as far as they are given.
+/// Arguments: time, gap (NULL if absent), node, the conditions that are given in the order of [`Self::conditions`], the
+/// steps of the funnel or the conditions of the pattern, then value, weight, segment, unit and sequence as far as they
+/// are given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Layout {
     pub(crate) function: &'static str,
@@ -50,6 +51,8 @@ pub(crate) struct Layout {
     pub(crate) has_sequence: bool,
     /// Only the rows between steps of a funnel; the gap is then its window.
     pub(crate) funnel: Option<FunnelPart>,
+    /// The centre is a row of a match.
+    pub(crate) pattern: Option<PatternCentre>,
 }
 
 pub(super) const TS: usize = 0;
@@ -75,15 +78,26 @@ impl Layout {
         given.into_iter().zip(bits).filter(|(given, _)| *given).map(|(_, bit)| bit).collect()
     }
 
-    /// The arguments that are steps of the funnel.
+    /// The arguments that make up a row's set: the steps of the funnel, or the conditions of the pattern.
     pub(super) fn steps(&self) -> Range<usize> {
         let first = FIRST_CONDITION + self.conditions().len();
-        first..first + self.funnel.map_or(0, |funnel| funnel.steps)
+        first..first + self.set_size()
     }
 
-    /// Words of a row's set of steps.
+    fn set_size(&self) -> usize {
+        match (&self.funnel, &self.pattern) {
+            (Some(funnel), _) => funnel.steps,
+            (None, Some(pattern)) => pattern.conditions,
+            (None, None) => 0,
+        }
+    }
+
+    /// Words of a row's set; none if there are no sets.
     pub(super) fn words(&self) -> usize {
-        self.funnel.map_or(0, |funnel| words_for(funnel.steps))
+        match self.set_size() {
+            0 => 0,
+            size => words_for(size),
+        }
     }
 
     /// Positions among the arguments, and their number.
@@ -105,7 +119,7 @@ impl Layout {
     }
 
     /// Positions among the kept columns: the unit, so that its rows are together, the time, the sequence, the node,
-    /// the marks, the sets of steps, value, weight and segment. Returns those of the time, the node and the optional ones.
+    /// the marks, the sets, value, weight and segment. Returns those of the time, the node and the optional ones.
     pub(super) fn kept(&self) -> (usize, usize, Places) {
         let time = usize::from(self.has_unit);
         let node = time + 1 + usize::from(self.has_sequence);

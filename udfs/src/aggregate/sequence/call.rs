@@ -15,16 +15,8 @@ use super::{Kind, result};
 use crate::aggregate::buffered::{Call, Kept, SortedRows, condition_columns, kept_column, kept_type};
 use crate::arguments::{constant, planned_constant, ticks};
 use crate::journey::event::words_for;
-use crate::journey::sequence::{Conditions, Pattern};
+use crate::journey::sequence::{Conditions, Pattern, Which};
 use crate::length::tick_unit;
-
-/// Which of the matches is shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Which {
-    #[default]
-    First,
-    Last,
-}
 
 /// What one call computes, the same for all its groups.
 #[derive(Debug)]

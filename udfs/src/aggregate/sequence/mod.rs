@@ -21,7 +21,7 @@ use datafusion::logical_expr::{AggregateUDF, Documentation, Expr};
 
 use super::buffered::{Buffered, BufferedAggregate, Call, ConstantArguments};
 use call::SequenceCall;
-pub(crate) use planner::SequencePlanner;
+pub(crate) use planner::{SequencePlanner, compared_text, items};
 
 /// Conditions that can be given by name. By position there is no limit.
 const NAMED_CONDITIONS: usize = 32;

@@ -65,7 +65,8 @@ fn taken_apart(args: Vec<Expr>) -> Vec<(Expr, Option<String>)> {
     all
 }
 
-fn items(arg: &Expr) -> Option<Vec<(Expr, Option<String>)>> {
+/// The items of a list or a struct that is written out, those of a struct with their names; `None` for other expressions.
+pub(crate) fn items(arg: &Expr) -> Option<Vec<(Expr, Option<String>)>> {
     if let Expr::ScalarFunction(function) = arg
         && function.name() == "named_struct"
     {
@@ -129,7 +130,7 @@ fn with_numbers(
 }
 
 /// The text that a condition compares something with for equality.
-fn compared_text(condition: &Expr) -> Option<String> {
+pub(crate) fn compared_text(condition: &Expr) -> Option<String> {
     let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else {
         return None;
     };

@@ -9,7 +9,7 @@ use arrow::datatypes::Field;
 use datafusion::common::{Result, resources_err};
 
 use super::Kind;
-use super::call::{SequenceCall, Which};
+use super::call::SequenceCall;
 use crate::aggregate::buffered::SortedRows;
 use crate::journey::sequence::Search;
 
@@ -33,8 +33,9 @@ pub(super) fn evaluate(call: &SequenceCall, rows: &SortedRows) -> Result<ArrayRe
         }
         Kind::Events => {
             let mut lists = Lists::default();
+            let mut events = Vec::new();
             for (times, sets) in groups {
-                let events = one(&mut search, call.which, times, sets);
+                search.find(call.which, times, sets, &mut events);
                 lists.push(events.iter().map(|row| times[*row]));
             }
             lists.finish(call)?
@@ -54,19 +55,6 @@ pub(super) fn evaluate(call: &SequenceCall, rows: &SortedRows) -> Result<ArrayRe
             list(call, &lengths, lists.finish(call)?)?
         }
     })
-}
-
-/// The rows of the first match or of the last.
-fn one(search: &mut Search<'_>, which: Which, times: &[i64], sets: &[u64]) -> Vec<usize> {
-    search.begin(times, sets);
-    let (mut events, mut next) = (Vec::new(), Vec::new());
-    while search.next_match(times, sets, &mut next).is_some() {
-        std::mem::swap(&mut events, &mut next);
-        if which == Which::First {
-            break;
-        }
-    }
-    events
 }
 
 /// Lists of times as they are built.

@@ -61,6 +61,13 @@ pub struct Rules<W> {
     pub direction: Direction,
 }
 
+impl<W> Rules<W> {
+    /// Whether a node is one with the node before it.
+    pub(super) fn is_repeated(&self, before: Option<u32>, node: u32) -> bool {
+        self.collapse && before == Some(node)
+    }
+}
+
 /// One path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path<'a> {
@@ -68,7 +75,7 @@ pub struct Path<'a> {
     pub nodes: &'a [u32],
     /// The time of each node; of neighbours that are one, the first.
     pub times: &'a [i64],
-    /// Position of the centre among the nodes.
+    /// Position of the centre among the nodes; their number stands for what comes behind the last one.
     pub centre: Option<usize>,
     /// Nodes before the first were left out.
     pub cut_before: bool,
@@ -84,6 +91,8 @@ pub struct Path<'a> {
     pub weight: i64,
     /// The segment.
     pub segment: u32,
+    /// Numbers of its first row and of its last one, with the conversion, among those of the person.
+    pub rows: (usize, usize),
 }
 
 /// Cuts the rows of one person after the other; keeps its memory.
@@ -96,8 +105,9 @@ pub struct Cutter {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    /// Weight and segment of the first row.
-    first: Option<(i64, u32)>,
+    /// Weight, segment and number of the first row.
+    first: Option<(i64, u32, usize)>,
+    last_row: usize,
     started: bool,
     ended: bool,
     centre: Option<usize>,
@@ -114,7 +124,7 @@ impl Cutter {
         mut each: impl FnMut(&Path<'_>),
     ) {
         let mut previous: Option<i64> = None;
-        for row in rows {
+        for (number, row) in rows.enumerate() {
             let is_apart = |gap: &Limit<W>| previous.is_some_and(|previous| !gap.reaches(previous, row.time));
             if row.is_break || rules.gap.as_ref().is_some_and(is_apart) {
                 self.finish(rules, None, &mut each);
@@ -131,7 +141,8 @@ impl Cutter {
                 }
                 state.started = true;
             }
-            state.first.get_or_insert((row.weight, row.segment));
+            state.first.get_or_insert((row.weight, row.segment, number));
+            state.last_row = number;
             state.value = state.value.saturating_add(row.value);
             if row.converts {
                 self.finish(rules, Some(row.time), &mut each);
@@ -139,7 +150,7 @@ impl Cutter {
             }
             if row.node != node::NONE {
                 state.last_node_time = row.time;
-                if !(rules.collapse && self.nodes.last() == Some(&row.node)) {
+                if !rules.is_repeated(self.nodes.last().copied(), row.node) {
                     self.nodes.push(row.node);
                     self.times.push(row.time);
                 }
@@ -160,7 +171,7 @@ impl Cutter {
     ) {
         let state = std::mem::take(&mut self.state);
         let is_whole = (state.started || !rules.from_start) && (state.ended || !rules.to_end);
-        if let Some((weight, segment)) = state.first
+        if let Some((weight, segment, first_row)) = state.first
             && is_whole
             && (!self.nodes.is_empty() || converted.is_some())
         {
@@ -181,6 +192,7 @@ impl Cutter {
                 value: state.value,
                 weight,
                 segment,
+                rows: (first_row, state.last_row),
             });
         }
         self.nodes.clear();

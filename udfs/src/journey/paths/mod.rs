@@ -4,6 +4,7 @@
 //! [`Frequent`] and [`Steps`] add up the paths of any number of people, in memory that grows with the different edges,
 //! paths and steps, not with rows or people (except for the durations of [`Frequent`]).
 
+mod centre;
 mod cut;
 mod edges;
 mod frequent;
@@ -12,6 +13,7 @@ mod hash;
 mod steps;
 mod transform;
 
+pub use centre::{CentreSearch, PatternCentre};
 pub use cut::{Cutter, Direction, Path, PathRow, Rules};
 pub use edges::{Edge, EdgeKey, Edges};
 pub use frequent::{Frequent, FrequentPath, FrequentPaths, median};
@@ -50,5 +52,7 @@ pub mod node {
     }
 }
 
+#[cfg(test)]
+mod centre_tests;
 #[cfg(test)]
 mod tests;

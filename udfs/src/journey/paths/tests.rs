@@ -11,7 +11,7 @@ use crate::journey::funnel::FunnelState;
 use crate::journey::session::Limit;
 use crate::journey::time::FixedWindow;
 
-fn rules() -> Rules<FixedWindow> {
+pub(super) fn rules() -> Rules<FixedWindow> {
     Rules {
         gap: None,
         collapse: false,
@@ -27,7 +27,7 @@ fn session(ticks: i64) -> Rules<FixedWindow> {
 }
 
 /// One row for each letter; `$` converts, `-` is no node, a space breaks.
-fn rows(letters: &str, starts: char, ends: char) -> Vec<PathRow> {
+pub(super) fn rows(letters: &str, starts: char, ends: char) -> Vec<PathRow> {
     let mut rows = Vec::new();
     let mut is_break = false;
     for (time, letter) in (0..).zip(letters.chars()) {
@@ -319,10 +319,10 @@ fn parts_of_a_funnel() {
 }
 
 /// Numbers that look random and are the same each time (splitmix64).
-struct Seeded(u64);
+pub(super) struct Seeded(pub(super) u64);
 
 impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -64,6 +64,7 @@ pub(super) fn compile(text: &str, tree: &Tree) -> Result<Pattern, PatternError> 
         is_nullable,
         within: tree.within,
         needed,
+        most_rows: most_rows(&tree.root),
         is_chain,
     })
 }
@@ -81,6 +82,24 @@ fn needed(node: &Node) -> Vec<usize> {
         }
         Node::Repeat { min: 0, .. } => vec![],
         Node::Repeat { node, .. } => needed(node),
+    }
+}
+
+/// The most rows that meet a condition; `None` without a limit.
+fn most_rows(node: &Node) -> Option<usize> {
+    match node {
+        Node::Row(Test::Meets(_)) => Some(1),
+        Node::Row(_) | Node::AnyRows | Node::Gate { .. } => Some(0),
+        Node::Sequence(parts) => {
+            parts.iter().map(most_rows).try_fold(0, |sum: usize, most| sum.checked_add(most?))
+        }
+        Node::Choice(branches) => {
+            branches.iter().map(most_rows).try_fold(0, |most, other| Some(most.max(other?)))
+        }
+        Node::Repeat { node, max, .. } => match (most_rows(node), max) {
+            (Some(0), _) => Some(0),
+            (most, max) => most?.checked_mul((*max)?),
+        },
     }
 }
 

@@ -10,12 +10,11 @@ use super::time::{Comparison, Elapsed, Length, UNITS};
 /// # Errors
 /// A name that no condition has, or more than one. What else may be wrong with the text is told by [`parse`](super::parse::parse).
 pub(super) fn numbered(text: &str, conditions: Conditions<'_>) -> Result<String, PatternError> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut parser = Parser { text, chars, at: 0, conditions, unit: None, within: None };
+    let mut parser = Parser::new(text, conditions, None);
     let mut numbered = String::with_capacity(text.len());
     while let Some(next) = parser.peek() {
         let start = parser.at;
-        if next != '(' || parser.chars.get(start + 1) != Some(&'?') {
+        if !parser.is_marked() {
             numbered.push(next);
             parser.at += 1;
             continue;
@@ -32,6 +31,28 @@ pub(super) fn numbered(text: &str, conditions: Conditions<'_>) -> Result<String,
     Ok(numbered)
 }
 
+/// Names and numbers of conditions in the text, each once, in its order.
+///
+/// # Errors
+/// A `(?` without its end.
+pub(super) fn names(text: &str) -> Result<Vec<String>, PatternError> {
+    let mut parser = Parser::new(text, Conditions { count: 0, names: &[] }, None);
+    let mut names = Vec::new();
+    while parser.peek().is_some() {
+        let start = parser.at;
+        if !parser.is_marked() {
+            parser.at += 1;
+            continue;
+        }
+        if let Inner::Condition { name, .. } = parser.inner(start)?
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// What stands between `(?` and `)`.
 pub(super) enum Inner {
     Time { letter: char, comparison: Comparison, length: String },
@@ -39,6 +60,11 @@ pub(super) enum Inner {
 }
 
 impl Parser<'_> {
+    /// Whether `(?` comes next.
+    fn is_marked(&self) -> bool {
+        self.chars[self.at..].starts_with(&['(', '?'])
+    }
+
     /// Reads `(?...)` at `start`.
     pub(super) fn inner(&mut self, start: usize) -> Result<Inner, PatternError> {
         let inside = start + 2;

@@ -26,7 +26,7 @@ mod time;
 pub use error::PatternError;
 pub use next_node::{Base, Direction, NextNode};
 pub use pattern::{Conditions, Pattern};
-pub use search::{Match, Search};
+pub use search::{Match, Search, Which};
 
 #[cfg(test)]
 mod tests;

@@ -49,8 +49,7 @@ pub(super) fn parse(
     conditions: Conditions<'_>,
     unit: Option<TickUnit>,
 ) -> Result<Tree, PatternError> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut parser = Parser { text, chars, at: 0, conditions, unit, within: None };
+    let mut parser = Parser::new(text, conditions, unit);
     let root = parser.choice(0)?;
     match parser.peek() {
         None => Ok(Tree { root, within: parser.within }),
@@ -68,7 +67,11 @@ pub(super) struct Parser<'a> {
     pub(super) within: Option<u64>,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    pub(super) fn new(text: &'a str, conditions: Conditions<'a>, unit: Option<TickUnit>) -> Self {
+        Self { text, chars: text.chars().collect(), at: 0, conditions, unit, within: None }
+    }
+
     pub(super) fn error<T>(&self, at: usize, message: impl Into<String>) -> Result<T, PatternError> {
         Err(PatternError::new(self.text, at + 1, message))
     }

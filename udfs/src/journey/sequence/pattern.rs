@@ -2,7 +2,7 @@
 
 use super::compile::compile;
 use super::error::PatternError;
-use super::marked::numbered;
+use super::marked::{names, numbered};
 use super::parse::parse;
 use super::time::Elapsed;
 use crate::journey::event::contains_step;
@@ -18,7 +18,7 @@ pub struct Conditions<'a> {
 }
 
 /// A pattern, ready for [`Search`](super::Search).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// What a row must meet in each state; in the order of the text.
     pub(super) tests: Vec<Test>,
@@ -34,12 +34,14 @@ pub struct Pattern {
     pub(super) within: Option<u64>,
     /// Conditions without which there is no match, ascending.
     pub(super) needed: Vec<usize>,
+    /// The most rows of a match that meet a condition; `None` where there is no limit.
+    pub(super) most_rows: Option<usize>,
     /// Each state is followed by the next one behind any number of rows, and by nothing else.
     pub(super) is_chain: bool,
 }
 
 /// What one row of a match must meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Test {
     Any,
     Meets(usize),
@@ -57,7 +59,7 @@ impl Test {
 }
 
 /// From a state to one that may follow it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Link {
     pub(super) target: usize,
     pub(super) between: Between,
@@ -113,5 +115,24 @@ impl Pattern {
     /// A [`PatternError`] for a name that no condition has, or several.
     pub fn numbered(text: &str, conditions: Conditions<'_>) -> Result<String, PatternError> {
         numbered(text, conditions)
+    }
+
+    /// Returns what stands for conditions in `text`, names or numbers, each once, in the order of the text.
+    ///
+    /// # Errors
+    /// A [`PatternError`] for a `(?` without its end.
+    pub fn names(text: &str) -> Result<Vec<String>, PatternError> {
+        names(text)
+    }
+
+    /// Whether the pattern matches without any row, as `.*` does: then at every row.
+    pub fn is_nullable(&self) -> bool {
+        self.is_nullable
+    }
+
+    /// The most rows that [`Search::next_match`](super::Search::next_match) can give for one match; `None` where there
+    /// is no limit.
+    pub fn most_rows(&self) -> Option<usize> {
+        self.most_rows
     }
 }

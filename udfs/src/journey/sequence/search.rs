@@ -14,6 +14,21 @@ pub struct Match {
     pub last: usize,
 }
 
+/// Which of several matches is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// The first.
+    #[default]
+    First,
+    /// The last of those that do not overlap.
+    Last,
+}
+
+impl Which {
+    /// Names in SQL.
+    pub const NAMES: [(&'static str, Self); 2] = [("first", Self::First), ("last", Self::Last)];
+}
+
 /// A search for a pattern; used for one person after the other, it keeps its memory.
 ///
 /// Rows are times in ascending order and sets of conditions (see [`crate::journey::event`]). For n rows and a pattern
@@ -68,6 +83,22 @@ impl<'p> Search<'p> {
     pub fn is_match(&mut self, times: &[i64], sets: &[u64]) -> bool {
         self.begin(times, sets);
         self.next_match(times, sets, &mut Vec::new()).is_some()
+    }
+
+    /// Puts the rows of the first match or of the last into `rows`, as [`Self::next_match`] does; returns whether there
+    /// is one.
+    pub fn find(&mut self, which: Which, times: &[i64], sets: &[u64], rows: &mut Vec<usize>) -> bool {
+        self.begin(times, sets);
+        let (mut is_found, mut next) = (false, Vec::new());
+        rows.clear();
+        while self.next_match(times, sets, &mut next).is_some() {
+            is_found = true;
+            std::mem::swap(rows, &mut next);
+            if which == Which::First {
+                break;
+            }
+        }
+        is_found
     }
 
     /// Number of matches that do not overlap.

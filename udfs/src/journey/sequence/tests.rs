@@ -45,6 +45,28 @@ fn found(text: &str, letters: &str) -> Vec<Vec<usize>> {
 }
 
 #[test]
+fn rows_of_a_match_at_most() {
+    let most = |text| pattern(text).most_rows();
+    assert_eq!(most("(?1).*(?2)"), Some(2));
+    assert_eq!(most("(?1)(?!2).(?3)?"), Some(2));
+    assert_eq!(most("((?1)|(?2)(?3)){2,4}"), Some(8));
+    assert_eq!(most("(?1)+(?2)"), None);
+    assert_eq!(most("(?1)(.*(?!2))*"), Some(1));
+    assert_eq!(most(".(?!1)"), Some(0));
+    assert_eq!(most(""), Some(0));
+}
+
+#[test]
+fn names_in_a_pattern() {
+    assert_eq!(
+        Pattern::names("(?view).*(?!b uy)(?t<=5)(?2)|((? view ))(?T<9)").unwrap(),
+        ["view", "b uy", "2"]
+    );
+    assert!(Pattern::names(".*").unwrap().is_empty());
+    assert_eq!(Pattern::names("(?a)(?b").unwrap_err().position(), 5);
+}
+
+#[test]
 fn matches_of_plain_patterns() {
     assert_eq!(found("(?1).*(?2)", "acbab"), [[0, 2], [3, 4]]);
     assert_eq!(found("(?1)(?2)", "acbab"), [[3, 4]]);

@@ -6,9 +6,10 @@ use datafusion::functions::regex::regexp_replace;
 use datafusion::logical_expr::conditional_expressions::CaseBuilder;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, lit, when};
 
+use super::centre;
 use crate::aggregate::paths::{GraphKind, Layout, path_graph};
 use crate::arguments::{LengthArgument, is_text};
-use crate::journey::paths::{Direction, FunnelPart};
+use crate::journey::paths::{Direction, FunnelPart, PatternCentre};
 use crate::length::ticks_per_second;
 use crate::table::TableCall;
 use crate::table::groups::unnested_groups;
@@ -64,10 +65,13 @@ pub(super) struct PathArguments {
     pub(super) direction: Direction,
     /// Which part of a funnel, and its steps.
     funnel: Option<(FunnelPart, Vec<Expr>)>,
+    /// The pattern that gives the centre, and its conditions.
+    pattern: Option<(PatternCentre, Vec<Expr>)>,
 }
 
 impl PathArguments {
-    /// Reads the shared arguments, and `start`, `end`, `depth`, `direction` and `center` where they are given.
+    /// Reads the shared arguments, and those of single functions (`start`, `end`, `depth`, `direction`, `center`, `pattern`
+    /// and what goes with it) where they are given.
     pub(super) fn read(call: &mut TableCall<'_>) -> Result<Self> {
         let ts = call.ts()?;
         let given = call.type_of(&ts)?;
@@ -99,6 +103,10 @@ impl PathArguments {
         let start = one_condition(call, "start", &node)?;
         let end = one_condition(call, "end", &node)?;
         let centre = one_condition(call, "center", &node)?;
+        let pattern = centre::read(call, &node, &ts_type)?;
+        if centre.is_some() && pattern.is_some() {
+            return plan_err!("{function}: arguments center and pattern do not go together; leave one out");
+        }
         let node = match excluded {
             Some(excluded) => {
                 let none = lit(ScalarValue::Utf8View(None));
@@ -136,11 +144,17 @@ impl PathArguments {
             depth: depth.and_then(|depth| usize::try_from(depth).ok()),
             direction: call.choice("direction", &Direction::NAMES)?.unwrap_or_default(),
             funnel: None,
+            pattern,
         })
     }
 
     pub(super) fn ticks_per_second(&self) -> i64 {
         ticks_per_second(&self.ts_type)
+    }
+
+    /// Whether paths are laid on one another at a centre.
+    pub(super) fn is_centred(&self) -> bool {
+        self.centre.is_some() || self.pattern.is_some()
     }
 
     pub(super) fn has_conversion(&self) -> bool {
@@ -169,6 +183,7 @@ impl PathArguments {
             has_unit: self.unit.is_some(),
             has_sequence: self.sequence.is_some(),
             funnel: self.funnel.as_ref().map(|(part, _)| *part),
+            pattern: self.pattern.as_ref().map(|(pattern, _)| pattern.clone()),
         };
         let mut rows =
             LogicalPlanBuilder::from(call.input().clone()).filter(self.person.clone().is_not_null())?;
@@ -179,6 +194,7 @@ impl PathArguments {
         let conditions = [self.start, self.end, self.conversion, self.centre];
         arguments.extend(conditions.into_iter().flatten());
         arguments.extend(self.funnel.into_iter().flat_map(|(_, steps)| steps));
+        arguments.extend(self.pattern.into_iter().flat_map(|(_, conditions)| conditions));
         let others = [self.value, self.weight, self.by, self.unit, self.sequence];
         arguments.extend(others.into_iter().flatten());
         let graph = path_graph(layout, arguments).alias(FIGURES);
@@ -274,23 +290,24 @@ fn node(call: &mut TableCall<'_>) -> Result<Expr> {
 
 /// Conditions; a text in quotes is the name of a node.
 fn node_conditions(call: &mut TableCall<'_>, name: &str, node: &Expr) -> Result<Vec<Expr>> {
-    let mut conditions = Vec::new();
-    for expr in call.expr_list(name)?.unwrap_or_default() {
-        conditions.push(match &expr {
-            Expr::Literal(value, _) if is_text(&value.data_type()) => node.clone().eq(expr),
-            _ => match call.type_of(&expr)? {
-                DataType::Boolean => expr,
-                DataType::Null => lit(false),
-                other => {
-                    return plan_err!(
-                        "{}: argument {name}: {expr} must be a condition or the name of a node in quotes, got {other}",
-                        call.function()
-                    );
-                }
-            },
-        });
+    let given = call.expr_list(name)?.unwrap_or_default();
+    given.into_iter().map(|expr| node_condition(call, name, node, expr)).collect()
+}
+
+pub(super) fn node_condition(call: &TableCall<'_>, name: &str, node: &Expr, given: Expr) -> Result<Expr> {
+    if let Expr::Literal(value, _) = &given
+        && is_text(&value.data_type())
+    {
+        return Ok(node.clone().eq(given));
     }
-    Ok(conditions)
+    match call.type_of(&given)? {
+        DataType::Boolean => Ok(given),
+        DataType::Null => Ok(lit(false)),
+        other => plan_err!(
+            "{}: argument {name}: {given} must be a condition or the name of a node in quotes, got {other}",
+            call.function()
+        ),
+    }
 }
 
 fn one_condition(call: &mut TableCall<'_>, name: &str, node: &Expr) -> Result<Option<Expr>> {

@@ -15,11 +15,11 @@ use datafusion::logical_expr::{
 };
 
 use super::figures::{ratio, sum_over, windows};
-use crate::aggregate::paths::field;
 use crate::journey::stats::two_proportions;
 
-/// Turns rows (`by`, keys, count, and persons if `has_persons`) into one for each key, with the figures of both segments: `segment_a`,
-/// `segment_b`, the counts, the shares among the rows that are equal in `partition`, their difference and its p-value.
+/// Turns rows (`by`, keys, measures) into one for each key, with the figures of both segments: `segment_a`, `segment_b`,
+/// both of `measure` and of `others`, the shares of `measure` among the rows that are equal in `partition`, their
+/// difference and its p-value.
 ///
 /// `a` is the first of the two values of `by` in order of text, `b` the second.
 pub(super) fn compared(
@@ -27,7 +27,8 @@ pub(super) fn compared(
     function: &'static str,
     keys: &[&str],
     partition: &[&str],
-    has_persons: bool,
+    measure: &str,
+    others: &[&str],
 ) -> Result<LogicalPlanBuilder> {
     let over_all = |function, of: &str| Expr::from(WindowFunction::new(function, vec![ident(of)]));
     let ends = [over_all(min_udaf(), "by").alias("__a"), over_all(max_udaf(), "by").alias("__b")];
@@ -45,31 +46,31 @@ pub(super) fn compared(
         max_udaf()
             .call(vec![when(ident("__a").not_eq(ident("__b")), ident("__b")).end()?])
             .alias("segment_b"),
-        sum(is("__a"), field::COUNT)?.alias("count_a"),
-        sum(is_b(), field::COUNT)?.alias("count_b"),
     ];
-    if has_persons {
-        figures.push(sum(is("__a"), field::PERSONS)?.alias("persons_a"));
-        figures.push(sum(is_b(), field::PERSONS)?.alias("persons_b"));
+    let measures = || std::iter::once(&measure).chain(others);
+    for measure in measures() {
+        figures.push(sum(is("__a"), measure)?.alias(format!("{measure}_a")));
+        figures.push(sum(is_b(), measure)?.alias(format!("{measure}_b")));
     }
+    let [count_a, count_b] = ["a", "b"].map(|segment| format!("{measure}_{segment}"));
     let partition: Vec<Expr> = partition.iter().map(|column| ident(*column)).collect();
     let totals = [
-        sum_over(ident("count_a"), partition.clone())?.alias("__all_a"),
-        sum_over(ident("count_b"), partition)?.alias("__all_b"),
+        sum_over(ident(&count_a), partition.clone())?.alias("__all_a"),
+        sum_over(ident(&count_b), partition)?.alias("__all_b"),
     ];
     let rows = windows(rows.aggregate(group.clone(), figures)?, totals)?;
-    let share_a = ratio(ident("count_a"), ident("__all_a"))?;
-    let share_b = ratio(ident("count_b"), ident("__all_b"))?;
+    let share_a = ratio(ident(&count_a), ident("__all_a"))?;
+    let share_b = ratio(ident(&count_b), ident("__all_b"))?;
     let p_value = ScalarUDF::from(PValue::new()).call(
-        ["count_a", "count_b", "__all_a", "__all_b"]
+        [count_a.as_str(), count_b.as_str(), "__all_a", "__all_b"]
             .map(|column| cast_expr(ident(column), DataType::Float64))
             .to_vec(),
     );
     let whole = |column: &str| cast_expr(ident(column), DataType::Int64).alias(column);
     let mut columns = group;
-    columns.extend([ident("segment_a"), ident("segment_b"), whole("count_a"), whole("count_b")]);
-    if has_persons {
-        columns.extend(["persons_a", "persons_b"].map(whole));
+    columns.extend(["segment_a", "segment_b"].map(ident));
+    for measure in measures() {
+        columns.extend(["a", "b"].map(|segment| whole(&format!("{measure}_{segment}"))));
     }
     columns.extend([
         share_a.clone().alias("share_a"),

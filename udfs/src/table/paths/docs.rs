@@ -31,9 +31,19 @@ pub(super) const TRANSITIONS_PARAMETERS: [&str; 24] =
 pub(super) const PATHS_PARAMETERS: [&str; 24] = TRANSITIONS_PARAMETERS;
 pub(super) const TOP_PATHS_PARAMETERS: [&str; 24] =
     with_shared(["start", "end", "depth", "direction", "separator", "min_weight", "max_weight", "top"]);
-pub(super) const STEP_MATRIX_PARAMETERS: [&str; 20] = with_shared(["start", "end", "steps", "center"]);
+pub(super) const STEP_MATRIX_PARAMETERS: [&str; 25] = with_shared([
+    "start",
+    "end",
+    "steps",
+    "center",
+    "pattern",
+    "conditions",
+    "which",
+    "element",
+    "keep_unmatched",
+]);
 
-pub(super) const FUNNEL_PATHS_PARAMETERS: [&str; 21] = [
+pub(super) const FUNNEL_PATHS_PARAMETERS: [&str; 22] = [
     "steps",
     "within",
     "node",
@@ -51,6 +61,7 @@ pub(super) const FUNNEL_PATHS_PARAMETERS: [&str; 21] = [
     "groups",
     "exclude",
     "by",
+    "compare_by",
     "user_id",
     "ts",
     "sequence",
@@ -148,7 +159,7 @@ fn with_shared_arguments(entry: DocumentationBuilder) -> DocumentationBuilder {
         .with_argument(
             "compare_by",
             "Two segments side by side: an expression with two values; a path is in the segment of its first \
-             row, and those where it is NULL are left out. The columns are then the keys of the function \
+             row, and those where it is NULL are left out. Not together with `by`. The columns are then the keys of the function \
              (`source` and `target`, `step`, `path`, `node`) and `segment_a`, `segment_b` (the two values as \
              text, the first in order of text is a), `count_a`, `count_b`, `persons_a`, `persons_b` (not in \
              `step_matrix`), `share_a`, `share_b` (of all that leaves the same `source`, in `paths` at the \
@@ -296,7 +307,7 @@ pub(super) static STEP_MATRIX: LazyLock<Documentation> = LazyLock::new(|| {
         "Where paths are at each step:\n\n\
          | column | |\n|---|---|\n\
          | `by` | the group, only if `by` is given |\n\
-         | `step` | 0 is the start, 1 the first node; with `center` 0 is the centre, and steps before it are negative |\n\
+         | `step` | 0 is the start, 1 the first node; with `center` or `pattern` 0 is the centre, and steps before it are negative |\n\
          | `node` | the node; `(start)` before the first of a path; behind the last one `(conversion)`, `(null)` or \
          `(end)`, as in `transitions`, in all further steps |\n\
          | `paths` | how many |\n\
@@ -304,10 +315,40 @@ pub(super) static STEP_MATRIX: LazyLock<Documentation> = LazyLock::new(|| {
         "SELECT * FROM step_matrix(touchpoints, node => page, steps => 10)",
     );
     let entry = [START, END].into_iter().fold(entry, argument);
-    let entry = entry.with_argument("steps", "How many steps, with `center` to either side; default 10.").with_argument(
-        "center",
-        "Paths are laid on one another at their first node that meets this; those without are left out. As `start`.",
-    );
+    let entry = entry.with_argument("steps", "How many steps, with a centre to either side; default 10.")
+        .with_argument(
+            "center",
+            "Paths are laid on one another at their first node that meets this; those without are left out. As `start`.",
+        )
+        .with_argument(
+            "pattern",
+            "Paths are laid on one another at a row of a match of this pattern, in the language of `sequence_match`, which \
+             is looked for in each path by itself; paths without a match are left out. It sees the rows of the path that \
+             are nodes, before `collapse`, and the conversion that ends it, in the order of the path; where the conversion \
+             is the centre, `(conversion)` is step 0. Not together with `center`.",
+        )
+        .with_argument(
+            "conditions",
+            "The conditions of the pattern, numbered from 1: a list of conditions and names of nodes in quotes, or a \
+             struct such as `named_struct('view', page = '/item', 'sale', revenue > 9)`. Names of nodes, texts that \
+             something is compared with (`event = 'buy'`) and fields of the struct are names for the pattern. Without it \
+             every name in the pattern is that of a node: `'(?home).*(?buy)'`.",
+        )
+        .with_argument(
+            "which",
+            "Which match of a path, where there are several that do not overlap: `'first'` (default) or `'last'`.",
+        )
+        .with_argument(
+            "element",
+            "Which row of the match is the centre, among those that meet a condition of the pattern (which \
+             `sequence_match_events` gives): 1 (default) is the first, 2 the next, -1 the last. A path whose match has \
+             fewer is left out.",
+        )
+        .with_argument(
+            "keep_unmatched",
+            "`true`: rows that meet none of the conditions count as rows for `.` and for what is adjacent. Default `false`: \
+             the pattern does not see them.",
+        );
     with_shared_arguments(entry)
         .with_sql_example(example(
             "step, node, paths, round(share, 2) AS share",
@@ -323,6 +364,20 @@ pub(super) static STEP_MATRIX: LazyLock<Documentation> = LazyLock::new(|| {
              | 3    | (end)   | 2     | 0.67  |\n\
              | 3    | buy     | 1     | 0.33  |\n\
              +------+---------+-------+-------+",
+        ))
+        .with_sql_example(example(
+            "step, node, paths, share",
+            "step_matrix",
+            ", pattern => '(?home).*(?buy)', element => -1, steps => 2)\n  ORDER BY step, node",
+            "+------+-------+-------+-------+\n\
+             | step | node  | paths | share |\n\
+             +------+-------+-------+-------+\n\
+             | -2   | home  | 1     | 1.0   |\n\
+             | -1   | item  | 1     | 1.0   |\n\
+             | 0    | buy   | 1     | 1.0   |\n\
+             | 1    | (end) | 1     | 1.0   |\n\
+             | 2    | (end) | 1     | 1.0   |\n\
+             +------+-------+-------+-------+",
         ))
         .build()
 });
@@ -360,7 +415,17 @@ pub(super) static FUNNEL_PATHS: LazyLock<Documentation> = LazyLock::new(|| {
     with_limits(entry)
         .with_argument(
             "collapse, clean, groups, exclude, by, user_id, ts, sequence, event",
-            "As in `top_paths`. A step may be a row that is excluded.",
+            "As in `top_paths`. A step may be a row that is excluded. A path is in the group of its first row, which is \
+             that of the earlier step.",
+        )
+        .with_argument(
+            "compare_by",
+            "Two segments side by side: an expression with two values; a path is in the segment of the row of the earlier \
+             step, and those where it is NULL are left out. The columns are then `path`, `segment_a`, `segment_b` (the two \
+             values as text, the first in order of text is a), `persons_a`, `persons_b`, `share_a`, `share_b` (of all \
+             people in question of the segment), `difference` (`share_a - share_b`) and `p_value` (of the difference, \
+             two-sided, by the pooled z-test of two proportions). `min_weight`, `max_weight` and `top` go by the sum of \
+             persons. Not together with `by`.",
         )
         .with_sql_example(example(
             "path, persons, share, median_seconds",
@@ -371,6 +436,16 @@ pub(super) static FUNNEL_PATHS: LazyLock<Documentation> = LazyLock::new(|| {
              +-------------------+---------+-------+----------------+\n\
              | home > item > buy | 1       | 1.0   | 180.0          |\n\
              +-------------------+---------+-------+----------------+",
+        ))
+        .with_sql_example(example(
+            "path, segment_a, segment_b, persons_a, persons_b, difference",
+            "funnel_paths",
+            ", steps => ['home', 'item'], compare_by => user_id)",
+            "+-------------+-----------+-----------+-----------+-----------+------------+\n\
+             | path        | segment_a | segment_b | persons_a | persons_b | difference |\n\
+             +-------------+-----------+-----------+-----------+-----------+------------+\n\
+             | home > item | ann       | ben       | 1         | 1         | 0.0        |\n\
+             +-------------+-----------+-----------+-----------+-----------+------------+",
         ))
         .build()
 });

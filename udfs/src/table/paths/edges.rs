@@ -48,7 +48,9 @@ impl TableFunction for Paths {
         let edges = rows.aggregate(keys, sums)?;
         if compares {
             let keys = [field::STEP, field::SOURCE, field::TARGET];
-            return limits.apply_to_both(compared(edges, self.name(), &keys, &keys[..2], true)?, &keys);
+            let others = [field::PERSONS];
+            let edges = compared(edges, self.name(), &keys, &keys[..2], field::COUNT, &others)?;
+            return limits.apply_to_both(edges, field::COUNT, &keys);
         }
 
         let mut columns: Vec<Expr> = by_type.iter().map(|_| ident("by")).collect();

@@ -115,11 +115,17 @@ impl Limits {
         rows.build()
     }
 
-    /// The same for rows with the counts of two segments: their sum is the weight.
-    pub(super) fn apply_to_both(&self, rows: LogicalPlanBuilder, ties: &[&str]) -> Result<LogicalPlan> {
+    /// The same for rows with a measure of two segments: its sum is the weight.
+    pub(super) fn apply_to_both(
+        &self,
+        rows: LogicalPlanBuilder,
+        measure: &str,
+        ties: &[&str],
+    ) -> Result<LogicalPlan> {
         let columns: Vec<Expr> = rows.schema().columns().into_iter().map(Expr::Column).collect();
-        let both = (ident("count_a") + ident("count_b")).alias("__both");
-        let rows = rows.project(columns.iter().cloned().chain([both]))?;
+        let both = ["a", "b"].map(|segment| ident(format!("{measure}_{segment}")));
+        let both = both.into_iter().reduce(|a, b| a + b).map(|both| both.alias("__both"));
+        let rows = rows.project(columns.iter().cloned().chain(both))?;
         let limited = self.apply(rows, "__both", ties)?;
         LogicalPlanBuilder::from(limited).project(columns)?.build()
     }

@@ -5,6 +5,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{Documentation, Expr, LogicalPlan, ident, lit};
 
 use super::arguments::PathArguments;
+use super::compare::compared;
 use super::docs;
 use super::figures::{Limits, by_as_given, count, figure, ratio, sum_over, summed, windows};
 use super::top_paths::DEFAULT_SEPARATOR;
@@ -34,13 +35,19 @@ impl TableFunction for FunnelPaths {
         let part = part(call, steps.len())?;
         let within = within(call)?;
         let arguments = PathArguments::of_funnel(call, part, steps, within)?;
-        let by_type = arguments.by_type.clone();
+        let (by_type, compares) = (arguments.by_type.clone(), arguments.compares);
         let ticks_per_second = arguments.ticks_per_second();
         let by: Vec<Expr> = by_type.iter().map(|_| ident("by")).collect();
 
         let rows = arguments.figures(call, GraphKind::Paths { separator })?;
         let mut keys: Vec<Expr> = by_type.iter().map(|_| figure(field::SEGMENT).alias("by")).collect();
         keys.push(figure(field::PATH).alias(field::PATH));
+        if compares {
+            // Everybody has one path at most: persons are all that there is to count.
+            let (paths, keys) = (rows.aggregate(keys, [summed(field::PERSONS)])?, [field::PATH]);
+            let paths = compared(paths, self.name(), &keys, &[], field::PERSONS, &[])?;
+            return limits.apply_to_both(paths, field::PERSONS, &keys);
+        }
         let durations = [field::DURATIONS, field::WEIGHTS].map(figure).to_vec();
         let median = durations_median(self.name(), durations).alias("median_seconds");
         let paths = rows.aggregate(keys, [summed(field::PERSONS), median])?;

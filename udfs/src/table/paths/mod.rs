@@ -4,6 +4,7 @@
 //! each person and adds up figures; what is left to do is plain SQL over those.
 
 mod arguments;
+mod centre;
 mod compare;
 mod docs;
 mod edges;

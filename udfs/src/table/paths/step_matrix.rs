@@ -32,14 +32,21 @@ impl TableFunction for StepMatrix {
         let (by_type, compares) = (arguments.by_type.clone(), arguments.compares);
         let by: Vec<Expr> = by_type.iter().map(|_| ident("by")).collect();
 
-        let centred = call.is_given("center");
+        let centred = arguments.is_centred();
         let rows = arguments.figures(call, GraphKind::Steps { steps, centred })?;
         let mut keys: Vec<Expr> = by_type.iter().map(|_| figure(field::SEGMENT).alias("by")).collect();
         keys.extend([field::STEP, field::NODE].map(|name| figure(name).alias(name)));
         let counts = rows.aggregate(keys, [summed(field::COUNT)])?;
         if compares {
-            return compared(counts, self.name(), &[field::STEP, field::NODE], &[field::STEP], false)?
-                .build();
+            return compared(
+                counts,
+                self.name(),
+                &[field::STEP, field::NODE],
+                &[field::STEP],
+                field::COUNT,
+                &[],
+            )?
+            .build();
         }
         let mut partition = by.clone();
         partition.push(ident(field::STEP));

@@ -44,7 +44,8 @@ impl TableFunction for TopPaths {
         let paths = rows.aggregate(keys, sums)?;
         if compares {
             let keys = [field::PATH];
-            return limits.apply_to_both(compared(paths, self.name(), &keys, &[], true)?, &keys);
+            let paths = compared(paths, self.name(), &keys, &[], field::COUNT, &[field::PERSONS])?;
+            return limits.apply_to_both(paths, field::COUNT, &keys);
         }
 
         let mut columns: Vec<Expr> = by_type.iter().map(|_| ident("by")).collect();

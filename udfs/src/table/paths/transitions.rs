@@ -39,7 +39,9 @@ impl TableFunction for Transitions {
         if compares {
             let edges = edges.filter(ident(field::SOURCE).is_not_null())?;
             let keys = [field::SOURCE, field::TARGET];
-            return limits.apply_to_both(compared(edges, self.name(), &keys, &[field::SOURCE], true)?, &keys);
+            let others = [field::PERSONS];
+            let edges = compared(edges, self.name(), &keys, &[field::SOURCE], field::COUNT, &others)?;
+            return limits.apply_to_both(edges, field::COUNT, &keys);
         }
 
         // The rows without a source count paths.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
+use datafusion::prelude::SessionContext;
 use proptest::prelude::*;
 
 use crate::sql::{context_with, register, table, texts};
@@ -99,8 +100,80 @@ fn top_paths(rows: &[Row], top: usize) -> Vec<Vec<Option<String>>> {
         .collect()
 }
 
-/// Transitions, top paths, and everything else that must not depend on arrival.
-async fn answers(rows: &[Row], partitions: usize, batch_rows: usize) -> [Vec<Vec<Option<String>>>; 3] {
+/// Steps around the last b that comes somewhere behind an a, neighbours being one.
+fn steps(rows: &[Row]) -> Vec<Vec<Option<String>>> {
+    let mut counts: BTreeMap<(i64, &str), i64> = BTreeMap::new();
+    for (nodes, converted) in paths(rows, false).into_values().flatten() {
+        let mut centre = None;
+        let mut after_a = false;
+        for (place, node) in nodes.iter().enumerate() {
+            if after_a && *node == "b" {
+                (centre, after_a) = (Some(place), false);
+            }
+            after_a |= *node == "a";
+        }
+        let Some(centre) = centre else { continue };
+        let collapsed = |nodes: &[&'static str]| {
+            let mut nodes = nodes.to_vec();
+            nodes.dedup();
+            nodes
+        };
+        let all = collapsed(&nodes);
+        let zero = collapsed(&nodes[..=centre]).len() as i64 - 1;
+        let end = if converted { "(conversion)" } else { "(null)" };
+        for step in -2..=2 {
+            let node = match zero + step {
+                before if before < 0 => "(start)",
+                place => all.get(place as usize).copied().unwrap_or(end),
+            };
+            *counts.entry((step, node)).or_default() += 1;
+        }
+    }
+    let cell = |text: &dyn ToString| Some(text.to_string());
+    counts.iter().map(|((step, node), count)| vec![cell(step), cell(node), cell(count)]).collect()
+}
+
+const FUNNEL: &str = "steps => ['a', 'b'], within => 5, what => 'instead'";
+
+/// Two segments side by side, and the same from the answers for each segment by itself.
+async fn compared(rows: &[Row]) -> [Vec<Vec<Option<String>>>; 2] {
+    let context = context_of(rows, 1, 8192);
+    let sql = format!(
+        "SELECT path, persons_a::text, persons_b::text, round(difference, 9)::text
+         FROM funnel_paths(t, {FUNNEL}, compare_by => user_id % 2) ORDER BY path"
+    );
+    let found = texts(&context, &sql).await;
+    let mut segments: Vec<BTreeMap<String, (i64, f64)>> = Vec::new();
+    for segment in 0..2 {
+        let sql = format!(
+            "SELECT path, persons, share FROM funnel_paths((SELECT * FROM t WHERE user_id % 2 = {segment}), {FUNNEL})"
+        );
+        let rows = texts(&context, &sql).await.into_iter().map(|row| {
+            let mut cells = row.into_iter().map(Option::unwrap);
+            let path = cells.next().unwrap();
+            (path, (cells.next().unwrap().parse().unwrap(), cells.next().unwrap().parse().unwrap()))
+        });
+        segments.push(rows.collect());
+    }
+    segments.retain(|segment| !segment.is_empty());
+    let paths: BTreeSet<&String> = segments.iter().flat_map(BTreeMap::keys).collect();
+    let expected = paths.into_iter().map(|path| {
+        let of =
+            |segment: usize| segments.get(segment).map(|rows| rows.get(path).copied().unwrap_or_default());
+        let (a, b) = (of(0).unwrap_or_default(), of(1));
+        let difference = b.map(|b| ((a.1 - b.1) * 1e9).round() / 1e9);
+        let difference = difference.map(|difference| if difference == 0.0 { 0.0 } else { difference });
+        vec![
+            Some(path.clone()),
+            Some(a.0.to_string()),
+            Some(b.unwrap_or_default().0.to_string()),
+            difference.map(|difference| format!("{difference:?}")),
+        ]
+    });
+    [found, expected.collect()]
+}
+
+fn context_of(rows: &[Row], partitions: usize, batch_rows: usize) -> SessionContext {
     let context = context_with(partitions, batch_rows);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("user_id", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)))),
@@ -108,6 +181,12 @@ async fn answers(rows: &[Row], partitions: usize, batch_rows: usize) -> [Vec<Vec
         ("event", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.2)))),
     ];
     register(&context, "t", &table(columns), partitions);
+    context
+}
+
+/// Transitions, top paths, steps around a match, and everything else that must not depend on arrival.
+async fn answers(rows: &[Row], partitions: usize, batch_rows: usize) -> [Vec<Vec<Option<String>>>; 4] {
+    let context = context_of(rows, partitions, batch_rows);
     let shared = format!("gap => {GAP}, conversion => '{CONVERSION}'");
     let transitions = format!(
         "SELECT source, target, count, persons FROM transitions(t, {shared}) ORDER BY source, target"
@@ -124,6 +203,13 @@ async fn answers(rows: &[Row], partitions: usize, batch_rows: usize) -> [Vec<Vec
          SELECT 'step', step::text, node, by::text, paths, 0, 0, '', share
          FROM step_matrix(t, per => 'person', by => ts % 2, center => 'b', steps => 3)
          UNION ALL
+         SELECT 'match', step::text, node, by, paths, 0, 0, '', share
+         FROM step_matrix(t, {shared}, pattern => '(?1)(?t<=2)((?b)|(?3))', conditions => [ts % 3 = 1, 'b', ts % 2 = 0],
+                          element => -1, keep_unmatched => true, steps => 2, by => event)
+         UNION ALL
+         SELECT 'funnel', path, segment_a, segment_b, persons_a, persons_b, 0, '', difference
+         FROM funnel_paths(t, {FUNNEL}, compare_by => ts % 2)
+         UNION ALL
          SELECT 'path', path, '', '', count, persons, conversions, value::text, median_seconds
          FROM top_paths(t, per => ts / 4, conversion => '{CONVERSION}', value => user_id, weight => ts)
          UNION ALL
@@ -131,7 +217,16 @@ async fn answers(rows: &[Row], partitions: usize, batch_rows: usize) -> [Vec<Vec
                 0, 0, 0, '', 0.0 FROM t GROUP BY user_id
          ORDER BY 1, 2, 3, 4"
     );
-    [texts(&context, &transitions).await, texts(&context, &top).await, texts(&context, &others).await]
+    let steps = format!(
+        "SELECT step, node, paths
+         FROM step_matrix(t, {shared}, pattern => '(?a).*(?b)', which => 'last', element => 2, collapse => true, steps => 2)
+         ORDER BY step, node"
+    );
+    let mut answers = [const { Vec::new() }; 4];
+    for (answer, sql) in answers.iter_mut().zip([transitions, top, steps, others]) {
+        *answer = texts(&context, &sql).await;
+    }
+    answers
 }
 
 proptest! {
@@ -145,6 +240,9 @@ proptest! {
         let found = runtime.block_on(answers(&ordered, 1, 8192));
         prop_assert_eq!(&found[0], &transitions(&ordered));
         prop_assert_eq!(&found[1], &top_paths(&ordered, 5));
+        prop_assert_eq!(&found[2], &steps(&ordered));
+        let [compared, expected] = runtime.block_on(compared(&ordered));
+        prop_assert_eq!(compared, expected);
         for (partitions, batch_rows) in [(1, 1), (2, 100), (8, 8192)] {
             prop_assert_eq!(&runtime.block_on(answers(&shuffled, partitions, batch_rows)), &found);
         }

@@ -210,6 +210,146 @@ async fn two_segments() {
     assert!(found.contains("arguments by and compare_by do not go together"), "{found}");
 }
 
+/// The centre is a row of a match: of which one, which row of it, and what the pattern sees.
+#[tokio::test]
+async fn steps_around_a_match() {
+    let data = "(SELECT * FROM (VALUES
+        ('a', 1, 'home', 1), ('a', 2, 'item', 2), ('a', 3, 'item', 3), ('a', 4, 'cart', 4), ('a', 5, 'buy', 5),
+        ('b', 1, 'item', 1), ('b', 2, 'cart', 1), ('b', 3, 'item', 1), ('b', 5, 'home', 1), ('b', 6, 'cart', 9),
+        ('c', 1, 'home', 1), ('c', 2, 'cart', 1)
+      ) AS t (user_id, ts, event, price))";
+    let steps = async |rest: &str| {
+        let sql = format!(
+            "SELECT step, node, paths FROM step_matrix({data}, per => 'person', steps => 1, {rest}) ORDER BY step, node"
+        );
+        rows_of(&context(), &sql).await
+    };
+    let at_cart = ["-1 | item | 2", "0 | cart | 2", "1 | buy | 1", "1 | item | 1"];
+    // Names of nodes, a list, a struct; c has no match.
+    assert_eq!(steps("pattern => '(?item).*(?cart)', element => 2").await, at_cart);
+    assert_eq!(
+        steps("pattern => '(?1).*(?cart)', element => -1, conditions => ['item', event = 'cart']").await,
+        at_cart
+    );
+    assert_eq!(
+        steps("pattern => '(?i).*(?c)', element => 2, conditions => named_struct('i', event = 'item', 'c', event = 'cart')")
+            .await,
+        at_cart
+    );
+    assert_eq!(
+        steps("pattern => '(?item).*(?cart)'").await,
+        ["-1 | (start) | 1", "-1 | home | 1", "0 | item | 2", "1 | cart | 1", "1 | item | 1"]
+    );
+    // The last match of b is that behind home.
+    assert_eq!(
+        steps("pattern => '(?item).*(?cart)', element => 2, which => 'last'").await,
+        ["-1 | home | 1", "-1 | item | 1", "0 | cart | 2", "1 | (end) | 1", "1 | buy | 1"]
+    );
+    // Times; the place of neighbours that are one.
+    assert_eq!(
+        steps("pattern => '(?item)(?t>1)(?cart)', element => 2, collapse => true").await,
+        ["-1 | home | 1", "-1 | item | 1", "0 | cart | 2", "1 | (end) | 1", "1 | buy | 1"]
+    );
+    // The conversion is the centre.
+    assert_eq!(
+        steps("pattern => '(?item).*(?buy)', element => -1, conversion => 'buy'").await,
+        ["-1 | cart | 1", "0 | (conversion) | 1", "1 | (conversion) | 1"]
+    );
+    // Rows that meet no condition are not seen, unless they are kept; those left out are never.
+    let adjacent = "pattern => '(?item)(?cart)', element => 2";
+    assert_eq!(steps(&format!("{adjacent}, which => 'last'")).await.len(), 5);
+    assert_eq!(steps(&format!("{adjacent}, which => 'last', keep_unmatched => true")).await, at_cart);
+    assert_eq!(
+        steps("pattern => '(?home).(?buy)', element => 2, keep_unmatched => true, exclude => ['item']").await,
+        ["-1 | cart | 1", "0 | buy | 1", "1 | (end) | 1"]
+    );
+    // Two segments around a match: a difference is that of a less that of b.
+    let sql = format!(
+        "SELECT step, node, segment_a, segment_b, count_a, count_b, difference
+         FROM step_matrix({data}, per => 'person', steps => 1, pattern => '(?item).*(?cart)', element => 2,
+                          compare_by => user_id)
+         WHERE step = 1 ORDER BY node"
+    );
+    assert_eq!(
+        rows_of(&context(), &sql).await,
+        ["1 | buy | a | b | 1 | 0 | 1.0", "1 | item | a | b | 0 | 1 | -1.0"]
+    );
+    assert_eq!(steps("pattern => '(?home).*(?help)'").await, [""; 0]);
+}
+
+/// 45 of 100 people of a see x before they buy, 30 of 100 of b; c is left out.
+#[tokio::test]
+async fn two_segments_in_a_funnel() {
+    let data = "(SELECT p AS user_id, ts, CASE WHEN p < 100 THEN 'a' WHEN p < 200 THEN 'b' END AS segment,
+               CASE WHEN ts = 1 THEN 'home' WHEN ts = 3 THEN 'buy' WHEN p % 100 < CASE WHEN p < 100 THEN 45 ELSE 30 END THEN 'x'
+                    ELSE 'y' END AS event
+        FROM (SELECT value AS p FROM generate_series(0, 210)) AS p CROSS JOIN (VALUES (1), (2), (3)) AS t (ts))";
+    let sql = |rest: &str| {
+        format!(
+            "SELECT * FROM funnel_paths({data}, steps => ['home', 'buy'], within => 9, compare_by => segment{rest}) ORDER BY path"
+        )
+    };
+    let figures = "SELECT path, segment_a, segment_b, persons_a, persons_b, share_a, share_b, round(difference, 6), round(p_value, 5)";
+    assert_eq!(
+        rows_of(&context(), &sql("").replace("SELECT *", figures)).await,
+        [
+            "home > x > buy | a | b | 45 | 30 | 0.45 | 0.3 | 0.15 | 0.02846",
+            "home > y > buy | a | b | 55 | 70 | 0.55 | 0.7 | -0.15 | 0.02846",
+        ]
+    );
+    // The limits go by the sum.
+    let paths = async |rest: &str| rows_of(&context(), &sql(rest).replace('*', "path")).await;
+    assert_eq!(paths(", min_weight => 76").await, ["home > y > buy"]);
+    assert_eq!(paths(", max_weight => 75").await, ["home > x > buy"]);
+    assert_eq!(paths(", top => 1").await, ["home > y > buy"]);
+    // Who did something else instead; with one segment there is no b.
+    let frame = plan(&context(), &sql("")).await.unwrap();
+    let fields: Vec<String> = frame
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| format!("{} {}", field.name(), field.data_type()))
+        .collect();
+    assert_eq!(
+        fields.join(", "),
+        "path Utf8View, segment_a Utf8View, segment_b Utf8View, persons_a Int64, persons_b Int64, share_a Float64, \
+         share_b Float64, difference Float64, p_value Float64"
+    );
+    let instead = format!(
+        "SELECT path, segment_a, segment_b, persons_a, persons_b, share_b, p_value
+         FROM funnel_paths((SELECT * FROM {data} AS d WHERE segment = 'b' AND user_id < 130), ['home', 'y'], within => 9,
+                           what => 'instead', compare_by => segment)"
+    );
+    assert_eq!(rows_of(&context(), &instead).await, ["home > x > buy | b | NULL | 30 | 0 | NULL | NULL"]);
+    // The segment is that of the row of the earlier step.
+    let changing =
+        sql("").replace("compare_by => segment", "compare_by => CASE WHEN ts = 1 THEN segment ELSE 'z' END");
+    assert_eq!(rows_of(&context(), &changing).await, rows_of(&context(), &sql("")).await);
+    for (arguments, message) in [
+        ("compare_by => user_id", "funnel_paths: compare_by needs two values, there are more: '0', "),
+        (
+            "compare_by => segment, by => segment",
+            "funnel_paths: arguments by and compare_by do not go together",
+        ),
+        ("compare_by => nosuch", "No field named nosuch"),
+        ("compare_by => count(*)", "funnel_paths: argument compare_by must be computed from single rows"),
+    ] {
+        let found = error(&context(), &sql("").replace("compare_by => segment", arguments)).await;
+        assert!(found.contains(message), "{arguments}: {found}");
+    }
+}
+
+/// Rows of one instant and one node: the segment does not depend on which comes in first.
+#[tokio::test]
+async fn segments_of_one_instant() {
+    for rows in ["('u', 1, 'a', 'x'), ('u', 1, 'a', 'y')", "('u', 1, 'a', 'y'), ('u', 1, 'a', 'x')"] {
+        let sql = format!(
+            "SELECT by, path FROM top_paths((SELECT * FROM (VALUES {rows}) AS t (user_id, ts, event, s)), gap => 9, by => s)"
+        );
+        assert_eq!(rows_of(&context(), &sql).await, ["x | a > a"], "{rows}");
+    }
+}
+
 #[tokio::test]
 async fn no_rows() {
     for function in ["transitions", "paths", "top_paths", "step_matrix"] {
@@ -272,6 +412,91 @@ async fn wrong_arguments_are_named() {
         ("top_paths", "page, separator => 1", "argument separator must be text"),
         ("step_matrix", "page, steps => 0", "argument steps must be a whole number from 1"),
         ("step_matrix", "page, depth => 1", "step_matrix has no argument depth"),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)', center => '/'",
+            "step_matrix: arguments center and pattern do not go together",
+        ),
+        ("step_matrix", "page, pattern => 5", "step_matrix: argument pattern must be text, got 5"),
+        ("step_matrix", "page, pattern => event", "step_matrix: argument pattern must be a constant"),
+        ("step_matrix", "page, which => 'last'", "argument which goes with argument pattern only"),
+        ("step_matrix", "page, conditions => ['/']", "argument conditions goes with argument pattern only"),
+        ("step_matrix", "page, element => 1", "argument element goes with argument pattern only"),
+        (
+            "step_matrix",
+            "page, keep_unmatched => true",
+            "argument keep_unmatched goes with argument pattern only",
+        ),
+        ("step_matrix", "page, pattern => ''", "argument pattern: '' has no condition"),
+        ("step_matrix", "page, pattern => '.*'", "argument pattern: '.*' has no condition"),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)(?t<=5'",
+            "step_matrix: argument pattern '(?/)(?t<=5', at character 5: this '(' has no matching ')'",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?/))'",
+            "argument pattern '(?/))', at character 5: ')' has no matching '('",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?)'",
+            "argument pattern '(?)', at character 1: '(?' needs a condition",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?1).*(?2)'",
+            "argument conditions is missing: '(?1).*(?2)' has condition 1",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?1).*(?0)', conditions => ['/']",
+            "argument pattern '(?1).*(?0)', at character 7: there is no condition 0",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?x)', conditions => ['/', event = 'buy']",
+            "argument pattern '(?x)', at character 1: there is no condition named 'x'; there are '/', 'buy'",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?1)', conditions => [minute]",
+            "argument conditions: minute must be a condition or the name of a node in quotes, got Int64",
+        ),
+        ("step_matrix", "page, pattern => '(?1)', conditions => []", "argument conditions is empty"),
+        ("step_matrix", "page, pattern => '(?/)*'", "argument pattern: '(?/)*' matches without any row"),
+        (
+            "step_matrix",
+            "page, pattern => '(?!/)'",
+            "argument pattern: no row of a match of '(?!/)' meets a condition",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)', element => 0",
+            "step_matrix: argument element must not be 0",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)', element => 1.5",
+            "argument element must be a whole number from",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)(?/){1,2}', element => -4",
+            "argument element is -4, but at most 3 rows of a match of '(?/)(?/){1,2}' meet a condition",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)', which => 'all'",
+            "argument which must be one of 'first', 'last', got 'all'",
+        ),
+        (
+            "step_matrix",
+            "page, pattern => '(?/)', keep_unmatched => 1",
+            "argument keep_unmatched must be true or false",
+        ),
+        ("top_paths", "page, pattern => '(?/)'", "top_paths has no argument pattern"),
     ] {
         let sql = format!("SELECT * FROM {function}{DATA}, {arguments})");
         let found = error(&context, &sql).await;
