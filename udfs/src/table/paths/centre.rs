@@ -18,6 +18,9 @@ const OF_PATTERN: [&str; 4] = ["conditions", "which", "element", "keep_unmatched
 /// The largest place of an element, from either end.
 const MAX_ELEMENT: i64 = 1_000_000;
 
+/// Names of conditions and their numbers.
+type Names = Vec<(String, usize)>;
+
 /// Reads the pattern and its conditions, over rows whose node is `node` and whose time has type `ts`.
 ///
 /// # Errors
@@ -87,11 +90,7 @@ fn element(call: &mut TableCall<'_>, text: &str, pattern: &Pattern) -> Result<i6
 
 /// The conditions of the pattern, and the names of those that have one with their numbers. Where none are given each name
 /// in the pattern is that of a node.
-fn conditions(
-    call: &mut TableCall<'_>,
-    text: &str,
-    node: &Expr,
-) -> Result<(Vec<Expr>, Vec<(String, usize)>)> {
+fn conditions(call: &mut TableCall<'_>, text: &str, node: &Expr) -> Result<(Vec<Expr>, Names)> {
     let function = call.function();
     let given: Vec<(Expr, Option<String>)> = match call.expr_list("conditions")? {
         None => nodes(function, text)?.into_iter().map(|name| (lit(name.clone()), Some(name))).collect(),
