@@ -76,8 +76,9 @@ static MATCH: LazyLock<Documentation> = LazyLock::new(|| {
          parts mean nothing.\n\n\
          - Time and memory grow with the number of rows times the length of the pattern, whatever the pattern; there \
          is no limit of steps.\n\
-         - A pattern that needs no row (empty, `.*`, `(?1)?`) matches at each row.\n\
-         - Differences from ClickHouse's `sequenceMatch`: all types of `ts`; the time of a gate is always that between \
+         - A pattern that needs no row (`.*`, `(?1)?`) matches at each row.\n\
+         - Differences from ClickHouse's `sequenceMatch`: an empty pattern is an error (there it is the same as `.`); all \
+         types of `ts`; the time of a gate is always that between \
          the matched rows on both sides (ClickHouse starts anew at a `.*` beside a gate and at the second of two \
          gates); a gate at the beginning or end of the pattern is an error; rows of one instant have an order; a \
          row with a NULL among its conditions still counts for the others; no rows give false and 0, not NULL; a NULL pattern is an error.",

@@ -50,6 +50,12 @@ pub(super) fn parse(
     unit: Option<TickUnit>,
 ) -> Result<Tree, PatternError> {
     let mut parser = Parser::new(text, conditions, unit);
+    if text.trim().is_empty() {
+        return parser.error(
+            0,
+            "the pattern is empty; write what to look for, as in '(?1).*(?2)', or '.' for any row",
+        );
+    }
     let root = parser.choice(0)?;
     match parser.peek() {
         None => Ok(Tree { root, within: parser.within }),

@@ -53,7 +53,7 @@ fn rows_of_a_match_at_most() {
     assert_eq!(most("(?1)+(?2)"), None);
     assert_eq!(most("(?1)(.*(?!2))*"), Some(1));
     assert_eq!(most(".(?!1)"), Some(0));
-    assert_eq!(most(""), Some(0));
+    assert_eq!(most(".*"), Some(0));
 }
 
 #[test]
@@ -78,8 +78,7 @@ fn matches_of_plain_patterns() {
     assert_eq!(found("(?1).+(?2)", "abab"), [[0, 3]]);
     assert_eq!(found("(?1) (?2)? (?3)", "acabc"), [vec![0, 1], vec![2, 3, 4]]);
     assert!(found("(?1)", "").is_empty());
-    assert!(found("", "").is_empty());
-    assert_eq!(found("", "ab").len(), 2);
+    assert!(found(".*", "").is_empty());
     assert_eq!(found(".*", "ab").len(), 2);
     assert_eq!(found("(?1)*", "ab"), [[]; 2] as [[usize; 0]; 2]);
 }

@@ -161,6 +161,8 @@ async fn wrong_arguments_are_named() {
         ),
         ("sequence_match('(?1)(?t<5x)(?1)', to_timestamp(ts), a)", "'x' is no unit of time"),
         ("sequence_match('(?1)(?t<5s)(?1)', ts, a)", "times are integers here"),
+        ("sequence_match('', ts, a)", "sequence_match: pattern '', at character 1: the pattern is empty"),
+        ("sequence_count('  ', ts, a)", "at character 1: the pattern is empty"),
         ("sequence_match(NULL, ts, a)", "sequence_match: pattern must not be NULL"),
         ("sequence_match(e, ts, a)", "sequence_match: pattern must be a constant"),
         ("sequence_match(1, ts, a)", "sequence_match: pattern must be text such as '(?1).*(?2)', got Int64"),

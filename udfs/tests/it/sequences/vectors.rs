@@ -7,6 +7,10 @@ use crate::sql::{context, error, lists, numbers, tell};
 /// Events that ClickHouse lists although the pattern does not match. A change here is a decision.
 const BEGINNINGS: [&str; 4] = ["ch-11", "ch-14", "ch-20", "ch-22"];
 
+/// Cases with an empty pattern, which counts rows in ClickHouse and is refused here: it is a variable that nobody filled
+/// rather than a question, and `.` asks the same.
+const EMPTY: [&str; 1] = ["ch-1"];
+
 fn cases() -> Vec<Value> {
     let file: Value = serde_json::from_str(include_str!("../../vectors/sequence_match.json")).unwrap();
     file["cases"].as_array().unwrap().clone()
@@ -38,6 +42,13 @@ async fn sql_agrees_with_the_vectors() {
     let cases = cases();
     for case in &cases {
         let id = case["id"].as_str().unwrap();
+        if EMPTY.contains(&id) {
+            assert_eq!(case["pattern"], "");
+            let sql = format!("SELECT sequence_match({}) FROM {}", arguments(case, "ts"), values(case));
+            let message = error(&context(), &sql).await;
+            assert!(message.contains("pattern '', at character 1: the pattern is empty"), "{id}: {message}");
+            continue;
+        }
         if case["error"].is_string() {
             let pattern = case["pattern"].as_str().unwrap();
             let sql =
@@ -70,9 +81,10 @@ async fn sql_agrees_with_the_vectors() {
         passed += 1;
     }
     tell(format!(
-        "sequence_match vectors: {passed} of {} cases, {} with the events of a beginning that are not events of a match",
+        "sequence_match vectors: {passed} of {} cases, {} with an empty pattern refused, {} with the events of a beginning that are not events of a match",
         cases.len(),
+        EMPTY.len(),
         beginnings / 2
     ));
-    assert_eq!((passed, cases.len(), beginnings / 2), (32, 32, BEGINNINGS.len()));
+    assert_eq!((passed, cases.len(), beginnings / 2), (31, 32, BEGINNINGS.len()));
 }
