@@ -2,7 +2,8 @@
 //!
 //! It stands in the place of scan, filter, projection, shuffle and both stages of the aggregate. Each partition takes
 //! one bucket of people after another: reads its row groups in the order of the days, drops rows that the filter
-//! refuses, lays the rows of each person one behind the other, and gives them to the accumulators. Rows of a person
+//! refuses, lays the rows of each person one behind the other, a slice of the bucket's people at a time, and gives them
+//! to the accumulators. Rows of a person
 //! reach an accumulator at once and, where files follow the layout, in the order of time. When a bucket is done its
 //! people are done: memory follows the size of a bucket.
 
@@ -10,8 +11,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
@@ -23,7 +24,7 @@ use futures::TryStreamExt;
 
 use super::buckets::Bucket;
 use super::columns::Columns;
-use super::gather::Gatherer;
+use super::gather::{Gatherer, Progress};
 use super::keys::{Key, Keys};
 use super::reader::Reader;
 use super::worker::Worker;
@@ -55,6 +56,8 @@ pub struct Task {
     pub tie_breaker: Option<usize>,
     /// Rows that do not pass are dropped.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether equal rows of a person give the same as one of them.
+    pub ignores_repeats: bool,
     /// The keys of the groups.
     pub keys: Keys,
     /// The aggregate functions.
@@ -179,20 +182,18 @@ impl ExecutionPlan for PersonAggregateExec {
         let Readers { whole, lean } = self.readers(&context);
         let filter = self.task.filter.clone();
         let gatherer = Gatherer::new(self.name(), partition, whole, filter, &self.metrics, &context);
-        let worker = Arc::new(Worker {
+        let worker = Worker {
             task: Arc::clone(&self.task),
-            gatherer: gatherer.with_lean_reader(lean),
+            gatherer: gatherer.with_lean_reader(lean).dropping_repeats(self.task.ignores_repeats),
             batch_rows: context.session_config().batch_size(),
+        };
+        let progress = Progress::of(partition, self.partitions, self.task.buckets.len());
+        let batches = futures::stream::try_unfold((worker, progress), |(worker, mut progress)| async move {
+            let batches = worker.next(&mut progress).await?;
+            Ok::<_, DataFusionError>(batches.map(|batches| (batches, (worker, progress))))
         });
-        let mine: Vec<usize> = (partition..self.task.buckets.len()).step_by(self.partitions).collect();
-        let buckets = futures::stream::iter(mine.into_iter().map(Ok));
-        let batches = buckets
-            .and_then(move |bucket| {
-                let worker = Arc::clone(&worker);
-                async move { worker.run(bucket).await }
-            })
-            .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
-            .try_flatten();
+        let batches =
+            batches.map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok))).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.task.schema), batches)))
     }
 

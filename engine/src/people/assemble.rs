@@ -4,6 +4,7 @@
 //! rows are laid one behind the other: copies of runs, no comparison, no sort.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -22,11 +23,18 @@ use hashbrown::HashMap;
 use super::columns::coded_type;
 use super::persons::Persons;
 use crate::schema;
+use crate::store::layout::KeyPrefix;
+
+/// Rows that are put together at once: few enough for their columns to stay in the processor's cache.
+const SLICE_ROWS: usize = 128 * 1024;
+/// Bits of `user_key` that a prefix can have.
+const PREFIX_BITS: u8 = u16::BITS as u8;
 
 /// Consecutive rows of one person in a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
-    person: u32,
+    /// `user_key` of the person.
+    key: i64,
     start: u32,
     len: u32,
 }
@@ -35,6 +43,8 @@ struct Run {
 #[derive(Debug)]
 struct Chunk {
     batch: RecordBatch,
+    /// For each column the rows that have a value, if not all have.
+    nulls: Vec<Option<NullBuffer>>,
     runs: Vec<Run>,
 }
 
@@ -43,15 +53,38 @@ struct Chunk {
 pub struct Assembler {
     schema: SchemaRef,
     user_id: usize,
-    persons: Persons,
-    /// Rows of each person so far.
-    counts: Vec<u32>,
     chunks: Vec<Chunk>,
     rows: usize,
     bytes: usize,
+    /// Whether the people of every chunk come in the order of their keys.
+    are_ordered: bool,
 }
 
-/// The rows of a bucket: person p has the rows `offsets[p]..offsets[p + 1]`, in the order in which chunks came.
+/// The rows of a bucket as they were read, to be put together slice after slice.
+///
+/// A slice has the people with one further prefix of `user_key`: slices share no person.
+#[derive(Debug)]
+pub struct Gathered {
+    schema: SchemaRef,
+    user_id: usize,
+    chunks: Vec<Chunk>,
+    /// Leading bits of `user_key` that all rows share.
+    bits: u8,
+    /// Further bits that tell slices apart.
+    slice_bits: u8,
+    /// For each column of codes the codes of all chunks as codes into one dictionary.
+    dictionaries: Vec<Option<Dictionary>>,
+}
+
+/// One dictionary in the place of those of all chunks.
+#[derive(Debug)]
+struct Dictionary {
+    values: ArrayRef,
+    /// For each chunk the new code of each of its codes.
+    codes: Vec<Vec<i32>>,
+}
+
+/// The rows of a slice: person p has the rows `offsets[p]..offsets[p + 1]`, in the order in which chunks came.
 #[derive(Debug)]
 pub struct Assembled {
     /// All rows.
@@ -65,32 +98,19 @@ pub struct Assembled {
 impl Assembler {
     /// No rows yet of batches of `schema`, whose column `user_id` tells the person by a code.
     pub fn new(schema: SchemaRef, user_id: usize) -> Self {
-        Self {
-            schema,
-            user_id,
-            persons: Persons::default(),
-            counts: Vec::new(),
-            chunks: Vec::new(),
-            rows: 0,
-            bytes: 0,
-        }
+        Self { schema, user_id, chunks: Vec::new(), rows: 0, bytes: 0, are_ordered: true }
     }
 
-    /// Adds the rows of a row group whose person passes `belongs`, which is given the id and its hash.
+    /// Adds the rows of a row group whose person passes `belongs`, which is given the id and tells its `user_key`.
     ///
     /// # Errors
     /// Those of `belongs`; an error for a row without a person, which only a damaged file can have.
     pub fn push(
         &mut self,
         batch: RecordBatch,
-        mut belongs: impl FnMut(&str) -> Result<Option<u64>>,
+        mut belongs: impl FnMut(&str) -> Result<Option<i64>>,
     ) -> Result<()> {
-        let Some(ids) = batch.column(self.user_id).as_dictionary_opt::<Int32Type>() else {
-            return internal_err!("user_id does not come as codes");
-        };
-        let Some(values) = ids.values().as_string_opt::<i32>() else {
-            return internal_err!("user_id holds no text");
-        };
+        let (ids, values) = ids_of(&batch, self.user_id)?;
         if ids.logical_null_count() > 0 {
             return exec_err!("a row has no user_id");
         }
@@ -100,62 +120,157 @@ impl Assembler {
                 u32::MAX
             );
         }
-        let mut runs = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
         let mut start = 0;
         for run in ids.keys().values().chunk_by(|left, right| left == right) {
             // Lengths and starts are below the number of rows, which was checked.
             let len = run.len() as u32;
-            let id = values.value(run[0] as usize);
-            if let Some(hash) = belongs(id)? {
-                let person = self.persons.number(hash, id);
-                if person as usize == self.counts.len() {
-                    self.counts.push(0);
-                }
-                self.counts[person as usize] += len;
+            if let Some(key) = belongs(values.value(run[0] as usize))? {
+                self.are_ordered &= runs.last().is_none_or(|before| before.key <= key);
                 self.rows += run.len();
-                runs.push(Run { person, start, len });
+                runs.push(Run { key, start, len });
             }
             start += len;
         }
+        let columns = batch.columns().iter();
+        let nulls = columns.map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
+        let nulls = nulls.collect();
         self.bytes += batch.get_array_memory_size() + runs.capacity() * size_of::<Run>();
-        self.chunks.push(Chunk { batch, runs });
+        self.chunks.push(Chunk { batch, nulls, runs });
         Ok(())
     }
 
-    /// Bytes that the rows occupy, twice: [`Self::finish`] copies them.
+    /// Bytes that the rows occupy, and those of a slice again: putting together copies.
     pub fn allocated_bytes(&self) -> usize {
-        2 * self.bytes + self.persons.allocated_bytes()
+        self.bytes + (self.bytes >> self.slice_bits(0))
     }
 
-    /// Lays the rows of each person one behind the other.
-    pub fn finish(self) -> Result<Assembled> {
-        let mut offsets = Vec::with_capacity(self.counts.len() + 1);
+    fn slice_bits(&self, bits: u8) -> u8 {
+        if !self.are_ordered {
+            return 0;
+        }
+        let slices = self.rows.div_ceil(SLICE_ROWS).max(1);
+        (slices.next_power_of_two().trailing_zeros() as u8).min(PREFIX_BITS.saturating_sub(bits))
+    }
+
+    /// The rows, all of which have people that share the `bits` leading bits of `user_key`.
+    ///
+    /// # Errors
+    /// An error if a column has not the type that was promised.
+    pub fn finish(self, bits: u8) -> Result<Gathered> {
+        let slice_bits = self.slice_bits(bits);
+        self.divided(bits, slice_bits)
+    }
+
+    fn divided(self, bits: u8, slice_bits: u8) -> Result<Gathered> {
+        let mut dictionaries = Vec::with_capacity(self.schema.fields().len());
+        for (index, field) in self.schema.fields().iter().enumerate() {
+            let is_coded = index != self.user_id && *field.data_type() == coded_type();
+            dictionaries.push(if is_coded { Some(Dictionary::of(&self.chunks, index)?) } else { None });
+        }
+        let Self { schema, user_id, chunks, .. } = self;
+        Ok(Gathered { schema, user_id, chunks, bits, slice_bits, dictionaries })
+    }
+}
+
+fn ids_of(batch: &RecordBatch, user_id: usize) -> Result<(&DictionaryArray<Int32Type>, &StringArray)> {
+    let ids = batch.column(user_id).as_dictionary_opt::<Int32Type>();
+    let values = ids.and_then(|ids| ids.values().as_string_opt::<i32>());
+    match (ids, values) {
+        (Some(ids), Some(values)) => Ok((ids, values)),
+        _ => internal_err!("user_id does not come as codes of text"),
+    }
+}
+
+impl Dictionary {
+    fn of(chunks: &[Chunk], column: usize) -> Result<Self> {
+        let mut known: HashMap<&str, i32> = HashMap::new();
+        let mut values: Vec<&str> = Vec::new();
+        let mut codes = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let (_, text) = ids_of(&chunk.batch, column)?;
+            // Codes are counted in 32 bits, as in the files.
+            let of_chunk = (0..text.len()).map(|value| {
+                let value = text.value(value);
+                *known.entry(value).or_insert_with(|| {
+                    values.push(value);
+                    (values.len() - 1) as i32
+                })
+            });
+            codes.push(of_chunk.collect());
+        }
+        Ok(Self { values: Arc::new(StringArray::from_iter_values(values)), codes })
+    }
+}
+
+impl Gathered {
+    /// How many slices there are; some may be empty.
+    pub fn slices(&self) -> usize {
+        1 << self.slice_bits
+    }
+
+    /// Lays the rows of each person of a slice one behind the other.
+    ///
+    /// # Errors
+    /// An error if a column has not the type that was promised.
+    pub fn assemble(&self, slice: usize) -> Result<Assembled> {
+        let ranges: Vec<Range<usize>> = self.chunks.iter().map(|chunk| self.runs_of(chunk, slice)).collect();
+        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        let mut persons = Persons::new(self.bits + self.slice_bits, most);
+        let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
+        let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
+        for (chunk, range) in self.chunks.iter().zip(&ranges) {
+            let (ids, values) = ids_of(&chunk.batch, self.user_id)?;
+            let codes = ids.keys().values();
+            for run in &chunk.runs[range.clone()] {
+                let person = persons.number(run.key, values.value(codes[run.start as usize] as usize));
+                if person as usize == counts.len() {
+                    counts.push(0);
+                }
+                counts[person as usize] += run.len;
+                numbers.push(person);
+            }
+        }
+        let mut offsets = Vec::with_capacity(counts.len() + 1);
         let mut end = 0;
         offsets.push(0);
-        for count in &self.counts {
+        for count in &counts {
             end += count;
             offsets.push(end);
         }
         let mut next = offsets.clone();
+        let runs = self.chunks.iter().zip(&ranges).flat_map(|(chunk, range)| &chunk.runs[range.clone()]);
         // Where the rows of each run go, in the order of chunks and runs.
-        let mut places = Vec::with_capacity(self.chunks.iter().map(|chunk| chunk.runs.len()).sum());
-        for run in self.chunks.iter().flat_map(|chunk| &chunk.runs) {
-            let place = &mut next[run.person as usize];
-            places.push(*place);
-            *place += run.len;
+        let mut places = numbers;
+        for (run, place) in runs.zip(&mut places) {
+            let next = &mut next[*place as usize];
+            *place = *next;
+            *next += run.len;
         }
-        let layout = Layout { chunks: &self.chunks, places: &places, rows: self.rows };
+        let layout = Layout { gathered: self, ranges: &ranges, places: &places, rows: end as usize };
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for (index, field) in self.schema.fields().iter().enumerate() {
             columns.push(if index == self.user_id {
-                person_codes(&offsets, &self.persons)?
+                person_codes(&offsets, &persons)?
             } else {
                 layout.column(index, field.data_type())?
             });
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let options = RecordBatchOptions::new().with_row_count(Some(layout.rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        Ok(Assembled { batch, offsets, persons: self.persons })
+        Ok(Assembled { batch, offsets, persons })
+    }
+
+    fn runs_of(&self, chunk: &Chunk, slice: usize) -> Range<usize> {
+        if self.slice_bits == 0 {
+            return 0..chunk.runs.len();
+        }
+        let slice_of = |run: &Run| {
+            let prefix = KeyPrefix::of(run.key, self.bits + self.slice_bits).prefix;
+            usize::from(prefix) & ((1 << self.slice_bits) - 1)
+        };
+        let start = chunk.runs.partition_point(|run| slice_of(run) < slice);
+        start..start + chunk.runs[start..].partition_point(|run| slice_of(run) <= slice)
     }
 }
 
@@ -217,22 +332,29 @@ fn person_codes(offsets: &[u32], persons: &Persons) -> Result<ArrayRef> {
     Ok(Arc::new(DictionaryArray::try_new(Int32Array::from(codes), Arc::new(ids))?))
 }
 
-/// Where rows come from and where they go.
+/// Where the rows of a slice come from and where they go.
 struct Layout<'a> {
-    chunks: &'a [Chunk],
+    gathered: &'a Gathered,
+    /// For each chunk its runs.
+    ranges: &'a [Range<usize>],
+    /// For each of these runs its place.
     places: &'a [u32],
     rows: usize,
 }
 
-impl Layout<'_> {
+impl<'a> Layout<'a> {
     /// Calls `copy` with chunk, run and place of each run.
     fn for_each_run(&self, mut copy: impl FnMut(usize, Run, usize)) {
         let mut places = self.places.iter();
-        for (number, chunk) in self.chunks.iter().enumerate() {
-            for (run, place) in chunk.runs.iter().zip(places.by_ref()) {
+        for (number, (chunk, range)) in self.chunks().iter().zip(self.ranges).enumerate() {
+            for (run, place) in chunk.runs[range.clone()].iter().zip(places.by_ref()) {
                 copy(number, *run, *place as usize);
             }
         }
+    }
+
+    fn chunks(&self) -> &'a [Chunk] {
+        &self.gathered.chunks
     }
 
     fn column(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
@@ -250,8 +372,8 @@ impl Layout<'_> {
     }
 
     fn primitive<T: ArrowPrimitiveType>(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
-        let mut sources = Vec::with_capacity(self.chunks.len());
-        for chunk in self.chunks {
+        let mut sources = Vec::with_capacity(self.chunks().len());
+        for chunk in self.chunks() {
             match chunk.batch.column(index).as_primitive_opt::<T>() {
                 Some(column) => sources.push(column.values().as_ref()),
                 None => {
@@ -271,34 +393,18 @@ impl Layout<'_> {
         Ok(Arc::new(array.with_data_type(data_type.clone())))
     }
 
-    /// Codes of all chunks as codes into one dictionary.
     fn codes(&self, index: usize) -> Result<ArrayRef> {
-        let mut known: HashMap<&str, i32> = HashMap::new();
-        let mut values: Vec<&str> = Vec::new();
-        let mut sources = Vec::with_capacity(self.chunks.len());
-        for chunk in self.chunks {
-            let column = chunk.batch.column(index);
-            let text = column.as_dictionary_opt::<Int32Type>().and_then(|codes| {
-                Some((codes.keys().values().as_ref(), codes.values().as_string_opt::<i32>()?))
-            });
-            let Some((keys, text)) = text else {
-                return internal_err!("column {index} has type {}", column.data_type());
-            };
-            // Codes are counted in 32 bits, as in the files.
-            let numbers: Vec<i32> = (0..text.len())
-                .map(|value| {
-                    let value = text.value(value);
-                    *known.entry(value).or_insert_with(|| {
-                        values.push(value);
-                        (values.len() - 1) as i32
-                    })
-                })
-                .collect();
-            sources.push((keys, numbers));
+        let Some(dictionary) = &self.gathered.dictionaries[index] else {
+            return internal_err!("column {index} has no dictionary");
+        };
+        let mut sources: Vec<(&[i32], &[i32])> = Vec::with_capacity(self.chunks().len());
+        for (chunk, codes) in self.chunks().iter().zip(&dictionary.codes) {
+            let (column, _) = ids_of(&chunk.batch, index)?;
+            sources.push((column.keys().values().as_ref(), codes));
         }
         let mut codes = vec![0_i32; self.rows];
         self.for_each_run(|chunk, run, place| {
-            let (keys, numbers) = &sources[chunk];
+            let (keys, numbers) = sources[chunk];
             let start = run.start as usize;
             let len = run.len as usize;
             for (code, key) in codes[place..place + len].iter_mut().zip(&keys[start..start + len]) {
@@ -307,15 +413,18 @@ impl Layout<'_> {
             }
         });
         let keys = Int32Array::try_new(codes.into(), self.nulls(index))?;
-        let values = StringArray::from_iter_values(values);
-        Ok(Arc::new(DictionaryArray::try_new(keys, Arc::new(values))?))
+        Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&dictionary.values))?))
     }
 
     /// A column of any type, by the places of its rows.
     fn any(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
         let columns: Vec<&dyn Array> =
-            self.chunks.iter().map(|chunk| chunk.batch.column(index).as_ref()).collect();
-        if columns.iter().all(|column| column.logical_null_count() == column.len()) {
+            self.chunks().iter().map(|chunk| chunk.batch.column(index).as_ref()).collect();
+        let has_no_value = |chunk: &Chunk| {
+            let nulls = chunk.nulls[index].as_ref();
+            nulls.map_or(0, NullBuffer::null_count) == chunk.batch.num_rows()
+        };
+        if self.chunks().iter().all(has_no_value) {
             return Ok(arrow::array::new_null_array(data_type, self.rows));
         }
         let mut from = vec![(0, 0); self.rows];
@@ -328,15 +437,13 @@ impl Layout<'_> {
     }
 
     fn nulls(&self, index: usize) -> Option<NullBuffer> {
-        let nulls: Vec<Option<NullBuffer>> =
-            self.chunks.iter().map(|chunk| chunk.batch.column(index).logical_nulls()).collect();
-        if nulls.iter().flatten().all(|nulls| nulls.null_count() == 0) {
+        if self.chunks().iter().all(|chunk| chunk.nulls[index].is_none()) {
             return None;
         }
         let mut valid = BooleanBufferBuilder::new(self.rows);
         valid.append_n(self.rows, true);
         self.for_each_run(|chunk, run, place| {
-            if let Some(nulls) = &nulls[chunk] {
+            if let Some(nulls) = &self.chunks()[chunk].nulls[index] {
                 for row in 0..run.len as usize {
                     valid.set_bit(place + row, nulls.is_valid(run.start as usize + row));
                 }

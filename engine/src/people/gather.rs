@@ -1,5 +1,6 @@
 //! From a bucket to the rows of its people.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,9 +13,10 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
 use futures::StreamExt;
 
-use super::assemble::{Assembled, Assembler};
+use super::assemble::{Assembled, Assembler, Gathered};
 use super::buckets::{Bucket, Part};
 use super::reader::Reader;
+use super::repeats::without_repeats;
 use crate::schema;
 use crate::store::layout::KeyPrefix;
 
@@ -36,6 +38,32 @@ pub struct Gatherer {
     pub baseline: BaselineMetrics,
     rows_read: Count,
     rows_kept: Count,
+    /// Whether a row that is equal to the one before it may be left out.
+    drops_repeats: bool,
+}
+
+/// How far a partition is with its buckets.
+#[derive(Debug)]
+pub struct Progress {
+    /// Numbers of the buckets to come.
+    buckets: VecDeque<usize>,
+    work: Option<Work>,
+}
+
+#[derive(Debug)]
+struct Work {
+    bucket: usize,
+    gathered: Gathered,
+    /// Whether what only tells rows of one instant apart was not read.
+    is_lean: bool,
+    next_slice: usize,
+}
+
+impl Progress {
+    /// Nothing done of the buckets that partition `partition` of `partitions` has among `count`.
+    pub fn of(partition: usize, partitions: usize, count: usize) -> Self {
+        Self { buckets: (partition..count).step_by(partitions.max(1)).collect(), work: None }
+    }
 }
 
 impl Gatherer {
@@ -57,7 +85,14 @@ impl Gatherer {
             baseline: BaselineMetrics::new(metrics, partition),
             rows_read: MetricBuilder::new(metrics).counter("rows_read", partition),
             rows_kept: MetricBuilder::new(metrics).counter("rows_kept", partition),
+            drops_repeats: false,
         }
+    }
+
+    /// The same for a task to which equal rows of a person say no more than one.
+    pub fn dropping_repeats(mut self, drops_repeats: bool) -> Self {
+        self.drops_repeats = drops_repeats;
+        self
     }
 
     /// The same, which reads with `lean` what has no two rows of one person and one instant.
@@ -66,24 +101,43 @@ impl Gatherer {
         self
     }
 
-    /// The rows of a bucket, person by person; their memory is reserved.
+    /// The next slice of the people of `buckets`, each with all its rows; `None` when all were given. The memory of the
+    /// bucket in work is reserved.
     ///
     /// # Errors
     /// Those of reading, and of memory.
-    pub async fn rows(&self, bucket: &Bucket) -> Result<Assembled> {
-        if let Some(lean) = &self.lean
-            && !self.ties_met.load(Ordering::Relaxed)
-        {
-            let rows = self.read(lean, bucket).await?;
-            if rows.are_times_distinct() {
-                return Ok(rows);
+    pub async fn next(&self, buckets: &[Bucket], progress: &mut Progress) -> Result<Option<Assembled>> {
+        loop {
+            if let Some(work) = &mut progress.work {
+                if work.next_slice < work.gathered.slices() {
+                    let _timer = self.baseline.elapsed_compute().timer();
+                    let rows = work.gathered.assemble(work.next_slice)?;
+                    if work.is_lean && !rows.are_times_distinct() {
+                        self.ties_met.store(true, Ordering::Relaxed);
+                        let (bucket, next_slice) = (work.bucket, work.next_slice);
+                        progress.work = None;
+                        // The same rows, so that slices are the same too.
+                        let gathered = self.read(&self.reader, &buckets[bucket]).await?;
+                        progress.work = Some(Work { bucket, gathered, is_lean: false, next_slice });
+                        continue;
+                    }
+                    work.next_slice += 1;
+                    self.rows_kept.add(rows.batch.num_rows());
+                    return Ok(Some(rows));
+                }
+                progress.work = None;
+                self.reservation.try_resize(0)?;
             }
-            self.ties_met.store(true, Ordering::Relaxed);
+            let Some(bucket) = progress.buckets.pop_front() else {
+                return Ok(None);
+            };
+            let lean = self.lean.as_ref().filter(|_| !self.ties_met.load(Ordering::Relaxed));
+            let gathered = self.read(lean.unwrap_or(&self.reader), &buckets[bucket]).await?;
+            progress.work = Some(Work { bucket, gathered, is_lean: lean.is_some(), next_slice: 0 });
         }
-        self.read(&self.reader, bucket).await
     }
 
-    async fn read(&self, reader: &Arc<Reader>, bucket: &Bucket) -> Result<Assembled> {
+    async fn read(&self, reader: &Arc<Reader>, bucket: &Bucket) -> Result<Gathered> {
         let columns = reader.columns();
         let Some(user_id) = columns.position(schema::USER_ID) else {
             return internal_err!("user_id is not read");
@@ -99,12 +153,14 @@ impl Gatherer {
             let _timer = self.baseline.elapsed_compute().timer();
             let bytes = bytes?;
             let part = bytes.part;
-            let batch = reader.decode(bytes)?;
+            let mut batch = reader.decode(bytes)?;
             self.rows_read.add(batch.num_rows());
-            let batch = match &self.filter {
-                Some(filter) => passing(&batch, filter)?,
-                None => batch,
-            };
+            if let Some(filter) = &self.filter {
+                batch = passing(&batch, filter)?;
+            }
+            if self.drops_repeats {
+                batch = without_repeats(&batch)?;
+            }
             if batch.num_rows() == 0 {
                 continue;
             }
@@ -112,16 +168,14 @@ impl Gatherer {
             self.reservation.try_resize(assembler.allocated_bytes())?;
         }
         let _timer = self.baseline.elapsed_compute().timer();
-        let rows = assembler.finish()?;
-        self.rows_kept.add(rows.batch.num_rows());
-        Ok(rows)
+        assembler.finish(bucket.prefix.bits)
     }
 
-    /// The hash of a person of `bucket`, `None` for one of another bucket that shares the row group.
+    /// `user_key` of a person of `bucket`, `None` for one of another bucket that shares the row group.
     ///
     /// # Errors
     /// An error if the log says that the row group has no such person: then rows of the person may be elsewhere too.
-    fn belongs(&self, id: &str, bucket: &Bucket, part: &Part) -> Result<Option<u64>> {
+    fn belongs(&self, id: &str, bucket: &Bucket, part: &Part) -> Result<Option<i64>> {
         let key = schema::user_key(id);
         if key < part.range.min_key || key > part.range.max_key {
             return exec_err!(
@@ -132,7 +186,7 @@ impl Gatherer {
             );
         }
         let is_here = KeyPrefix::of(key, bucket.prefix.bits) == bucket.prefix;
-        Ok(is_here.then_some(key.cast_unsigned()))
+        Ok(is_here.then_some(key))
     }
 }
 

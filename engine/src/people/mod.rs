@@ -3,7 +3,7 @@
 //! All rows of a person lie in files of one range of `user_key`, sorted by person and time within a day. A *bucket* is
 //! such a range ([`buckets`]). The rule ([`rule`]) recognises an aggregate by person over a plain scan ([`fuse`]) and
 //! plans [`aggregate::PersonAggregateExec`], which for each bucket reads the row groups ([`reader`]), lays the rows of
-//! each person one behind the other ([`assemble`], [`persons`]) and runs the accumulators on them ([`worker`],
+//! each person one behind the other, a slice of its people at a time ([`assemble`], [`persons`]), and runs the accumulators on them ([`worker`],
 //! [`keys`]). Text comes as codes into dictionaries; conditions on it are evaluated once for each value
 //! ([`per_value`]).
 //!
@@ -26,6 +26,7 @@ mod persons;
 mod pipeline;
 mod prepared;
 mod reader;
+mod repeats;
 pub mod rule;
 mod window_rule;
 mod worker;

@@ -1,42 +1,118 @@
-//! Numbers for the people of a bucket, in the order in which they are met.
+//! Numbers for the people of a slice, in the order in which they are met.
 
 use arrow::array::StringViewArray;
 use hashbrown::HashTable;
 
+use crate::store::layout::ordered;
+
+/// Slots that are looked at before a person is sought elsewhere.
+const MAX_STEPS: usize = 32;
+const MIN_SLOTS: usize = 64;
+const NOBODY: u32 = u32::MAX;
+
 /// The people met so far.
 ///
-/// One look-up for each run of a person's rows; a bucket is small enough for the table to stay in cache.
-#[derive(Debug, Default)]
+/// One look-up for each run of a person's rows. People come in the order of their keys from each file, so slots keep
+/// that order: one look-up is near the one before.
+#[derive(Debug)]
 pub struct Persons {
-    /// Hash and number: other people are told apart without a look at their ids.
-    table: HashTable<(u64, u32)>,
+    /// Leading bits that all keys share.
+    bits: u8,
+    slots: Vec<Slot>,
+    /// The people for whom no slot was free near their place.
+    others: HashTable<Slot>,
     /// The ids one behind the other; person p has `text[ends[p - 1]..ends[p]]`.
     text: String,
     ends: Vec<usize>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// `user_key`: other people are told apart without a look at their ids.
+    key: i64,
+    person: u32,
+}
+
+const FREE: Slot = Slot { key: 0, person: NOBODY };
+
 impl Persons {
-    /// The number of the person `id`, whose `user_key` is `hash`; a new one gets the next number.
-    pub fn number(&mut self, hash: u64, id: &str) -> u32 {
-        let Self { table, text, ends } = self;
-        let id_of = |person: u32| {
-            let person = person as usize;
-            let start = person.checked_sub(1).map_or(0, |before| ends[before]);
-            &text[start..ends[person]]
-        };
-        let entry =
-            table.entry(hash, |(other, person)| *other == hash && id_of(*person) == id, |(other, _)| *other);
-        match entry {
-            hashbrown::hash_table::Entry::Occupied(known) => known.get().1,
-            hashbrown::hash_table::Entry::Vacant(vacant) => {
-                // A bucket holds far fewer people than rows, and its rows are counted in 32 bits.
-                let person = ends.len() as u32;
-                vacant.insert((hash, person));
-                text.push_str(id);
-                ends.push(text.len());
-                person
+    /// Nobody yet; keys will share `bits` leading bits, and about `expected` people are to come.
+    pub fn new(bits: u8, expected: usize) -> Self {
+        let slots = (2 * expected).next_power_of_two().max(MIN_SLOTS);
+        Self {
+            bits,
+            slots: vec![FREE; slots],
+            others: HashTable::new(),
+            text: String::new(),
+            ends: Vec::with_capacity(expected),
+        }
+    }
+
+    /// The number of the person `id`, whose `user_key` is `key`; a new one gets the next number.
+    pub fn number(&mut self, key: i64, id: &str) -> u32 {
+        let mut place = self.place(key);
+        for _ in 0..MAX_STEPS {
+            let slot = self.slots[place];
+            if slot.person == NOBODY {
+                return self.add(key, id, Some(place));
+            }
+            if slot.key == key && self.id(slot.person) == id {
+                return slot.person;
+            }
+            place = (place + 1) & (self.slots.len() - 1);
+        }
+        let known =
+            self.others.find(key.cast_unsigned(), |slot| slot.key == key && self.id(slot.person) == id);
+        match known {
+            Some(slot) => slot.person,
+            None => self.add(key, id, None),
+        }
+    }
+
+    fn add(&mut self, key: i64, id: &str, place: Option<usize>) -> u32 {
+        // A slice holds far fewer people than rows, and its rows are counted in 32 bits.
+        let slot = Slot { key, person: self.ends.len() as u32 };
+        self.text.push_str(id);
+        self.ends.push(self.text.len());
+        match place {
+            Some(place) => self.slots[place] = slot,
+            None => self.put_elsewhere(slot),
+        }
+        if 2 * self.ends.len() > self.slots.len() {
+            self.grow();
+        }
+        slot.person
+    }
+
+    fn put_elsewhere(&mut self, slot: Slot) {
+        self.others.insert_unique(slot.key.cast_unsigned(), slot, |slot| slot.key.cast_unsigned());
+    }
+
+    fn grow(&mut self) {
+        let slots = std::mem::take(&mut self.slots);
+        let others = std::mem::take(&mut self.others);
+        self.slots = vec![FREE; 2 * slots.len()];
+        for slot in slots.into_iter().filter(|slot| slot.person != NOBODY).chain(others) {
+            let first = self.place(slot.key);
+            let places = (first..first + MAX_STEPS).map(|place| place & (self.slots.len() - 1));
+            match places.into_iter().find(|place| self.slots[*place].person == NOBODY) {
+                Some(place) => self.slots[place] = slot,
+                None => self.put_elsewhere(slot),
             }
         }
+    }
+
+    /// Where `key` is looked for first.
+    fn place(&self, key: i64) -> usize {
+        let apart = ordered(key) << (self.bits % 64);
+        // The number of slots is a power of two above one.
+        (apart >> (64 - self.slots.len().trailing_zeros())) as usize
+    }
+
+    fn id(&self, person: u32) -> &str {
+        let person = person as usize;
+        let start = person.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[person]]
     }
 
     /// How many there are.
@@ -46,33 +122,49 @@ impl Persons {
 
     /// Their ids by number.
     pub fn ids(&self) -> StringViewArray {
-        let mut start = 0;
-        let each = self.ends.iter().map(|end| {
-            let id = &self.text[start..*end];
-            start = *end;
-            id
-        });
-        StringViewArray::from_iter_values(each)
-    }
-
-    /// Bytes that the table occupies.
-    pub fn allocated_bytes(&self) -> usize {
-        self.table.allocation_size() + self.ends.capacity() * size_of::<usize>() + self.text.capacity()
+        StringViewArray::from_iter_values((0..self.len() as u32).map(|person| self.id(person)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn people_of_one_hash_stay_apart() {
-        let mut persons = Persons::default();
+    fn people_of_one_key_stay_apart() {
+        let mut persons = Persons::new(0, 0);
         assert_eq!(persons.number(7, "ana"), 0);
         assert_eq!(persons.number(7, "bo"), 1);
         assert_eq!(persons.number(9, ""), 2);
         assert_eq!(persons.number(7, "ana"), 0);
         assert_eq!(persons.len(), 3);
         assert_eq!(persons.ids(), StringViewArray::from(vec!["ana", "bo", ""]));
+    }
+
+    proptest! {
+        // Keys in few places, so that slots run out near them, and keys anywhere.
+        #[test]
+        fn numbers_are_those_of_a_map(
+            met in prop::collection::vec((prop_oneof![0_i64..4, any::<i64>()], 0_u8..50), 0..2000),
+            bits in 0_u8..3,
+            expected in 0_usize..100,
+        ) {
+            let mut persons = Persons::new(bits, expected);
+            let mut known: HashMap<(i64, String), u32> = HashMap::new();
+            for (key, id) in met {
+                let id = format!("u{id}");
+                let next = known.len() as u32;
+                let number = *known.entry((key, id.clone())).or_insert(next);
+                prop_assert_eq!(persons.number(key, &id), number);
+            }
+            prop_assert_eq!(persons.len(), known.len());
+            for ((_, id), number) in known {
+                prop_assert_eq!(persons.id(number), id);
+            }
+        }
     }
 }

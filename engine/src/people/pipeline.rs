@@ -6,8 +6,9 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use arrow::array::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -16,10 +17,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
 
+use super::assemble::Assembled;
 use super::bucket_rows::BucketRowsExec;
 use super::buckets::Bucket;
 use super::columns::Columns;
-use super::gather::Gatherer;
+use super::gather::{Gatherer, Progress};
 use super::reader::Reader;
 use crate::scan::exec::ScanSummary;
 use crate::scan::source::ScanSource;
@@ -72,18 +74,14 @@ impl PersonPipelineExec {
 }
 
 impl Pipeline {
-    /// The plan of a bucket, with its rows in the place of the leaf.
-    async fn of_bucket(&self, bucket: usize, gatherer: &Gatherer) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(bucket) = self.buckets.get(bucket) else {
-            return internal_err!("there is no bucket {bucket}");
-        };
-        let rows = gatherer.rows(bucket).await?;
+    /// The plan of some people, with their rows in the place of the leaf.
+    fn over(&self, rows: &Assembled) -> Result<Arc<dyn ExecutionPlan>> {
         Arc::clone(&self.plan)
             .transform_up(|node| {
                 if let Some(leaf) = node.downcast_ref::<BucketRowsExec>() {
-                    return Ok(Transformed::yes(Arc::new(leaf.with_rows(&rows)?) as Arc<dyn ExecutionPlan>));
+                    return Ok(Transformed::yes(Arc::new(leaf.with_rows(rows)?) as Arc<dyn ExecutionPlan>));
                 }
-                // Nothing of the last bucket may stay.
+                // Nothing of the people before may stay.
                 Ok(Transformed::yes(node.reset_state()?))
             })
             .data()
@@ -145,21 +143,22 @@ impl ExecutionPlan for PersonPipelineExec {
         let filter = pipeline.filter.clone();
         let gatherer =
             Arc::new(Gatherer::new(self.name(), partition, reader, filter, &self.metrics, &context));
-        let mine = (partition..pipeline.buckets.len()).step_by(self.partitions);
+        let progress = Progress::of(partition, self.partitions, pipeline.buckets.len());
         let schema = pipeline.plan.schema();
-        let batches = futures::stream::iter(mine.map(Ok::<usize, DataFusionError>))
-            .and_then(move |bucket| {
-                let (pipeline, gatherer) = (Arc::clone(&pipeline), Arc::clone(&gatherer));
-                let context = Arc::clone(&context);
-                async move {
-                    let rows = pipeline.of_bucket(bucket, &gatherer).await?.execute(0, context)?;
-                    let counted = Arc::clone(&gatherer);
-                    Ok(rows
-                        .inspect_ok(move |batch| counted.baseline.output_rows().add(batch.num_rows()))
-                        .boxed())
-                }
-            })
-            .try_flatten();
+        let of_people = futures::stream::try_unfold(progress, move |mut progress| {
+            let (pipeline, gatherer) = (Arc::clone(&pipeline), Arc::clone(&gatherer));
+            let context = Arc::clone(&context);
+            async move {
+                let Some(rows) = gatherer.next(&pipeline.buckets, &mut progress).await? else {
+                    return Ok::<_, DataFusionError>(None);
+                };
+                let rows = pipeline.over(&rows)?.execute(0, context)?;
+                let counted =
+                    move |batch: &RecordBatch| gatherer.baseline.output_rows().add(batch.num_rows());
+                Ok(Some((rows.inspect_ok(counted).boxed(), progress)))
+            }
+        });
+        let batches = of_people.try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
 

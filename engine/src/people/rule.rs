@@ -26,6 +26,7 @@ use super::fuse::{Fused, fuse, substituted};
 use super::keys::{Key, Keys};
 use super::per_value::{columns_of, over_codes, renumbered};
 use super::prepared;
+use super::repeats::ignores_repeats;
 use super::window_rule::WindowsByPerson;
 use crate::scan::exec::TableScanExec;
 use crate::schema;
@@ -261,6 +262,7 @@ impl Plan<'_> {
             columns,
             tie_breaker,
             filter,
+            ignores_repeats: first.aggr_expr().iter().all(|call| ignores_repeats(call)),
             aggregates,
             buckets,
             schema,

@@ -1,4 +1,4 @@
-//! The work of one partition of the aggregate: bucket after bucket.
+//! The work of one partition of the aggregate: slice after slice of the people.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{Aggregate, Task};
 use super::assemble::Assembled;
-use super::gather::Gatherer;
+use super::gather::{Gatherer, Progress};
 
 /// What one partition works with.
 pub(super) struct Worker {
@@ -19,16 +19,16 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// The groups of one bucket, in batches.
-    pub(super) async fn run(&self, bucket: usize) -> Result<Vec<RecordBatch>> {
-        let Some(bucket) = self.task.buckets.get(bucket) else {
-            return internal_err!("there is no bucket {bucket}");
+    /// The groups of the next people, in batches; `None` when all were given.
+    ///
+    /// # Errors
+    /// Those of reading, of memory, and of the functions.
+    pub(super) async fn next(&self, progress: &mut Progress) -> Result<Option<Vec<RecordBatch>>> {
+        let Some(rows) = self.gatherer.next(&self.task.buckets, progress).await? else {
+            return Ok(None);
         };
-        let rows = self.gatherer.rows(bucket).await?;
         let _timer = self.gatherer.baseline.elapsed_compute().timer();
-        let batches = self.aggregate(&rows)?;
-        self.gatherer.reservation.try_resize(0)?;
-        Ok(batches)
+        self.aggregate(&rows).map(Some)
     }
 
     fn aggregate(&self, rows: &Assembled) -> Result<Vec<RecordBatch>> {

@@ -58,7 +58,7 @@ impl KeyPrefix {
 }
 
 /// `user_key` as an unsigned number in the same order.
-fn ordered(user_key: i64) -> u64 {
+pub fn ordered(user_key: i64) -> u64 {
     user_key.cast_unsigned() ^ (1 << 63)
 }
 

@@ -82,18 +82,33 @@ proptest! {
             0..6,
         ),
         left_out in 0_u8..6,
+        are_sorted in any::<bool>(),
+        slice_bits in 0_u8..5,
     ) {
         let mut assembler = Assembler::new(schema(), 1);
         let mut expected: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        for chunk in &chunks {
+        for mut chunk in chunks {
+            if are_sorted {
+                chunk.sort_by_key(|row| row.0);
+            }
             for row in chunk.iter().filter(|row| row.0 != left_out) {
                 expected.entry(format!("u{}", row.0)).or_default().push(*row);
             }
-            let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(id.len() as u64));
-            assembler.push(batch(chunk), belongs).unwrap();
+            let key = |id: &str| id[1..].parse::<i64>().unwrap() / 2 << 61;
+            let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(key(id)));
+            assembler.push(batch(&chunk), belongs).unwrap();
         }
-        let assembled = assembler.finish().unwrap();
-        prop_assert_eq!(assembled.batch.num_rows(), expected.values().map(Vec::len).sum::<usize>());
-        prop_assert_eq!(rows_of(&assembled), expected);
+        let slice_bits = if assembler.are_ordered { slice_bits } else { 0 };
+        let gathered = assembler.divided(0, slice_bits).unwrap();
+        let mut found = BTreeMap::new();
+        for slice in 0..gathered.slices() {
+            let assembled = gathered.assemble(slice).unwrap();
+            let people = rows_of(&assembled);
+            prop_assert_eq!(assembled.batch.num_rows(), people.values().map(Vec::len).sum::<usize>());
+            for (person, rows) in people {
+                prop_assert_eq!(found.insert(person, rows), None);
+            }
+        }
+        prop_assert_eq!(found, expected);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array};
-use arrow::buffer::{BooleanBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, UInt64Type};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt8Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, UInt8Type};
 use datafusion::common::{DataFusionError, Result, exec_err, internal_err, resources_err};
 
+use super::columns::Shown;
 use super::layout::{Layout, WantedFields, is_coded, session_type};
-use super::totals::{Shown, Totals};
+use super::spans::{Span, Spans};
 use super::{NAME, Position, engaged_limit, rules};
 use crate::aggregate::buffered::{Call, Kept, SortedRows, kept_column};
 use crate::arguments::{ticks, true_rows};
@@ -18,11 +19,11 @@ use crate::session::{Argument, Marks, Role, RowReader, SessionCall};
 
 /// Bits of a row, so that those of one instant without a sequence come in a sensible order: separators first,
 /// then rows that start a session, rows that end one last.
-const CONVERSION: u64 = 1;
-const PAGE_VIEW: u64 = 1 << 1;
-const NOT_START: u64 = 1 << 2;
-const END: u64 = 1 << 3;
-const NOT_SEPARATOR: u64 = 1 << 4;
+pub(super) const CONVERSION: u8 = 1;
+pub(super) const PAGE_VIEW: u8 = 1 << 1;
+const NOT_START: u8 = 1 << 2;
+const END: u8 = 1 << 3;
+const NOT_SEPARATOR: u8 = 1 << 4;
 
 /// One call: the rules and what is counted.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) struct SessionListCall {
     ts: DataType,
     layout: Layout,
     rules: SessionCall,
+    /// Whether nothing but a pause cuts.
+    has_only_gap: bool,
     too_short: Limit<Length>,
     wanted: WantedFields,
 }
@@ -48,11 +51,15 @@ impl SessionListCall {
             return internal_err!("{NAME} runs with a parameter that has no value");
         };
         let too_short = engaged_limit(engaged, &ts)?;
+        let looks_at_rows = [Role::StartIf, Role::EndIf, Role::Separator, Role::SplitOn]
+            .into_iter()
+            .any(|role| arguments[Position::of(role)] != Argument::Missing);
+        let has_only_gap = rules.rules.only_gap().is_some() && !looks_at_rows && rules.midnight.is_none();
         let layout = Layout::new(&types);
-        Ok(Self { types, ts, layout, rules, too_short, wanted })
+        Ok(Self { types, ts, layout, rules, has_only_gap, too_short, wanted })
     }
 
-    fn marks(&self, arguments: &[ArrayRef]) -> Result<UInt64Array> {
+    fn marks(&self, arguments: &[ArrayRef]) -> Result<UInt8Array> {
         let rows = arguments.first().map_or(0, |column| column.len());
         let mut marks = vec![NOT_START | NOT_SEPARATOR; rows];
         for (position, bit) in [
@@ -70,7 +77,7 @@ impl SessionListCall {
                 marks[row] ^= bit;
             }
         }
-        Ok(UInt64Array::from(marks))
+        Ok(UInt8Array::from(marks))
     }
 
     fn push_person(
@@ -78,9 +85,8 @@ impl SessionListCall {
         rows: std::ops::Range<usize>,
         kept: &KeptRows,
         reader: &mut RowReader,
-        totals: &mut Totals,
+        spans: &mut Spans,
     ) -> Result<()> {
-        let first_session = totals.len();
         let mut sessions = Sessions::default();
         for row in rows {
             let marks = kept.marks[row];
@@ -94,53 +100,38 @@ impl SessionListCall {
                 .push(&self.rules.rules, &session_row)
                 .map_err(|error| DataFusionError::Internal(format!("{NAME}: {error}")))?;
             if let Some(place) = place {
-                let counts = [marks & PAGE_VIEW != 0, marks & CONVERSION != 0];
-                totals.push(row, &place, kept.times[row], counts, kept)?;
+                spans.push_row(row, &place);
             }
         }
-        totals.drop_robots(first_session);
+        spans.end_person();
         Ok(())
     }
 }
 
-/// The kept columns, typed.
+/// The rows of all people, as they were kept.
 pub(super) struct KeptRows<'a> {
     pub(super) times: &'a [i64],
-    marks: &'a [u64],
+    marks: &'a [u8],
     split_on: Option<&'a ArrayRef>,
     pub(super) revenue: Option<&'a ArrayRef>,
-    /// Rows with a value in page.
-    pub(super) has_page: Option<BooleanBuffer>,
-    pub(super) has_device: Option<BooleanBuffer>,
-    pub(super) has_country: Option<BooleanBuffer>,
-    /// Rows with a value in channel, source or campaign.
-    pub(super) has_origin: Option<BooleanBuffer>,
 }
 
 impl<'a> KeptRows<'a> {
     fn try_new(layout: &Layout, rows: &'a SortedRows) -> Result<Self> {
-        let Some(marks) = rows.column(layout.marks).as_primitive_opt::<UInt64Type>() else {
+        let Some(marks) = rows.column(layout.marks).as_primitive_opt::<UInt8Type>() else {
             return internal_err!("{NAME}: the marks are not kept as such");
-        };
-        let has = |name: &str| {
-            let column = rows.column(layout.column(name)?);
-            let all = || BooleanBuffer::new_set(column.len());
-            Some(column.logical_nulls().map_or_else(all, |nulls| nulls.into_inner()))
-        };
-        let either = |left: Option<BooleanBuffer>, right: Option<BooleanBuffer>| match (left, right) {
-            (Some(left), Some(right)) => Some(&left | &right),
-            (left, right) => left.or(right),
         };
         Ok(Self {
             times: rows.integers(0)?,
             marks: marks.values(),
             split_on: layout.split_on.map(|index| rows.column(index)),
             revenue: layout.revenue.map(|index| rows.column(index)),
-            has_page: has("page"),
-            has_device: has("device"),
-            has_country: has("country"),
-            has_origin: either(either(has("channel"), has("source")), has("campaign")),
         })
+    }
+
+    /// Rows of a session that have a mark.
+    pub(super) fn count(&self, session: &Span, mark: u8) -> i64 {
+        self.marks[session.rows()].iter().map(|marks| i64::from(marks & mark != 0)).sum()
     }
 }
 
@@ -165,11 +156,15 @@ impl Call for SessionListCall {
     fn evaluate(&self, rows: &SortedRows) -> Result<ArrayRef> {
         let kept = KeptRows::try_new(&self.layout, rows)?;
         let mut reader = RowReader::new(&self.ts, self.rules.midnight);
-        let mut totals = Totals::new(self.rules.rules.click_lag.is_some());
+        let mut spans = Spans::default();
         let mut ends = vec![0_i32];
+        let gap = self.rules.rules.only_gap().filter(|_| self.has_only_gap);
         for person in rows.groups() {
-            self.push_person(person, &kept, &mut reader, &mut totals)?;
-            match i32::try_from(totals.len()) {
+            match gap {
+                Some(gap) => spans.push_person(person, kept.times, gap),
+                None => self.push_person(person, &kept, &mut reader, &mut spans)?,
+            }
+            match i32::try_from(spans.as_slice().len()) {
                 Ok(end) => ends.push(end),
                 Err(_) => {
                     return resources_err!(
@@ -179,9 +174,15 @@ impl Call for SessionListCall {
                 }
             }
         }
-        let shown = Shown { types: &self.types, ts: &self.ts, layout: &self.layout, wanted: self.wanted };
-        let sessions = totals.finish(&shown, &self.too_short, rows)?;
-        let field = Arc::new(Field::new_list_field(session_type(&self.types)?, true));
+        let shown = Shown {
+            types: &self.types,
+            ts: &self.ts,
+            layout: &self.layout,
+            wanted: self.wanted,
+            too_short: &self.too_short,
+        };
+        let sessions = shown.columns(spans.as_slice(), &kept, rows)?;
+        let field = Arc::new(Field::new_list_field(session_type(&self.types, self.wanted)?, true));
         match ListArray::try_new(field, OffsetBuffer::new(ends.into()), Arc::new(sessions), None) {
             Ok(list) => Ok(Arc::new(list)),
             Err(error) => exec_err!("{NAME}: {error}"),

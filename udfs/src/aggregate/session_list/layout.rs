@@ -43,9 +43,7 @@ impl Position {
     pub(crate) const ENGAGED_AFTER: usize = RULES.len() + 4;
     /// page, channel, source, campaign, device, country.
     pub(crate) const COLUMNS: usize = RULES.len() + 5;
-    /// Which fields are looked at, as [`WantedFields`]; all if NULL.
-    pub(crate) const FIELDS: usize = Self::COLUMNS + COLUMN_NAMES.len();
-    pub(crate) const COUNT: usize = Self::FIELDS + 1;
+    pub(crate) const COUNT: usize = Self::COLUMNS + COLUMN_NAMES.len();
 
     /// Place of a rule.
     pub(crate) fn of(wanted: Role) -> usize {
@@ -103,7 +101,7 @@ impl Layout {
     pub(super) fn kept_types(&self, types: &[DataType]) -> Vec<DataType> {
         let copied = self.copied();
         let mut kept = vec![DataType::Int64; copied.len() + 2];
-        kept[self.marks] = DataType::UInt64;
+        kept[self.marks] = DataType::UInt8;
         for (place, argument) in copied {
             kept[place] = if is_coded(&types[argument]) {
                 types[argument].clone()
@@ -126,26 +124,28 @@ pub(super) fn is_coded(data_type: &DataType) -> bool {
     *data_type == DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-/// The fields of a session that someone looks at; the others are NULL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WantedFields(i64);
+/// The fields of a session that someone looks at; a session has no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct WantedFields(u64);
 
 impl WantedFields {
-    pub(crate) const ALL: Self = Self(-1);
+    pub(crate) const ALL: Self = Self(u64::MAX);
 
-    /// One bit for each field, the first field lowest.
-    pub(crate) fn from_bits(bits: i64) -> Self {
-        Self(bits)
-    }
-
-    /// The bits of the fields with these names.
-    pub(crate) fn bits_of(fields: &Fields, is_wanted: impl Fn(&str) -> bool) -> i64 {
-        let wanted = fields.iter().enumerate().filter(|(_, field)| is_wanted(field.name()));
-        wanted.fold(0, |bits, (position, _)| bits | 1 << position)
+    /// The fields whose names are wanted; `events` if none is, since a row of a session must have some field.
+    pub(crate) fn of(types: &[DataType], is_wanted: impl Fn(&str) -> bool) -> Result<Self> {
+        let fields = session_fields(types, Self::ALL)?;
+        let bits_of = |is_wanted: &dyn Fn(&str) -> bool| {
+            let wanted = fields.iter().enumerate().filter(|(_, field)| is_wanted(field.name()));
+            wanted.fold(0, |bits, (position, _)| bits | 1 << position)
+        };
+        Ok(Self(match bits_of(&is_wanted) {
+            0 => bits_of(&|name| name == "events"),
+            bits => bits,
+        }))
     }
 
     /// Whether the field at `position` is among them.
-    pub(super) fn contains(self, position: usize) -> bool {
+    fn contains(self, position: usize) -> bool {
         self.0 >> position.min(63) & 1 == 1
     }
 }
@@ -169,7 +169,7 @@ pub(super) fn revenue_type(types: &[DataType]) -> DataType {
 }
 
 /// Fields of a session.
-pub(crate) fn session_fields(types: &[DataType]) -> Result<Fields> {
+pub(crate) fn session_fields(types: &[DataType], wanted: WantedFields) -> Result<Fields> {
     let ts = rules(types).time()?;
     let mut fields: Vec<FieldRef> = Vec::new();
     let mut push = |name: &str, data_type: DataType| fields.push(Arc::new(Field::new(name, data_type, true)));
@@ -188,9 +188,10 @@ pub(crate) fn session_fields(types: &[DataType]) -> Result<Fields> {
     push("conversions", DataType::Int64);
     push("revenue", revenue_type(types));
     push("cut_reason", DataType::Utf8);
-    Ok(Fields::from(fields))
+    let fields = fields.into_iter().enumerate().filter(|(position, _)| wanted.contains(*position));
+    Ok(fields.map(|(_, field)| field).collect())
 }
 
-pub(super) fn session_type(types: &[DataType]) -> Result<DataType> {
-    Ok(DataType::Struct(session_fields(types)?))
+pub(super) fn session_type(types: &[DataType], wanted: WantedFields) -> Result<DataType> {
+    Ok(DataType::Struct(session_fields(types, wanted)?))
 }

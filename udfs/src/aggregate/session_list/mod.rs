@@ -4,8 +4,9 @@
 //! [`crate::journey::session`]; O(n log n) per person where rows arrive out of order, O(n) where they do not.
 
 mod call;
+mod columns;
 mod layout;
-mod totals;
+mod spans;
 
 use std::sync::Arc;
 
@@ -19,15 +20,15 @@ use crate::arguments::LengthArgument;
 use crate::by_person::ArgumentUse;
 use crate::session::{self, Argument, RULES, Role, is_per_row};
 use call::SessionListCall;
-pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Position, WantedFields, session_fields};
+pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Position, WantedFields};
 use layout::{Layout, session_type};
 
 const NAME: &str = "sessions";
 const ENGAGED_AFTER: LengthArgument = LengthArgument { function: NAME, name: "engaged_after" };
 
-/// Returns the aggregate. Its arguments are at the places that [`Position`] tells.
-pub(crate) fn session_list() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(BufferedAggregate::new(SessionList)))
+/// Returns the aggregate, whose sessions have the `wanted` fields. Its arguments are at the places that [`Position`] tells.
+pub(crate) fn session_list(wanted: WantedFields) -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::from(BufferedAggregate::new(SessionList { wanted })))
 }
 
 /// Whether `function` is the aggregate.
@@ -44,7 +45,10 @@ pub(crate) fn argument_use() -> ArgumentUse {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct SessionList;
+struct SessionList {
+    /// The fields that someone looks at.
+    wanted: WantedFields,
+}
 
 /// The rules among the arguments.
 fn rules(types: &[DataType]) -> session::Call<'_> {
@@ -88,7 +92,7 @@ impl Buffered for SessionList {
     }
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::new_list(session_type(arg_types)?, true))
+        Ok(DataType::new_list(session_type(arg_types, self.wanted)?, true))
     }
 
     fn kept_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
@@ -104,12 +108,7 @@ impl Buffered for SessionList {
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
         let engaged =
             Argument::of_physical(&args.exprs[Position::ENGAGED_AFTER], NAME, ENGAGED_AFTER.name, false)?;
-        let fields = Argument::of_physical(&args.exprs[Position::FIELDS], NAME, "fields", false)?;
-        let wanted = match fields {
-            Argument::Constant(ScalarValue::Int64(Some(fields))) => WantedFields::from_bits(fields),
-            _ => WantedFields::ALL,
-        };
-        Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged, wanted)?))
+        Ok(Arc::new(SessionListCall::try_new(types, &arguments, &engaged, self.wanted)?))
     }
 
     fn check(&self, types: &[DataType], _constants: ConstantArguments, exprs: &[Expr]) -> Result<()> {

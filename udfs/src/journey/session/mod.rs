@@ -8,9 +8,11 @@
 //! caller must fix it.
 
 mod machine;
+mod pauses;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use machine::{OutOfOrder, SessionPlace, Sessions};
+pub use pauses::starts_after_pauses;
 pub use rules::{Limit, SessionReason, SessionRow, SessionRules};

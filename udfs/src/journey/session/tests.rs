@@ -195,3 +195,29 @@ fn rows_faster_than_human_are_marked_within_their_session() {
     let robots: Vec<bool> = found.into_iter().flatten().map(|place| place.is_robot).collect();
     assert_eq!(robots, [false, false, true, true, false, true]);
 }
+
+#[test]
+fn pauses_alone_cut_as_the_machine_does() {
+    let mut seed = 7_u64;
+    for round in 0..300 {
+        let mut time = 0;
+        let times: Vec<i64> = (0..round % 12)
+            .map(|_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                time += (seed >> 40) as i64 % 5;
+                time
+            })
+            .collect();
+        for gap in [Limit::through(ticks(2)), Limit::before(ticks(2)), Limit::before(ticks(0))] {
+            let rules = Rules { gap: Some(gap.clone()), ..Rules::default() };
+            let rows: Vec<SessionRow> = times.iter().map(|time| at(*time)).collect();
+            let places = places(&rules, &rows);
+            let starts =
+                places.iter().enumerate().filter(|(_, place)| place.is_some_and(|place| place.is_new()));
+            let starts: Vec<usize> = starts.map(|(row, _)| row).collect();
+            assert_eq!(starts_after_pauses(&times, &gap).collect::<Vec<_>>(), starts, "{times:?}");
+            assert_eq!(rules.only_gap(), Some(&gap));
+        }
+    }
+    assert_eq!(Rules { gap: through(1), separated: true, ..Rules::default() }.only_gap(), None);
+}

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 
 use super::groups::unnested_groups;
 use super::{TableCall, TableFunction};
-use crate::aggregate::session_list::{COLUMN_NAMES, DIMENSIONS, Position, session_list};
+use crate::aggregate::session_list::{COLUMN_NAMES, DIMENSIONS, Position, WantedFields, session_list};
 use crate::arguments::is_text;
 use crate::session::{RULES, Role};
 
@@ -67,7 +67,7 @@ impl TableFunction for SessionsTable {
         let person = call.expr_or_column("user_id", "user_id")?;
         let person_type = call.type_of(&person)?;
         let list = Expr::AggregateFunction(AggregateFunction::new_udf(
-            session_list(),
+            session_list(WantedFields::ALL),
             arguments(call)?,
             false,
             None,

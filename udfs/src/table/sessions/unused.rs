@@ -1,8 +1,9 @@
 //! An optimizer rule: what no one asks for is neither read nor kept.
 //!
 //! `sessions` gathers everything that a session can show in one aggregate; DataFusion cannot see that a query looks
-//! at two of its twenty columns only. This rule looks at the fields that are taken from the unnested sessions, and
-//! puts NULL in the place of arguments that only other fields need, so that their columns fall out of the scan too.
+//! at two of its twenty columns only. This rule looks at the fields that are taken from the unnested sessions, leaves
+//! out the others, and puts NULL in the place of arguments that only those need, so that their columns fall out of the
+//! scan too.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::LIST;
 use crate::aggregate::session_list::{
-    COLUMN_NAMES, DIMENSIONS, Position, WantedFields, is_session_list, session_fields,
+    COLUMN_NAMES, DIMENSIONS, Position, WantedFields, is_session_list, session_list,
 };
 use crate::session::Role;
 
@@ -137,20 +138,18 @@ fn smaller_aggregate(aggregate: &Aggregate, used: &BTreeSet<String>) -> Result<O
         return Ok(None);
     }
     let mut args = call.params.args.clone();
-    let mut changed = false;
     let types = args.iter().map(|arg| arg.get_type(aggregate.input.schema())).collect::<Result<Vec<_>>>()?;
-    let wanted = WantedFields::bits_of(&session_fields(&types)?, |field| used.contains(field));
-    let wanted = (Position::FIELDS, lit(wanted));
+    let function = session_list(WantedFields::of(&types, |field| used.contains(field))?);
+    let mut changed = call.func.as_ref() != function.as_ref();
     let revenue = args[Position::REVENUE].get_type(aggregate.input.schema())?;
-    for (position, nothing) in unused(&args, used, revenue.is_floating()).into_iter().chain([wanted]) {
+    for (position, nothing) in unused(&args, used, revenue.is_floating()) {
         changed |= args[position] != nothing;
         args[position] = nothing;
     }
     if !changed {
         return Ok(None);
     }
-    let smaller =
-        AggregateFunction::new_udf(std::sync::Arc::clone(&call.func), args, false, None, vec![], None);
+    let smaller = AggregateFunction::new_udf(function, args, false, None, vec![], None);
     let aggregate = Aggregate::try_new(
         std::sync::Arc::clone(&aggregate.input),
         aggregate.group_expr.clone(),
