@@ -9,6 +9,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
+use crate::maintain::optimize::{self, OptimizeReport, OptimizeRequest};
 use crate::session::Session;
 use crate::storage::ObjectStores;
 use crate::store::Store;
@@ -98,6 +99,14 @@ impl Engine {
     /// Loads files into a reference table: any columns, appended, one commit.
     pub async fn load_reference(&self, request: &LoadRequest) -> Result<LoadReport> {
         load::reference::load_reference(&self.store, &self.stores, request).await
+    }
+
+    /// Merges the files of each day of a touchpoint table into the layout; no answer changes.
+    ///
+    /// # Errors
+    /// A damaged file ends it with an error that names the file.
+    pub async fn optimize(&self, request: &OptimizeRequest) -> Result<OptimizeReport> {
+        optimize::optimize(&self.store, &self.config, request).await
     }
 
     /// The tables of the store, by name.

@@ -14,21 +14,15 @@ pub mod reference;
 mod rejects;
 pub mod request;
 mod row_identity;
-mod rows;
-mod sort;
+pub(crate) mod rows;
+pub(crate) mod sort;
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::datatypes::{Field, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::execution::TaskContext;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::SessionConfig;
 
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
@@ -50,13 +44,6 @@ const TRANSACTION_PREFIX: &str = "wayfare:load:";
 /// row groups and the decoder of the input.
 const SORT_SHARE: f64 = 0.5;
 const INDEX_SHARE: f64 = 0.125;
-/// Rows per batch while sorting: fewer runs to merge than with the query default.
-const SORT_BATCH_ROWS: usize = 8192;
-/// A sorter with less than this for each row of a batch gets smaller batches, of which a merge holds several.
-const BATCH_ROW_BYTES: usize = 16 << 10;
-const MIN_SORT_BATCH_ROWS: usize = 256;
-/// What a sorter sets aside for merging, or a quarter of its memory if that is less: the default of DataFusion.
-const MERGE_RESERVATION_BYTES: usize = 10 << 20;
 
 /// Loads what `request` names into the store.
 ///
@@ -158,7 +145,8 @@ impl Attempt<'_> {
             target_file_bytes: self.config.target_file_bytes,
         };
         let sorters = self.config.target_partitions.max(1);
-        let context = sort_context(self.config.memory_limit_bytes, sorters, &temp_dir)?;
+        let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
+        let context = sort::context(pool_bytes, sorters, &temp_dir)?;
         let (written, rejects) =
             pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
 
@@ -260,21 +248,4 @@ fn days_of(adds: &[deltalake_core::kernel::Add]) -> BTreeSet<i32> {
         .filter_map(|add| add.partition_values.get(crate::schema::DAY)?.as_deref())
         .filter_map(layout::parse_day)
         .collect()
-}
-
-/// A task context of the load's own: its memory does not compete with queries for the same pool.
-fn sort_context(memory_limit_bytes: usize, sorters: usize, temp_dir: &Path) -> Result<Arc<TaskContext>> {
-    let pool_bytes = share(memory_limit_bytes, SORT_SHARE);
-    let sorter_bytes = pool_bytes / sorters;
-    let disk =
-        DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes)))
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
-    let batch_rows = (sorter_bytes / BATCH_ROW_BYTES).clamp(MIN_SORT_BATCH_ROWS, SORT_BATCH_ROWS);
-    let config = SessionConfig::new()
-        .with_batch_size(batch_rows)
-        .with_sort_spill_reservation_bytes((sorter_bytes / 4).min(MERGE_RESERVATION_BYTES));
-    Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
 }

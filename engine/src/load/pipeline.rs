@@ -378,7 +378,7 @@ async fn write_part(
     let mut next = sorted.next().await;
     if let Some(Err(error)) = next {
         // The readers stop for want of a receiver, so that no decision comes.
-        return Err(sort_error(&job, error));
+        return Err(sort::error(error, &job.temp_dir));
     }
     let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
         return Ok(Vec::new());
@@ -390,7 +390,7 @@ async fn write_part(
     while let Some(batch) = next {
         let outcome = match batch {
             Ok(batch) => write_batch(&batch, &decided, &mut numbers, &mut writer).await,
-            Err(error) => Err(sort_error(&job, error)),
+            Err(error) => Err(sort::error(error, &job.temp_dir)),
         };
         match outcome {
             Ok(rows) => progress.rows(rows),
@@ -437,20 +437,6 @@ async fn write_batch(
         start += run.len();
     }
     Ok(data.num_rows() as u64)
-}
-
-/// Sorting fails for want of memory, or because of the files that it spills to.
-fn sort_error(job: &Job, error: DataFusionError) -> Error {
-    match error.find_root() {
-        DataFusionError::IoError(_) | DataFusionError::ArrowError(_, _) => {
-            StoreError::io("spill to", job.temp_dir.display().to_string(), error).into()
-        }
-        DataFusionError::ResourcesExhausted(_) => Error::InvalidArgument(
-            "the rows cannot be sorted in so little memory: raise --memory-limit, or lower --threads"
-                .to_owned(),
-        ),
-        _ => error.into(),
-    }
 }
 
 fn arrow_error(error: arrow::error::ArrowError) -> Error {

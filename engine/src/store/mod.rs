@@ -7,9 +7,11 @@
 //! STORE/TABLE/part-UUID.parquet        reference tables
 //! ```
 
+pub mod changes;
 pub mod commit;
 pub mod history;
 pub mod layout;
+pub mod replace;
 pub mod snapshot;
 pub mod stats;
 pub mod table;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wayfare_engine::VersionPin;
 use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime};
+use wayfare_engine::maintain::optimize::DayRange;
 
 /// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Write realistic generated touchpoints
     Generate(GenerateArgs),
+    /// Merge the small files of each day, and take over files that other engines appended
+    Optimize(OptimizeArgs),
     /// List the tables of the store
     Tables,
     /// List the commits of a table, newest first
@@ -182,6 +185,19 @@ pub struct GenerateArgs {
     /// Fraction of rows that come minutes out of order
     #[arg(long, default_value_t = 0.0)]
     pub out_of_order: f64,
+}
+
+#[derive(Debug, Args)]
+pub struct OptimizeArgs {
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+    /// Only these days, both included, such as 2026-01-01..2026-01-31, or one day
+    #[arg(long, value_name = "RANGE", value_parser = parse_days)]
+    pub days: Option<DayRange>,
+    /// Wanted size of the data files of a large day
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_bytes)]
+    pub target_file_size: usize,
 }
 
 #[derive(Debug, Args)]
@@ -335,6 +351,14 @@ fn parse_day(text: &str) -> Result<i32, String> {
         .ok_or_else(|| "expected a day such as 2026-01-01".to_owned())
 }
 
+/// Parses `FIRST..LAST`, either of which may be left out, or one day.
+fn parse_days(text: &str) -> Result<DayRange, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let day = |text: &str, open: i32| if text.is_empty() { Ok(open) } else { parse_day(text) };
+    let range = DayRange { first: day(first, i32::MIN)?, last: day(last, i32::MAX)? };
+    if range.first > range.last { Err("the range ends before it begins".to_owned()) } else { Ok(range) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,6 +376,18 @@ mod tests {
         assert_eq!(parse_bytes("17"), Ok(17));
         for bad in ["", "0", "x", "-1GiB", "99999999999TiB"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_days() {
+        let range = |first, last| Ok(DayRange { first, last });
+        assert_eq!(parse_days("1970-01-02"), range(1, 1));
+        assert_eq!(parse_days("1970-01-02..1970-02-01"), range(1, 31));
+        assert_eq!(parse_days("..1970-01-02"), range(i32::MIN, 1));
+        assert_eq!(parse_days("1970-01-02.."), range(1, i32::MAX));
+        for bad in ["yesterday", "1970-01-02..1970-01-01", "1970-01-02..x", "1970-01-01...1970-01-02"] {
+            assert!(parse_days(bad).is_err(), "{bad}");
         }
     }
 }

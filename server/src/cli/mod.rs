@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod generate;
 mod load;
+mod maintain;
 mod output;
 mod progress;
 mod query;
@@ -28,6 +29,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Query(args) => query::run(config, &args).await,
         Command::Serve(args) => serve::run(config, &args).await,
         Command::Generate(args) => generate::run(args).await,
+        Command::Optimize(args) => maintain::optimize(config, &args).await,
         Command::Tables => tables::tables(&Engine::open(config).await?).await,
         Command::History(args) => tables::history(&Engine::open(config).await?, &args.table).await,
     }

@@ -1,0 +1,185 @@
+//! Rewriting one day: its files merged into the layout.
+//!
+//! ```text
+//! large files of ours, sorted already --(one stream each)-----------------\
+//! small files of ours, files of others --(sorter, spills)--(one stream)---- merge --(order checked)--> writer
+//! ```
+//! Memory is bounded by the pool of the sorters, by the row groups of the large files, of which only as many get a
+//! stream of their own as a budget allows, and by one open row group of the writer.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
+use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinHandle;
+
+use super::plan::DayPlan;
+use crate::error::{Error, Result, StoreError};
+use crate::load::sort;
+use crate::maintain::order::OrderCheck;
+use crate::maintain::read;
+use crate::store::replace::Replacement;
+use crate::store::snapshot::DataFile;
+use crate::store::table::Table;
+use crate::store::writer::{LayoutWriter, SORT_COLUMNS};
+
+/// Rows per batch of a stream that is merged.
+const BATCH_ROWS: usize = 4096;
+/// Batches that may wait for the sorter.
+const CHANNEL_BATCHES: usize = 4;
+/// Smaller files are sorted together: they are cheaper so than as a stream each.
+const MIN_STREAM_BYTES: u64 = 4 << 20;
+/// Memory that a row group takes while it is read, relative to its size in the file: its pages and one batch.
+const DECODED_SHARE: u64 = 3;
+
+/// What the rewriting of all days has in common.
+#[derive(Debug)]
+pub struct Job {
+    /// The table.
+    pub table: Table,
+    /// Columns of data files.
+    pub file_schema: SchemaRef,
+    /// Rows per row group.
+    pub row_group_rows: usize,
+    /// Memory for the large files of one day that is rewritten.
+    pub stream_budget_bytes: u64,
+    /// The pool and the directory of the sorters.
+    pub sort_context: Arc<TaskContext>,
+    /// Where the sorters spill, for errors.
+    pub temp_dir: std::path::PathBuf,
+}
+
+/// Rewrites a day. New files are invisible until they are committed; on an error they are deleted.
+pub async fn merge_day(job: Arc<Job>, plan: DayPlan) -> Result<Replacement> {
+    let mut writer = LayoutWriter::new(job.table.clone(), Arc::clone(&job.file_schema), job.row_group_rows);
+    match write_merged(&job, &plan, &mut writer).await {
+        Ok(rows) => {
+            let adds = writer.finish().await?;
+            Ok(Replacement { removes: plan.files, adds, rows })
+        }
+        Err(error) => {
+            writer.abort().await;
+            Err(error)
+        }
+    }
+}
+
+async fn write_merged(job: &Arc<Job>, plan: &DayPlan, writer: &mut LayoutWriter) -> Result<u64> {
+    let (streamed, sorted) = divide(&plan.files, job.stream_budget_bytes);
+    let mut streams = Vec::new();
+    let mut expected_rows = 0;
+    for file in streamed {
+        let open = read::open(&job.table, file).await?;
+        expected_rows += open.rows();
+        let rows = open.rows_as(Arc::clone(&job.file_schema), BATCH_ROWS)?.map_err(read::external);
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&job.file_schema), rows);
+        streams.push(Box::pin(stream) as SendableRecordBatchStream);
+    }
+    let feeder = if sorted.is_empty() {
+        None
+    } else {
+        let (sender, receiver) = channel(CHANNEL_BATCHES);
+        let context = Arc::clone(&job.sort_context);
+        streams.push(sort::sorted(receiver, &job.file_schema, &SORT_COLUMNS, context)?);
+        let files = sorted.into_iter().cloned().collect();
+        Some(tokio::spawn(feed(Arc::clone(job), files, sender)))
+    };
+    let mut merged = merge(&job.file_schema, streams)?;
+    let mut order = OrderCheck::default();
+    // The sorter gives nothing before it has all rows.
+    let mut next = match (merged.next().await, feeder) {
+        // Also of the sorter, which does not take the rest then.
+        (Some(Err(error)), _) => return Err(sort::error(error, &job.temp_dir)),
+        (first, Some(feeder)) => {
+            expected_rows += fed_rows(feeder).await?;
+            first
+        }
+        (first, None) => first,
+    };
+    while let Some(batch) = next {
+        let batch = batch.map_err(|e| sort::error(e, &job.temp_dir))?;
+        if let Some(row) = order.first_misplaced(&batch)? {
+            return Err(unsorted(job, plan, row).into());
+        }
+        writer.write(plan.day, plan.division, &batch).await?;
+        next = merged.next().await;
+    }
+    if order.rows() != expected_rows {
+        let place = format!("day {} of table {}", crate::store::layout::day_text(plan.day), job.table.name());
+        let problem = format!("{} rows were read and {} came out", expected_rows, order.rows());
+        return Err(StoreError::io("rewrite", place, problem).into());
+    }
+    Ok(order.rows())
+}
+
+/// The files that are merged as they are, and those that are sorted.
+fn divide(files: &[DataFile], budget_bytes: u64) -> (Vec<&DataFile>, Vec<&DataFile>) {
+    let mut by_size: Vec<&DataFile> = files.iter().collect();
+    by_size.sort_by_key(|file| std::cmp::Reverse(file.size));
+    let mut taken = 0;
+    by_size.into_iter().partition(|file| {
+        let Some(row_groups) = &file.row_groups else { return false };
+        let bytes = file.size / (row_groups.len() as u64).max(1) * DECODED_SHARE;
+        let is_streamed = file.size >= MIN_STREAM_BYTES && taken + bytes <= budget_bytes;
+        taken += if is_streamed { bytes } else { 0 };
+        is_streamed
+    })
+}
+
+/// Sends the rows of `files` to the sorter and gives their number.
+async fn feed(job: Arc<Job>, files: Vec<DataFile>, sender: Sender<RecordBatch>) -> Result<u64> {
+    let mut rows = 0;
+    for file in &files {
+        let open = read::open(&job.table, file).await?;
+        rows += open.rows();
+        let mut batches = open.rows_as(Arc::clone(&job.file_schema), BATCH_ROWS)?;
+        while let Some(batch) = batches.try_next().await? {
+            if sender.send(batch).await.is_err() {
+                // The sorter has failed and says why itself.
+                return Ok(rows);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+async fn fed_rows(feeder: JoinHandle<Result<u64>>) -> Result<u64> {
+    let joined = feeder.await;
+    joined.map_err(|e| Error::Query(datafusion::error::DataFusionError::External(Box::new(e))))?
+}
+
+fn merge(
+    schema: &SchemaRef,
+    mut streams: Vec<SendableRecordBatchStream>,
+) -> Result<SendableRecordBatchStream> {
+    if streams.len() == 1 {
+        if let Some(only) = streams.pop() {
+            return Ok(only);
+        }
+    }
+    let ordering = sort::ordering(schema, &SORT_COLUMNS)?;
+    // Bounded already by the choice of the streams.
+    let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+    Ok(StreamingMergeBuilder::new()
+        .with_streams(streams)
+        .with_schema(Arc::clone(schema))
+        .with_expressions(&ordering)
+        .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
+        .with_batch_size(BATCH_ROWS)
+        .with_reservation(MemoryConsumer::new("merge of data files").register(&pool))
+        .build()?)
+}
+
+fn unsorted(job: &Job, plan: &DayPlan, row: u64) -> StoreError {
+    StoreError::Damaged {
+        file: format!("{}day={}", job.table.location().display(), crate::store::layout::day_text(plan.day)),
+        reason: format!("a file of it is not sorted (row {row} of the merged day)"),
+    }
+}
