@@ -32,6 +32,7 @@ use crate::load::rejects::RejectSink;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
 use crate::store::snapshot::TableSnapshot;
+use crate::store::suppression::Suppression;
 use crate::store::table::{self, Table, TableKind};
 use crate::store::{Store, history, layout, writer};
 pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoProgress, OnError};
@@ -66,7 +67,7 @@ pub async fn load(
     let table = store.table_or_create(&request.table, &table::touchpoint_definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = store.newest(&request.table).await?.ok_or_else(|| missing(store, &request.table))?;
-        let attempt = Attempt { table: &table, snapshot, config, request };
+        let attempt = Attempt { store, table: &table, snapshot, config, request };
         let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
         let done = attempt.run(&files, &identities, &mut report, Arc::clone(&progress)).await?;
         if done {
@@ -94,6 +95,7 @@ pub async fn check(request: &LoadRequest, config: &EngineConfig) -> Result<()> {
 }
 
 struct Attempt<'a> {
+    store: &'a Store,
     table: &'a Table,
     snapshot: Arc<TableSnapshot>,
     config: &'a EngineConfig,
@@ -143,6 +145,7 @@ impl Attempt<'_> {
             temp_dir: temp_dir.clone(),
             row_group_rows: self.config.row_group_rows,
             target_file_bytes: self.config.target_file_bytes,
+            erased: Suppression::of_store(self.store, &self.snapshot).await?,
         };
         let sorters = self.config.target_partitions.max(1);
         let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
@@ -181,6 +184,7 @@ impl Attempt<'_> {
         report.rows_loaded = written.rows_loaded;
         report.rows_duplicate = written.rows_duplicate;
         report.rows_rejected = written.rows_rejected;
+        report.rows_erased = written.rows_erased;
         report.files_written = written.adds.len() as u64;
         report.bytes_written = written.adds.iter().map(|a| a.size.unsigned_abs()).sum();
         if let Some(rejects) = rejects {

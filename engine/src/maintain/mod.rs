@@ -4,9 +4,16 @@
 //! ones are written, and one commit exchanges them for the old ones, if those are all still in the table
 //! ([`crate::store::replace`]). Readers keep the version they have.
 
+pub mod check;
+pub mod erase;
+pub mod expire;
 pub mod optimize;
 mod order;
+mod purge;
 mod read;
+pub mod restore;
+mod staged;
+pub mod vacuum;
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@
 //! merged again, and a day to which rows came meanwhile keeps them. The old files stay until they are vacuumed, for
 //! readers of older versions.
 
-mod merge;
-mod plan;
+pub(super) mod merge;
+pub(super) mod plan;
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -19,11 +19,10 @@ use futures::StreamExt;
 
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
-use crate::load::sort;
 use crate::maintain::touchpoint_snapshot;
 use crate::store::replace::{self, Replacement, Terms};
 use crate::store::snapshot::TableSnapshot;
-use crate::store::{Store, commit, history, writer};
+use crate::store::{Store, commit, history};
 use merge::Job;
 use plan::DayPlan;
 
@@ -33,9 +32,6 @@ const MAX_ROUNDS: usize = 20;
 /// interrupted, and the log does not grow by a commit per day.
 const COMMIT_DAYS: usize = 64;
 const COMMIT_BYTES: u64 = 8 << 30;
-/// Shares of the memory limit: sorters, and the large files that are merged as they are.
-const SORT_SHARE: f64 = 0.4;
-const STREAM_SHARE: f64 = 0.4;
 
 /// A range of days, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +135,7 @@ impl Run<'_> {
         if plans.is_empty() {
             return Ok(HashSet::new());
         }
-        let job = Arc::new(self.job(&snapshot)?);
+        let job = Arc::new(Job::new(&snapshot, self.config, None)?);
         let mut merging = futures::stream::iter(plans)
             .map(|plan| {
                 let day = plan.day;
@@ -178,20 +174,6 @@ impl Run<'_> {
         }
         again.extend(self.commit(&job, &snapshot, ready).await?);
         Ok(again)
-    }
-
-    fn job(&self, snapshot: &TableSnapshot) -> Result<Job> {
-        let sorters = self.config.target_partitions.max(1);
-        let share = |part: f64| (self.config.memory_limit_bytes as f64 * part) as usize;
-        let temp_dir = self.config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-        Ok(Job {
-            table: snapshot.table().clone(),
-            file_schema: writer::file_schema(&snapshot.extra_fields()),
-            row_group_rows: self.config.row_group_rows,
-            stream_budget_bytes: (share(STREAM_SHARE) / sorters) as u64,
-            sort_context: sort::context(share(SORT_SHARE), sorters, &temp_dir)?,
-            temp_dir,
-        })
     }
 
     fn leave(&mut self, snapshot: &TableSnapshot, place: &str, reason: &str) {

@@ -5,24 +5,18 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
-use bytes::Bytes;
-use datafusion::error::DataFusionError;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, TryStreamExt};
-use object_store::ObjectStoreExt;
-use parquet::arrow::ParquetRecordBatchStreamBuilder;
-use xxhash_rust::xxh64::Xxh64;
+use futures::{FutureExt, StreamExt};
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 
 use crate::error::{Error, StoreError};
 use crate::object_file::ObjectFile;
 use crate::schema;
+use crate::store::integrity::{self, damaged};
 use crate::store::layout;
 use crate::store::snapshot::DataFile;
 use crate::store::table::Table;
-
-/// Files up to this size are read once into memory, larger ones once for the checksum and then by row group.
-const WHOLE_FILE_BYTES: u64 = 32 << 20;
 
 /// A checked data file of a table, ready to be decoded.
 pub struct OpenFile {
@@ -39,70 +33,56 @@ impl std::fmt::Debug for OpenFile {
     }
 }
 
-/// Where `file` of `table` is, for errors.
-pub fn place(table: &Table, file: &DataFile) -> String {
-    format!("{}{}", table.location().display(), file.relative_path)
-}
-
-pub fn damaged(place: &str, reason: impl Into<String>) -> StoreError {
-    StoreError::Damaged { file: place.to_owned(), reason: reason.into() }
-}
-
 /// Opens `file` after its size and, if it is one of ours, its checksum were found to be those of the log.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] with the file's name if it is missing, has another size or other bytes.
 pub async fn open(table: &Table, file: &DataFile) -> Result<OpenFile, StoreError> {
-    let place = place(table, file);
-    let reader = match checked_bytes(table, file, &place).await? {
+    let place = integrity::place(table, file);
+    let reader = match integrity::checked_bytes(table, file).await? {
         Some(bytes) => ObjectFile::in_memory(bytes),
         None => ObjectFile::new(Arc::clone(&table.location().store), file.path.clone(), file.size),
     };
-    let opened = AssertUnwindSafe(ParquetRecordBatchStreamBuilder::new(reader)).catch_unwind().await;
-    let builder = match opened {
-        Ok(Ok(builder)) => builder,
-        Ok(Err(error)) => return Err(damaged(&place, error.to_string())),
-        Err(_) => return Err(damaged(&place, "its footer cannot be decoded")),
-    };
+    let builder = footer(reader, &place).await?;
     Ok(OpenFile { builder, place, day: file.day, is_ours: file.row_groups.is_some() })
 }
 
-/// Reads the whole file and compares size and checksum; gives its bytes if they are few.
-pub async fn checked_bytes(table: &Table, file: &DataFile, place: &str) -> Result<Option<Bytes>, StoreError> {
-    let got = match table.location().store.get(&file.path).await {
-        Ok(got) => got,
-        Err(object_store::Error::NotFound { .. }) => {
-            return Err(damaged(place, "it is missing, although the log lists it"));
-        }
-        Err(error) => return Err(StoreError::io("read", place, error)),
-    };
-    if got.meta.size != file.size {
-        return Err(damaged(
-            place,
-            format!("it has {} bytes, but the log says {}", got.meta.size, file.size),
-        ));
+/// The rows of `file` with only these of its columns, all if `None`, without a look at its checksum: to find rows.
+/// Columns that the file lacks are NULL, and so are those not asked for.
+///
+/// # Errors
+/// [`StoreError::Damaged`] with the file's name if it cannot be read.
+pub async fn peek(
+    table: &Table,
+    file: &DataFile,
+    file_schema: &SchemaRef,
+    columns: Option<&[String]>,
+    batch_rows: usize,
+) -> Result<BoxStream<'static, Result<RecordBatch, Error>>, Error> {
+    let place = integrity::place(table, file);
+    let reader = ObjectFile::new(Arc::clone(&table.location().store), file.path.clone(), file.size);
+    let mut builder = footer(reader, &place).await?;
+    let mut wanted: Vec<Field> = file_schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    if let Some(columns) = columns {
+        wanted.retain(|field| columns.contains(field.name()));
+        let roots: Vec<usize> = columns.iter().filter_map(|c| builder.schema().index_of(c).ok()).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        builder = builder.with_projection(mask);
     }
-    let failed = |e| StoreError::io("read", place, e);
-    let check = |digest: u64| match file.checksum {
-        Some(expected) if expected != digest => {
-            Err(damaged(place, "its bytes are not those that were written (the checksum differs)"))
-        }
-        _ => Ok(()),
-    };
-    if file.size <= WHOLE_FILE_BYTES {
-        let bytes = got.bytes().await.map_err(failed)?;
-        check(xxhash_rust::xxh64::xxh64(&bytes, 0))?;
-        return Ok(Some(bytes));
+    let open = OpenFile { builder, place, day: None, is_ours: true };
+    Ok(open.rows_as(Arc::new(Schema::new(wanted)), batch_rows)?)
+}
+
+async fn footer(
+    reader: ObjectFile,
+    place: &str,
+) -> Result<ParquetRecordBatchStreamBuilder<ObjectFile>, StoreError> {
+    let opened = AssertUnwindSafe(ParquetRecordBatchStreamBuilder::new(reader)).catch_unwind().await;
+    match opened {
+        Ok(Ok(builder)) => Ok(builder),
+        Ok(Err(error)) => Err(damaged(place, crate::error::root_cause(&error))),
+        Err(_) => Err(damaged(place, "its footer cannot be decoded")),
     }
-    if file.checksum.is_some() {
-        let mut hash = Xxh64::new(0);
-        let mut parts = got.into_stream();
-        while let Some(part) = parts.try_next().await.map_err(failed)? {
-            hash.update(&part);
-        }
-        check(hash.digest())?;
-    }
-    Ok(None)
 }
 
 impl OpenFile {
@@ -201,9 +181,4 @@ fn user_keys(batch: &RecordBatch) -> Result<ArrayRef, String> {
     let users = users.as_string::<i32>();
     let keys = users.iter().map(|user| user.map(schema::user_key));
     Ok(Arc::new(Int64Array::from_iter(keys)))
-}
-
-/// Our error in the streams of DataFusion.
-pub fn external(error: Error) -> DataFusionError {
-    error.into()
 }

@@ -119,7 +119,7 @@ fn prepare(table: &Table, snapshot: &TableSnapshot, append: &Append) -> Result<P
 }
 
 /// A new identity of a commit.
-pub(super) fn new_id() -> String {
+pub fn new_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 

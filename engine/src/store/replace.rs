@@ -22,6 +22,8 @@ pub struct Replacement {
     pub removes: Vec<DataFile>,
     /// Files that come.
     pub adds: Vec<Add>,
+    /// Rows in the files that go.
+    pub rows_before: u64,
     /// Rows in the files that come.
     pub rows: u64,
 }

@@ -1,6 +1,9 @@
 //! The life of a table after its loads: what maintenance leaves, and that it changes no answer.
 
+mod damage;
+mod erase;
 mod optimize;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

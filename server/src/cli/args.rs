@@ -1,6 +1,7 @@
 //! The command line: commands, options, defaults.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,6 +30,10 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
+    /// Compare every data file with its checksum before it is read first
+    #[arg(long, global = true)]
+    pub verify: bool,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -47,6 +52,16 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Merge the small files of each day, and take over files that other engines appended
     Optimize(OptimizeArgs),
+    /// Erase people: their rows go, and no load brings them back
+    Erase(EraseArgs),
+    /// Drop whole days that are too old
+    Expire(ExpireArgs),
+    /// Delete data files that only older versions need
+    Vacuum(VacuumArgs),
+    /// Make a table what it was at an older version
+    Restore(RestoreArgs),
+    /// Read every data file and compare it with the log
+    Check(TableArgs),
     /// List the tables of the store
     Tables,
     /// List the commits of a table, newest first
@@ -201,6 +216,66 @@ pub struct OptimizeArgs {
 }
 
 #[derive(Debug, Args)]
+#[group(id = "people", required = true, multiple = false)]
+pub struct EraseArgs {
+    /// One id
+    #[arg(long, value_name = "ID", group = "people")]
+    pub user_id: Option<String>,
+    /// A file with one id on each line
+    #[arg(long, value_name = "FILE", group = "people")]
+    pub file: Option<PathBuf>,
+    /// Also rows under the anonymous ids that the people's rows name
+    #[arg(long)]
+    pub include_aliases: bool,
+    /// Also delete the files of older versions in which they stand
+    #[arg(long)]
+    pub purge: bool,
+    /// Only from this touchpoint table [default: from all]
+    #[arg(long)]
+    pub table: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExpireArgs {
+    /// Drop the days that ended longer ago, such as 400d
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    pub older_than: Duration,
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
+pub struct VacuumArgs {
+    /// Keep files that were replaced more recently
+    #[arg(long, value_name = "AGE", default_value = "7d", value_parser = parse_age)]
+    pub retention: Duration,
+    /// Only list what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The version, as `wayfare history` lists them
+    #[arg(long = "version", value_name = "N")]
+    pub to_version: u64,
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
 pub struct HistoryArgs {
     /// The table
     #[arg(default_value = wayfare_engine::store::TOUCHPOINTS)]
@@ -349,6 +424,17 @@ fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
 fn parse_day(text: &str) -> Result<i32, String> {
     wayfare_engine::store::layout::parse_day(text)
         .ok_or_else(|| "expected a day such as 2026-01-01".to_owned())
+}
+
+/// Parses an age such as `400d` or `12h`.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected an age such as 400d or 12h".to_owned();
+    let (number, seconds) = match text.strip_suffix('d') {
+        Some(days) => (days, 24 * 3600),
+        None => (text.strip_suffix('h').ok_or_else(wrong)?, 3600),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// Parses `FIRST..LAST`, either of which may be left out, or one day.

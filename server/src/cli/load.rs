@@ -69,6 +69,9 @@ fn assignments(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
 /// The report as text, one figure per line.
 pub fn render(report: &LoadReport, table: &str) -> String {
     let mut text = String::new();
+    if report.rows_erased > 0 {
+        text += &format!("left out: {} rows of people who were erased\n", report.rows_erased);
+    }
     for file in &report.files_already_loaded {
         text += &format!("already loaded: {file} (its content is in the log; --force loads it again)\n");
     }

@@ -66,7 +66,7 @@ async fn older_versions_and_repeated_loads_are_as_before() {
     optimize(&engine).await;
     assert_eq!(lines(&engine.session(&pinned).expect("a session"), count).await, before);
     // The content is known, and so is every event.
-    for file in inputs(&directory.path().join("in"), 800, 4, 1) {
+    for file in inputs(&directory.path().join("again"), 800, 4, 1) {
         let report = load(&engine, std::slice::from_ref(&file)).await;
         assert_eq!((report.rows_loaded, report.files_already_loaded.len()), (0, 1));
         let forced = wayfare_engine::load::LoadRequest { force: true, ..request(&[file]) };
@@ -257,7 +257,7 @@ async fn compactions_and_loads_race() {
     let distinct = lines(&session(&engine), COUNTS).await;
     let fresh = tempfile::tempdir().expect("a directory");
     let expected = support::engine(config(&fresh.path().join("store"))).await;
-    let mut inputs = inputs(&directory.path().join("in"), 400, 4, 1);
+    let mut inputs = inputs(&directory.path().join("again"), 400, 4, 1);
     inputs.extend(files);
     load(&expected, &inputs).await;
     assert_eq!(distinct, lines(&session(&expected), COUNTS).await);
@@ -269,10 +269,10 @@ async fn compactions_and_loads_race() {
 #[tokio::test(flavor = "multi_thread")]
 async fn little_memory_is_enough() {
     let directory = tempfile::tempdir().expect("a directory");
-    let engine = with_loads(directory.path(), 20_000, 5).await;
+    let engine = with_loads(directory.path(), 40_000, 5).await;
     let before = all_rows(&engine).await;
-    let small = EngineConfig { memory_limit_bytes: 12 << 20, ..engine.config().clone() };
+    let small = EngineConfig { memory_limit_bytes: 24 << 20, ..engine.config().clone() };
     let report = optimize(&support::engine(small).await).await;
-    assert_eq!(report.rows, 20_000);
+    assert_eq!(report.rows, 40_000);
     assert_eq!(all_rows(&engine).await, before);
 }
