@@ -20,6 +20,8 @@ pub struct EngineConfig {
     /// Rows that a row group of a data file should have: row groups are cut where a range of people ends, and have
     /// twice as many at most.
     pub row_group_rows: usize,
+    /// Whether the bytes of a data file are compared with its checksum before this process reads it first.
+    pub verify_files: bool,
 }
 
 impl Default for EngineConfig {
@@ -31,6 +33,7 @@ impl Default for EngineConfig {
             target_partitions: std::thread::available_parallelism().map_or(2, usize::from),
             target_file_bytes: 128 << 20,
             row_group_rows: 64 * 1024,
+            verify_files: false,
         }
     }
 }

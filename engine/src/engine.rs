@@ -9,6 +9,12 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
+use crate::maintain::check::{self, CheckReport};
+use crate::maintain::erase::{self, EraseReport, EraseRequest};
+use crate::maintain::expire::{self, ExpireReport};
+use crate::maintain::optimize::{self, OptimizeReport, OptimizeRequest};
+use crate::maintain::restore;
+use crate::maintain::vacuum::{self, VacuumReport, VacuumRequest};
 use crate::session::Session;
 use crate::storage::ObjectStores;
 use crate::store::Store;
@@ -67,6 +73,7 @@ impl Engine {
     }
 
     fn with_store(config: EngineConfig, stores: ObjectStores, store: Store) -> Result<Self> {
+        let store = if config.verify_files { store.verifying() } else { store };
         let mut disk = DiskManagerBuilder::default();
         if let Some(dir) = &config.temp_dir {
             disk = disk.with_mode(DiskManagerMode::Directories(vec![dir.clone()]));
@@ -98,6 +105,39 @@ impl Engine {
     /// Loads files into a reference table: any columns, appended, one commit.
     pub async fn load_reference(&self, request: &LoadRequest) -> Result<LoadReport> {
         load::reference::load_reference(&self.store, &self.stores, request).await
+    }
+
+    /// Merges the files of each day of a touchpoint table into the layout; no answer changes.
+    ///
+    /// # Errors
+    /// A damaged file ends it with an error that names the file.
+    pub async fn optimize(&self, request: &OptimizeRequest) -> Result<OptimizeReport> {
+        optimize::optimize(&self.store, &self.config, request).await
+    }
+
+    /// Erases people from one touchpoint table or all of them: see [`erase::erase`].
+    pub async fn erase(&self, request: &EraseRequest) -> Result<Vec<EraseReport>> {
+        erase::erase(&self.store, &self.config, request).await
+    }
+
+    /// Deletes data files that no version within the retention needs.
+    pub async fn vacuum(&self, request: &VacuumRequest) -> Result<VacuumReport> {
+        vacuum::vacuum(&self.store, request).await
+    }
+
+    /// Drops the days of a touchpoint table before `first_kept`, days since the epoch, in one commit.
+    pub async fn expire(&self, table: &str, first_kept: i32) -> Result<ExpireReport> {
+        expire::expire(&self.store, table, first_kept).await
+    }
+
+    /// Makes a touchpoint table what it was at `version`: see [`restore::restore`].
+    pub async fn restore(&self, table: &str, version: u64) -> Result<Option<u64>> {
+        restore::restore(&self.store, table, version).await
+    }
+
+    /// Compares the files of a touchpoint table with its log.
+    pub async fn check(&self, table: &str) -> Result<CheckReport> {
+        check::check(&self.store, table).await
     }
 
     /// The tables of the store, by name.

@@ -70,10 +70,14 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file of the table is not what was written.
+    #[error("{file:?} is damaged: {reason}; `wayfare check` names all that is wrong")]
+    Damaged { file: String, reason: String },
+    /// A file of another writer does not fit the layout.
+    #[error("{file:?} of another writer cannot be taken over: {reason}")]
+    NotAdoptable { file: String, reason: String },
     /// Other writers kept changing the same days.
-    #[error(
-        "table {table:?} was changed by other writers {attempts} times while this load ran: run it again"
-    )]
+    #[error("table {table:?} was changed by other writers {attempts} times while this ran: run it again")]
     Contention { table: String, attempts: usize },
 }
 

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod load;
+pub mod maintain;
 mod object_file;
 pub mod people;
 pub mod scan;

@@ -16,15 +16,25 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 /// Reads ranges of one object whose size is known.
 #[derive(Debug, Clone)]
 pub struct ObjectFile {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
+    source: Source,
     size: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Store(Arc<dyn ObjectStore>, Path),
+    Memory(Bytes),
 }
 
 impl ObjectFile {
     /// The object at `path`, which has `size` bytes.
     pub fn new(store: Arc<dyn ObjectStore>, path: Path, size: u64) -> Self {
-        Self { store, path, size }
+        Self { source: Source::Store(store, path), size }
+    }
+
+    /// An object that was read into memory.
+    pub fn in_memory(bytes: Bytes) -> Self {
+        Self { size: bytes.len() as u64, source: Source::Memory(bytes) }
     }
 }
 
@@ -32,13 +42,33 @@ fn external(error: object_store::Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
+fn slice(bytes: &Bytes, range: Range<u64>) -> Result<Bytes> {
+    let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
+    match (start, end) {
+        (Ok(start), Ok(end)) if start <= end && end <= bytes.len() => Ok(bytes.slice(start..end)),
+        _ => Err(ParquetError::EOF(format!("the file ends before byte {}", range.end))),
+    }
+}
+
 impl AsyncFileReader for ObjectFile {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
-        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+        async move {
+            match &self.source {
+                Source::Store(store, path) => store.get_range(path, range).await.map_err(external),
+                Source::Memory(bytes) => slice(bytes, range),
+            }
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
-        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+        async move {
+            match &self.source {
+                Source::Store(store, path) => store.get_ranges(path, &ranges).await.map_err(external),
+                Source::Memory(bytes) => ranges.into_iter().map(|range| slice(bytes, range)).collect(),
+            }
+        }
+        .boxed()
     }
 
     fn get_metadata<'a>(

@@ -12,6 +12,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 pub const EVENT_ID: &str = "event_id";
 /// The person, after identity resolution.
 pub const USER_ID: &str = "user_id";
+/// The device or cookie under which it happened.
+pub const ANONYMOUS_ID: &str = "anonymous_id";
 /// When it happened, microseconds since the Unix epoch, UTC.
 pub const TS: &str = "ts";
 /// What happened.
@@ -45,7 +47,7 @@ static LOAD_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
         text(EVENT_ID),
         Field::new(USER_ID, DataType::Utf8, false),
-        text("anonymous_id"),
+        text(ANONYMOUS_ID),
         Field::new(TS, timestamp_type(), false),
         Field::new("received_at", timestamp_type(), true),
         Field::new(EVENT, DataType::Utf8, false),

@@ -14,21 +14,15 @@ pub mod reference;
 mod rejects;
 pub mod request;
 mod row_identity;
-mod rows;
-mod sort;
+pub(crate) mod rows;
+pub(crate) mod sort;
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::datatypes::{Field, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::execution::TaskContext;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::SessionConfig;
 
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
@@ -38,6 +32,7 @@ use crate::load::rejects::RejectSink;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
 use crate::store::snapshot::TableSnapshot;
+use crate::store::suppression::Suppression;
 use crate::store::table::{self, Table, TableKind};
 use crate::store::{Store, history, layout, writer};
 pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoProgress, OnError};
@@ -50,13 +45,6 @@ const TRANSACTION_PREFIX: &str = "wayfare:load:";
 /// row groups and the decoder of the input.
 const SORT_SHARE: f64 = 0.5;
 const INDEX_SHARE: f64 = 0.125;
-/// Rows per batch while sorting: fewer runs to merge than with the query default.
-const SORT_BATCH_ROWS: usize = 8192;
-/// A sorter with less than this for each row of a batch gets smaller batches, of which a merge holds several.
-const BATCH_ROW_BYTES: usize = 16 << 10;
-const MIN_SORT_BATCH_ROWS: usize = 256;
-/// What a sorter sets aside for merging, or a quarter of its memory if that is less: the default of DataFusion.
-const MERGE_RESERVATION_BYTES: usize = 10 << 20;
 
 /// Loads what `request` names into the store.
 ///
@@ -79,7 +67,7 @@ pub async fn load(
     let table = store.table_or_create(&request.table, &table::touchpoint_definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = store.newest(&request.table).await?.ok_or_else(|| missing(store, &request.table))?;
-        let attempt = Attempt { table: &table, snapshot, config, request };
+        let attempt = Attempt { store, table: &table, snapshot, config, request };
         let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
         let done = attempt.run(&files, &identities, &mut report, Arc::clone(&progress)).await?;
         if done {
@@ -107,6 +95,7 @@ pub async fn check(request: &LoadRequest, config: &EngineConfig) -> Result<()> {
 }
 
 struct Attempt<'a> {
+    store: &'a Store,
     table: &'a Table,
     snapshot: Arc<TableSnapshot>,
     config: &'a EngineConfig,
@@ -156,9 +145,11 @@ impl Attempt<'_> {
             temp_dir: temp_dir.clone(),
             row_group_rows: self.config.row_group_rows,
             target_file_bytes: self.config.target_file_bytes,
+            erased: Suppression::of_store(self.store, &self.snapshot).await?,
         };
         let sorters = self.config.target_partitions.max(1);
-        let context = sort_context(self.config.memory_limit_bytes, sorters, &temp_dir)?;
+        let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
+        let context = sort::context(pool_bytes, sorters, &temp_dir)?;
         let (written, rejects) =
             pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
 
@@ -193,6 +184,7 @@ impl Attempt<'_> {
         report.rows_loaded = written.rows_loaded;
         report.rows_duplicate = written.rows_duplicate;
         report.rows_rejected = written.rows_rejected;
+        report.rows_erased = written.rows_erased;
         report.files_written = written.adds.len() as u64;
         report.bytes_written = written.adds.iter().map(|a| a.size.unsigned_abs()).sum();
         if let Some(rejects) = rejects {
@@ -260,21 +252,4 @@ fn days_of(adds: &[deltalake_core::kernel::Add]) -> BTreeSet<i32> {
         .filter_map(|add| add.partition_values.get(crate::schema::DAY)?.as_deref())
         .filter_map(layout::parse_day)
         .collect()
-}
-
-/// A task context of the load's own: its memory does not compete with queries for the same pool.
-fn sort_context(memory_limit_bytes: usize, sorters: usize, temp_dir: &Path) -> Result<Arc<TaskContext>> {
-    let pool_bytes = share(memory_limit_bytes, SORT_SHARE);
-    let sorter_bytes = pool_bytes / sorters;
-    let disk =
-        DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes)))
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
-    let batch_rows = (sorter_bytes / BATCH_ROW_BYTES).clamp(MIN_SORT_BATCH_ROWS, SORT_BATCH_ROWS);
-    let config = SessionConfig::new()
-        .with_batch_size(batch_rows)
-        .with_sort_spill_reservation_bytes((sorter_bytes / 4).min(MERGE_RESERVATION_BYTES));
-    Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
 }

@@ -34,6 +34,7 @@ use crate::load::sort;
 use crate::schema;
 use crate::store::layout::DayDivision;
 use crate::store::snapshot::TableSnapshot;
+use crate::store::suppression::Suppression;
 use crate::store::table::Table;
 use crate::store::writer::LayoutWriter;
 
@@ -69,6 +70,8 @@ pub struct Job {
     pub row_group_rows: usize,
     /// Wanted size of a data file.
     pub target_file_bytes: u64,
+    /// Whose rows are left out.
+    pub erased: Suppression,
 }
 
 /// What one attempt wrote.
@@ -80,6 +83,8 @@ pub struct Written {
     pub rows_read: u64,
     /// Bad rows left out.
     pub rows_rejected: u64,
+    /// Rows left out because they name somebody who was erased.
+    pub rows_erased: u64,
     /// Rows dropped as duplicates.
     pub rows_duplicate: u64,
     /// Rows in `adds`.
@@ -97,6 +102,7 @@ struct Shared {
     next_file: AtomicUsize,
     rows_read: AtomicU64,
     rows_rejected: AtomicU64,
+    rows_erased: AtomicU64,
     rows_good: AtomicU64,
     memory_bytes: AtomicU64,
     /// Mapped columns that no file read so far has had.
@@ -164,6 +170,7 @@ pub async fn run(
         next_file: AtomicUsize::new(0),
         rows_read: AtomicU64::new(0),
         rows_rejected: AtomicU64::new(0),
+        rows_erased: AtomicU64::new(0),
         rows_good: AtomicU64::new(0),
         memory_bytes: AtomicU64::new(0),
         unseen: Mutex::default(),
@@ -205,6 +212,7 @@ pub async fn run(
     let mut written = Written {
         rows_read: shared.rows_read.load(Ordering::Relaxed),
         rows_rejected: shared.rows_rejected.load(Ordering::Relaxed),
+        rows_erased: shared.rows_erased.load(Ordering::Relaxed),
         ..Written::default()
     };
     let mut failed = None;
@@ -302,6 +310,9 @@ fn hand_on(
         shared.rows_read.fetch_add(rows_read, Ordering::Relaxed);
         shared.progress.rows(rows_read);
         shared.reject(rejected)?;
+        let all_rows = batch.num_rows();
+        let batch = rows::without_erased(batch, &job.erased)?;
+        shared.rows_erased.fetch_add((all_rows - batch.num_rows()) as u64, Ordering::Relaxed);
         if batch.num_rows() == 0 {
             continue;
         }
@@ -378,7 +389,7 @@ async fn write_part(
     let mut next = sorted.next().await;
     if let Some(Err(error)) = next {
         // The readers stop for want of a receiver, so that no decision comes.
-        return Err(sort_error(&job, error));
+        return Err(sort::error(error, &job.temp_dir));
     }
     let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
         return Ok(Vec::new());
@@ -390,7 +401,7 @@ async fn write_part(
     while let Some(batch) = next {
         let outcome = match batch {
             Ok(batch) => write_batch(&batch, &decided, &mut numbers, &mut writer).await,
-            Err(error) => Err(sort_error(&job, error)),
+            Err(error) => Err(sort::error(error, &job.temp_dir)),
         };
         match outcome {
             Ok(rows) => progress.rows(rows),
@@ -437,20 +448,6 @@ async fn write_batch(
         start += run.len();
     }
     Ok(data.num_rows() as u64)
-}
-
-/// Sorting fails for want of memory, or because of the files that it spills to.
-fn sort_error(job: &Job, error: DataFusionError) -> Error {
-    match error.find_root() {
-        DataFusionError::IoError(_) | DataFusionError::ArrowError(_, _) => {
-            StoreError::io("spill to", job.temp_dir.display().to_string(), error).into()
-        }
-        DataFusionError::ResourcesExhausted(_) => Error::InvalidArgument(
-            "the rows cannot be sorted in so little memory: raise --memory-limit, or lower --threads"
-                .to_owned(),
-        ),
-        _ => error.into(),
-    }
 }
 
 fn arrow_error(error: arrow::error::ArrowError) -> Error {

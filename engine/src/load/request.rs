@@ -63,6 +63,8 @@ pub struct LoadReport {
     pub rows_duplicate: u64,
     /// Bad rows left out.
     pub rows_rejected: u64,
+    /// Rows left out because they name somebody who was erased.
+    pub rows_erased: u64,
     /// UTC days with new rows, as days since the epoch.
     pub days: BTreeSet<i32>,
     /// Bytes of input.

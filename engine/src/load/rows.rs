@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
+    UInt32Array, UInt64Array,
 };
-use arrow::compute::take_record_batch;
+use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result};
 
@@ -17,6 +17,7 @@ use crate::load::duplicates::RowNumber;
 use crate::load::row_identity::{EventKey, RowHasher, made_event_id};
 use crate::schema;
 use crate::store::layout;
+use crate::store::suppression::Suppression;
 
 /// Working column: UTC day, days since the epoch.
 pub const WORK_DAY: &str = "#day";
@@ -94,6 +95,22 @@ impl RowPreparer {
         let work = RecordBatch::try_new(Arc::clone(&self.work_schema), columns)?;
         Ok((work, keys))
     }
+}
+
+/// The rows of a parsed batch that name nobody who was erased.
+pub fn without_erased(batch: RecordBatch, erased: &Suppression) -> Result<RecordBatch> {
+    if erased.is_empty() {
+        return Ok(batch);
+    }
+    let users = required(&batch, schema::USER_ID)?.as_string::<i32>();
+    let devices = required(&batch, schema::ANONYMOUS_ID)?.as_string::<i32>();
+    let keep: BooleanArray = (0..batch.num_rows())
+        .map(|row| {
+            let device = devices.is_valid(row) && erased.contains(devices.value(row));
+            Some(!device && !erased.contains(users.value(row)))
+        })
+        .collect();
+    Ok(filter_record_batch(&batch, &keep)?)
 }
 
 /// Splits a working batch over `parts` by day, so that each day is in one part. Empty parts are left out.

@@ -1,12 +1,16 @@
 //! External sort of load batches into layout order, by DataFusion's sort with its spilling.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -14,8 +18,52 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use tokio::sync::mpsc::Receiver;
+
+use crate::error::{Error, StoreError};
+
+/// Rows per batch while sorting: fewer runs to merge than with the query default.
+const SORT_BATCH_ROWS: usize = 8192;
+/// A sorter with less than this for each row of a batch gets smaller batches, of which a merge holds several.
+const BATCH_ROW_BYTES: usize = 16 << 10;
+const MIN_SORT_BATCH_ROWS: usize = 256;
+/// What a sorter sets aside for merging, or a quarter of its memory if that is less: the default of DataFusion.
+const MERGE_RESERVATION_BYTES: usize = 10 << 20;
+
+/// A task context for `sorters` that share `pool_bytes`: their memory does not compete with that of queries.
+pub fn context(
+    pool_bytes: usize,
+    sorters: usize,
+    temp_dir: &Path,
+) -> Result<Arc<TaskContext>, DataFusionError> {
+    let sorter_bytes = pool_bytes / sorters;
+    let disk =
+        DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes)))
+        .with_disk_manager_builder(disk)
+        .build_arc()?;
+    let batch_rows = (sorter_bytes / BATCH_ROW_BYTES).clamp(MIN_SORT_BATCH_ROWS, SORT_BATCH_ROWS);
+    let config = SessionConfig::new()
+        .with_batch_size(batch_rows)
+        .with_sort_spill_reservation_bytes((sorter_bytes / 4).min(MERGE_RESERVATION_BYTES));
+    Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
+}
+
+/// `columns` of `schema` as an ordering: ascending, NULLs last.
+pub fn ordering(schema: &SchemaRef, columns: &[&str]) -> Result<LexOrdering, DataFusionError> {
+    let options = SortOptions { descending: false, nulls_first: false };
+    let expressions = columns
+        .iter()
+        .map(|name| {
+            let column = Column::new_with_schema(name, schema)?;
+            Ok(PhysicalSortExpr::new(Arc::new(column), options))
+        })
+        .collect::<Result<Vec<_>, DataFusionError>>()?;
+    LexOrdering::new(expressions).ok_or_else(|| DataFusionError::Internal("a sort needs columns".to_owned()))
+}
 
 /// Sorts what arrives on `input` by `columns`, ascending, NULLs last.
 ///
@@ -35,17 +83,21 @@ pub fn sorted(
         false,
         None,
     )?;
-    let options = SortOptions { descending: false, nulls_first: false };
-    let expressions = columns
-        .iter()
-        .map(|name| {
-            let column = Column::new_with_schema(name, schema)?;
-            Ok(PhysicalSortExpr::new(Arc::new(column), options))
-        })
-        .collect::<Result<Vec<_>, DataFusionError>>()?;
-    let ordering = LexOrdering::new(expressions)
-        .ok_or_else(|| DataFusionError::Internal("a sort needs columns".to_owned()))?;
-    SortExec::new(ordering, Arc::new(leaf)).execute(0, context)
+    SortExec::new(ordering(schema, columns)?, Arc::new(leaf)).execute(0, context)
+}
+
+/// Sorting fails for want of memory, or because of the files that it spills to.
+pub fn error(error: DataFusionError, temp_dir: &Path) -> Error {
+    match error.find_root() {
+        DataFusionError::IoError(_) | DataFusionError::ArrowError(_, _) => {
+            StoreError::io("spill to", temp_dir.display().to_string(), error).into()
+        }
+        DataFusionError::ResourcesExhausted(_) => Error::InvalidArgument(
+            "the rows cannot be sorted in so little memory: raise --memory-limit, or lower --threads"
+                .to_owned(),
+        ),
+        _ => error.into(),
+    }
 }
 
 /// A one-shot source of batches from a channel.

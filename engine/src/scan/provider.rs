@@ -23,6 +23,7 @@ use crate::scan::exec::{ScanSummary, TableScanExec};
 use crate::scan::prune;
 use crate::scan::source::{self, ScanSource};
 use crate::schema;
+use crate::store::integrity;
 use crate::store::layout::{self, RowGroup};
 use crate::store::snapshot::{DataFile, TableSnapshot};
 
@@ -141,6 +142,19 @@ impl SnapshotTable {
             partitioned = partitioned.with_statistics(Arc::new(self.file_statistics(file)));
         }
         partitioned
+    }
+
+    /// Compares the bytes of the files with their checksums, if that is wanted, once in a process.
+    async fn verify(&self, chosen: &[ChosenFile<'_>]) -> Result<()> {
+        let table = self.snapshot.table();
+        let Some(verified) = table.verified() else { return Ok(()) };
+        for file in chosen.iter().map(|c| c.file) {
+            if !verified.contains(file.path.as_ref()) {
+                integrity::checked_bytes(table, file).await?;
+                verified.insert(file.path.as_ref());
+            }
+        }
+        Ok(())
     }
 
     fn has_day(&self) -> bool {
@@ -262,6 +276,7 @@ impl TableProvider for SnapshotTable {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
 
+        self.verify(&chosen).await?;
         let location = self.snapshot.table().location();
         let partition_fields = match self.full_schema.field_with_name(schema::DAY) {
             Ok(day) => vec![Arc::new(day.clone())],

@@ -1,8 +1,12 @@
-//! Appending to a table: own loop around Delta's commit.
+//! Committing to a table: own loops around Delta's commit.
 //!
 //! Every attempt is built on the newest snapshot and asks that very snapshot for the application ids first:
 //! Delta refuses a repeated id only between concurrent commits. Retries are ours (`with_max_retries(0)`), so
-//! that nothing is ever committed on top of a version that was not looked at.
+//! that nothing is ever committed on top of a version that was not looked at: Delta itself would let two
+//! commits that remove the same file both through when one of them says that it changes no data.
+//!
+//! Every commit carries an identity of its own in its information, by which it is found in the log if the answer
+//! to the attempt was lost.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,12 +19,15 @@ use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::schema;
+use crate::store::changes::{self, CommitChanges};
 use crate::store::layout;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::table::{self, Table, TableKind};
 
-/// How often one append tries again after other writers' commits.
-const MAX_ATTEMPTS: usize = 50;
+/// How often one commit tries again after those of other writers.
+pub(super) const MAX_ATTEMPTS: usize = 50;
+/// Commit information: the identity of a commit.
+pub(super) const INFO_COMMIT: &str = "wayfareCommit";
 
 /// An append that is ready to commit.
 #[derive(Debug, Clone)]
@@ -44,10 +51,21 @@ pub enum Outcome {
     Stale,
 }
 
+/// The actions of one commit and what is said about it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub id: String,
+    pub actions: Vec<Action>,
+    pub transaction_ids: Vec<String>,
+    pub info: Vec<(String, Value)>,
+    pub operation: DeltaOperation,
+}
+
 /// Commits `append`, which was planned on `planned_on`.
 ///
-/// Commits of others in between are accepted as long as they touch none of `days` (`None`: any day) and bring
-/// none of the same identities; otherwise nothing is written and the answer is [`Outcome::Stale`].
+/// Commits of others in between are accepted as long as they neither add rows to `days` nor take rows from them
+/// (`None`: any day), erase nobody and bring none of the same identities; otherwise nothing is written and the
+/// answer is [`Outcome::Stale`]. A compaction of the same days changes no rows and does not disturb.
 pub async fn append(
     table: &Table,
     planned_on: Arc<TableSnapshot>,
@@ -55,28 +73,30 @@ pub async fn append(
     days: Option<&HashSet<i32>>,
 ) -> Result<Outcome, StoreError> {
     let mut snapshot = Arc::clone(&planned_on);
+    let prepared = prepare(table, &planned_on, append)?;
     for _ in 0..MAX_ATTEMPTS {
-        if !Arc::ptr_eq(&snapshot, &planned_on) && is_stale(&planned_on, &snapshot, append, days).await? {
-            return Ok(Outcome::Stale);
-        }
-        match try_commit(table, &snapshot, append).await {
+        match attempt(table, &snapshot, &prepared).await {
             Ok(version) => return Ok(Outcome::Committed(version)),
             Err(error) => {
                 // Either a newer version is there, or the answer was lost on the way: the log knows.
                 let Some(newer) = snapshot.newer(table).await? else {
                     return Err(error);
                 };
-                if is_committed(&newer, append) {
-                    return Ok(Outcome::Committed(newer.version()));
+                let between = changes::between(table, planned_on.version(), newer.version()).await?;
+                if let Some(own) = find(&between, &prepared.id) {
+                    return Ok(Outcome::Committed(own));
                 }
                 snapshot = newer;
+                if is_stale(&planned_on, &snapshot, append, days, &between).await? {
+                    return Ok(Outcome::Stale);
+                }
             }
         }
     }
     Err(StoreError::Contention { table: table.name().to_owned(), attempts: MAX_ATTEMPTS })
 }
 
-async fn try_commit(table: &Table, snapshot: &TableSnapshot, append: &Append) -> Result<u64, StoreError> {
+fn prepare(table: &Table, snapshot: &TableSnapshot, append: &Append) -> Result<Prepared, StoreError> {
     let mut actions: Vec<Action> = Vec::with_capacity(append.adds.len() + 1);
     if let Some(new_schema) = &append.new_schema {
         let metadata = snapshot
@@ -88,40 +108,59 @@ async fn try_commit(table: &Table, snapshot: &TableSnapshot, append: &Append) ->
         actions.push(Action::Metadata(metadata));
     }
     actions.extend(append.adds.iter().cloned().map(Action::Add));
-    let mut properties =
-        CommitProperties::default().with_max_retries(0).with_metadata(append.info.iter().cloned());
-    for id in &append.transaction_ids {
+    let partition_by = (snapshot.kind() == TableKind::Touchpoints).then(|| vec![schema::DAY.to_owned()]);
+    Ok(Prepared {
+        id: new_id(),
+        actions,
+        transaction_ids: append.transaction_ids.clone(),
+        info: append.info.clone(),
+        operation: DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None },
+    })
+}
+
+/// A new identity of a commit.
+pub fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// The version of the commit `id` among `commits`.
+pub(super) fn find(commits: &[CommitChanges], id: &str) -> Option<u64> {
+    commits.iter().find(|commit| commit.id.as_deref() == Some(id)).map(|commit| commit.version)
+}
+
+/// Tries once, on top of exactly this version.
+pub(super) async fn attempt(
+    table: &Table,
+    snapshot: &TableSnapshot,
+    prepared: &Prepared,
+) -> Result<u64, StoreError> {
+    let id = (INFO_COMMIT.to_owned(), Value::from(prepared.id.as_str()));
+    let mut properties = CommitProperties::default()
+        .with_max_retries(0)
+        .with_metadata(prepared.info.iter().cloned().chain([id]));
+    for id in &prepared.transaction_ids {
         properties = properties.with_application_transaction(Transaction::new(id, 1));
     }
-    let partition_by = (snapshot.kind() == TableKind::Touchpoints).then(|| vec![schema::DAY.to_owned()]);
-    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None };
     let committed = CommitBuilder::from(properties)
-        .with_actions(actions)
-        .build(Some(snapshot.reference()), Arc::clone(table.log_store()), operation)
+        .with_actions(prepared.actions.clone())
+        .build(Some(snapshot.reference()), Arc::clone(table.log_store()), prepared.operation.clone())
         .await
         .map_err(|e| table.io("commit to", e))?;
     Ok(committed.version())
 }
 
-/// Whether commits after `planned_on` make the plan of `append` wrong.
+/// Whether the commits `between` the two snapshots make the plan of `append` wrong.
 async fn is_stale(
     planned_on: &TableSnapshot,
     newer: &TableSnapshot,
     append: &Append,
     days: Option<&HashSet<i32>>,
+    between: &[CommitChanges],
 ) -> Result<bool, StoreError> {
     if newer.schema() != planned_on.schema() {
         return Ok(true);
     }
-    let known: HashSet<&str> = planned_on.files().iter().map(|f| f.relative_path.as_str()).collect();
-    let touches =
-        newer.files().iter().filter(|f| !known.contains(f.relative_path.as_str())).any(|f| {
-            match (f.day, days) {
-                (Some(day), Some(days)) => days.contains(&day),
-                _ => days.is_none(),
-            }
-        });
-    if touches {
+    if between.iter().any(|commit| commit.erases || commit.touches(days)) {
         return Ok(true);
     }
     for id in &append.transaction_ids {
@@ -130,11 +169,6 @@ async fn is_stale(
         }
     }
     Ok(false)
-}
-
-fn is_committed(snapshot: &TableSnapshot, append: &Append) -> bool {
-    let Some(first) = append.adds.first() else { return false };
-    snapshot.files().iter().any(|f| f.relative_path == first.path)
 }
 
 /// Deletes files that were written and will not be committed. Best effort: what stays is invisible.

@@ -69,7 +69,7 @@ pub async fn version_at(table: &Table, time: DateTime<Utc>) -> Result<u64, Store
 }
 
 /// Version, place and time of the log's commit files, newest first.
-async fn commit_files(table: &Table) -> Result<Vec<(u64, ObjectMeta)>, StoreError> {
+pub async fn commit_files(table: &Table) -> Result<Vec<(u64, ObjectMeta)>, StoreError> {
     let log = table.location().path.clone().join("_delta_log");
     let mut commits: Vec<(u64, ObjectMeta)> = table
         .location()

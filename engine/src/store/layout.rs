@@ -51,6 +51,15 @@ impl KeyPrefix {
         Self { bits, prefix }
     }
 
+    /// The prefix that the name of a file of ours tells of.
+    pub fn of_file(relative_path: &str) -> Option<Self> {
+        let name = relative_path.rsplit('/').next()?.strip_prefix('k')?;
+        let mut parts = name.splitn(3, '-');
+        let bits = parts.next()?.parse().ok().filter(|bits| *bits <= MAX_PREFIX_BITS)?;
+        let prefix = u16::from_str_radix(parts.next()?, 16).ok().filter(|p| u32::from(*p) < 1_u32 << bits)?;
+        parts.next().map(|_| Self { bits, prefix })
+    }
+
     /// Path of a new file of this range, relative to the table.
     pub fn file_path(&self, day: i32) -> String {
         format!("day={}/k{}-{:x}-{}.parquet", day_text(day), self.bits, self.prefix, uuid::Uuid::new_v4())
@@ -133,6 +142,11 @@ pub fn row_groups_of(tags: &HashMap<String, Option<String>>) -> Option<Vec<RowGr
     Some(groups.into_iter().map(|(rows, min_key, max_key)| RowGroup { rows, min_key, max_key }).collect())
 }
 
+/// The checksum from the tags of a file; `None` for a file that another writer made.
+pub fn checksum_of(tags: &HashMap<String, Option<String>>) -> Option<u64> {
+    u64::from_str_radix(tags.get(TAG_CHECKSUM)?.as_deref()?, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +191,15 @@ mod tests {
         }
 
         #[test]
+        fn names_of_files_tell_their_prefix(key in any::<i64>(), bits in 0..=MAX_PREFIX_BITS) {
+            let prefix = KeyPrefix::of(key, bits);
+            prop_assert_eq!(KeyPrefix::of_file(&prefix.file_path(20_000)), Some(prefix));
+        }
+
+        #[test]
         fn tags_come_back(rows in prop::collection::vec((0u64..1000, any::<i64>(), any::<i64>()), 0..5)) {
             let groups: Vec<RowGroup> = rows.iter().map(|&(rows, min_key, max_key)| RowGroup { rows, min_key, max_key }).collect();
+            prop_assert_eq!(checksum_of(&tags(7, &groups)), Some(7));
             prop_assert_eq!(row_groups_of(&tags(7, &groups)), Some(groups));
         }
     }

@@ -7,15 +7,19 @@
 //! STORE/TABLE/part-UUID.parquet        reference tables
 //! ```
 
+pub mod changes;
 pub mod commit;
 pub mod history;
+pub mod integrity;
 pub mod layout;
+pub mod replace;
 pub mod snapshot;
 pub mod stats;
+pub mod suppression;
 pub mod table;
 pub mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::TryStreamExt;
@@ -39,6 +43,24 @@ pub struct Store {
     location: StorageLocation,
     /// Newest snapshot seen per table: the next statement reads only the commits after it.
     newest: Mutex<HashMap<String, Arc<TableSnapshot>>>,
+    /// Files whose bytes were checked, if they are to be.
+    verified: Option<Arc<Verified>>,
+}
+
+/// Data files whose checksum was found right by this process.
+#[derive(Debug, Default)]
+pub struct Verified(Mutex<HashSet<String>>);
+
+impl Verified {
+    /// Whether the file at `path` was checked already.
+    pub fn contains(&self, path: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    }
+
+    /// Notes that it is what was written.
+    pub fn insert(&self, path: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    }
 }
 
 impl Store {
@@ -62,7 +84,7 @@ impl Store {
         if format > FORMAT {
             return Err(StoreError::Format { url: location.display(), found: format, supported: FORMAT });
         }
-        Ok(Self { location, newest: Mutex::default() })
+        Ok(Self { location, newest: Mutex::default(), verified: None })
     }
 
     /// Opens the store at `location`, or creates it with an empty `touchpoints` table.
@@ -113,6 +135,13 @@ impl Store {
         Self::open(location).await
     }
 
+    /// The same, with every data file checked against its checksum when it is first read.
+    #[must_use]
+    pub fn verifying(mut self) -> Self {
+        self.verified = Some(Arc::default());
+        self
+    }
+
     /// Where the store is.
     pub fn location(&self) -> &StorageLocation {
         &self.location
@@ -139,7 +168,7 @@ impl Store {
 
     /// A handle on the table called `name`, which may or may not exist.
     pub fn table(&self, name: &str) -> Result<Table, StoreError> {
-        Table::new(&self.location, name)
+        Ok(Table::new(&self.location, name)?.verifying(self.verified.clone()))
     }
 
     /// The table called `name`, created from `definition` if it does not exist.

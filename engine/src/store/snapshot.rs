@@ -35,6 +35,8 @@ pub struct DataFile {
     pub statistics: FileStatistics,
     /// Its row groups if it follows our layout; `None` for a file of another writer.
     pub row_groups: Option<Vec<RowGroup>>,
+    /// XXH64 of its bytes if it follows our layout.
+    pub checksum: Option<u64>,
 }
 
 impl DataFile {
@@ -118,6 +120,7 @@ impl TableSnapshot {
                 day,
                 statistics: FileStatistics::parse(view.stats().as_deref()),
                 row_groups: layout::row_groups_of(&tags),
+                checksum: layout::checksum_of(&tags),
             });
         }
         // Time order, then people: the order in which a scan reads them.

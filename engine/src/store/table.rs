@@ -15,8 +15,8 @@ use crate::config::VersionPin;
 use crate::error::StoreError;
 use crate::schema;
 use crate::storage::StorageLocation;
-use crate::store::history;
 use crate::store::snapshot::TableSnapshot;
+use crate::store::{Verified, history};
 
 /// Table property: what the table holds, `touchpoints` or `reference`.
 pub const PROPERTY_KIND: &str = "wayfare.kind";
@@ -92,6 +92,7 @@ pub struct Table {
     name: String,
     location: StorageLocation,
     log_store: LogStoreRef,
+    verified: Option<Arc<Verified>>,
 }
 
 impl Table {
@@ -109,7 +110,18 @@ impl Table {
         let location = store_location.child_directory(name)?;
         let log_store =
             log_store(&location).map_err(|e| StoreError::io("open the table at", location.display(), e))?;
-        Ok(Self { name: name.to_owned(), location, log_store })
+        Ok(Self { name: name.to_owned(), location, log_store, verified: None })
+    }
+
+    /// The same, whose files are checked before they are read first, if there is a list to note them in.
+    pub fn verifying(mut self, verified: Option<Arc<Verified>>) -> Self {
+        self.verified = verified;
+        self
+    }
+
+    /// The files that were checked already, if files are to be checked.
+    pub fn verified(&self) -> Option<&Arc<Verified>> {
+        self.verified.as_ref()
     }
 
     /// Its name.

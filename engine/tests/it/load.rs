@@ -1,6 +1,6 @@
 //! Loading through the engine's API: what the table holds afterwards, and how it lies on disk.
 
-mod layout;
+pub(crate) mod layout;
 mod order;
 mod properties;
 mod writers;
@@ -15,7 +15,7 @@ use crate::support::lines;
 
 /// A row of input. `page` tells rows apart that are otherwise alike.
 #[derive(Debug, Clone, PartialEq)]
-struct InputRow {
+pub(crate) struct InputRow {
     event_id: Option<String>,
     user_id: &'static str,
     /// Microseconds since the first midnight of the test data.
@@ -48,7 +48,7 @@ impl InputRow {
 }
 
 /// Writes `rows` as a CSV file.
-fn write_csv(path: &Path, rows: &[InputRow]) -> PathBuf {
+pub(crate) fn write_csv(path: &Path, rows: &[InputRow]) -> PathBuf {
     let mut text = "event_id,user_id,ts,event,revenue,page\n".to_owned();
     for row in rows {
         row.csv(&mut text);
@@ -58,7 +58,7 @@ fn write_csv(path: &Path, rows: &[InputRow]) -> PathBuf {
 }
 
 /// Rows of three days, several people, some ids, some of them repeated, some rows alike.
-fn input_rows(most: usize) -> impl Strategy<Value = Vec<InputRow>> {
+pub(crate) fn input_rows(most: usize) -> impl Strategy<Value = Vec<InputRow>> {
     let id = prop_oneof![Just(None), (0..most).prop_map(|n| Some(format!("e{n}")))];
     let user = prop::sample::select(vec!["ana", "ben", "chloé", "小明", "O'Neil, Q", "🦊"]);
     // Few instants, so that ties happen, and the last and first microsecond of a day.
@@ -87,7 +87,7 @@ async fn whole_table(session: &Session) -> Vec<String> {
 }
 
 /// Runs `test` on a runtime of two threads, as loads need.
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(test)
 }

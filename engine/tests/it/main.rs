@@ -10,6 +10,7 @@
 mod deep;
 mod explain;
 mod load;
+mod maintain;
 mod parameters;
 mod people;
 mod pg_text;

@@ -15,7 +15,7 @@ use crate::support::{self, plan};
 use crate::twins::Twins;
 
 /// Queries by person; all of them can be answered from the layout.
-const BY_PERSON: &[&str] = &[
+pub(crate) const BY_PERSON: &[&str] = &[
     "SELECT user_id, count(*) FROM touchpoints GROUP BY user_id",
     "SELECT DISTINCT user_id FROM touchpoints WHERE event <> 'page_view'",
     "SELECT user_id, min(ts), max(ts), sum(revenue), count(channel) FROM touchpoints GROUP BY user_id",
@@ -57,7 +57,7 @@ const BY_PERSON: &[&str] = &[
 ];
 
 /// Window functions by person, alone and below other operators.
-const WINDOWS: &[&str] = &[
+pub(crate) const WINDOWS: &[&str] = &[
     "SELECT user_id, ts, event_id, row_number() OVER (PARTITION BY user_id ORDER BY ts, event_id) FROM touchpoints",
     "SELECT user_id, event_id, sessionize(ts, INTERVAL '30 minutes') OVER (PARTITION BY user_id ORDER BY ts) FROM \
      touchpoints",

@@ -1,11 +1,13 @@
 //! The command line: commands, options, defaults.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wayfare_engine::VersionPin;
 use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime};
+use wayfare_engine::maintain::optimize::DayRange;
 
 /// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
 #[derive(Debug, Parser)]
@@ -28,6 +30,10 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
+    /// Compare every data file with its checksum before it is read first
+    #[arg(long, global = true)]
+    pub verify: bool,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -44,6 +50,18 @@ pub enum Command {
     Serve(ServeArgs),
     /// Write realistic generated touchpoints
     Generate(GenerateArgs),
+    /// Merge the small files of each day, and take over files that other engines appended
+    Optimize(OptimizeArgs),
+    /// Erase people: their rows go, and no load brings them back
+    Erase(EraseArgs),
+    /// Drop whole days that are too old
+    Expire(ExpireArgs),
+    /// Delete data files that only older versions need
+    Vacuum(VacuumArgs),
+    /// Make a table what it was at an older version
+    Restore(RestoreArgs),
+    /// Read every data file and compare it with the log
+    Check(TableArgs),
     /// List the tables of the store
     Tables,
     /// List the commits of a table, newest first
@@ -182,6 +200,79 @@ pub struct GenerateArgs {
     /// Fraction of rows that come minutes out of order
     #[arg(long, default_value_t = 0.0)]
     pub out_of_order: f64,
+}
+
+#[derive(Debug, Args)]
+pub struct OptimizeArgs {
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+    /// Only these days, both included, such as 2026-01-01..2026-01-31, or one day
+    #[arg(long, value_name = "RANGE", value_parser = parse_days)]
+    pub days: Option<DayRange>,
+    /// Wanted size of the data files of a large day
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_bytes)]
+    pub target_file_size: usize,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "people", required = true, multiple = false)]
+pub struct EraseArgs {
+    /// One id
+    #[arg(long, value_name = "ID", group = "people")]
+    pub user_id: Option<String>,
+    /// A file with one id on each line
+    #[arg(long, value_name = "FILE", group = "people")]
+    pub file: Option<PathBuf>,
+    /// Also rows under the anonymous ids that the people's rows name
+    #[arg(long)]
+    pub include_aliases: bool,
+    /// Also delete the files of older versions in which they stand
+    #[arg(long)]
+    pub purge: bool,
+    /// Only from this touchpoint table [default: from all]
+    #[arg(long)]
+    pub table: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExpireArgs {
+    /// Drop the days that ended longer ago, such as 400d
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    pub older_than: Duration,
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
+pub struct VacuumArgs {
+    /// Keep files that were replaced more recently
+    #[arg(long, value_name = "AGE", default_value = "7d", value_parser = parse_age)]
+    pub retention: Duration,
+    /// Only list what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The version, as `wayfare history` lists them
+    #[arg(long = "version", value_name = "N")]
+    pub to_version: u64,
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
+}
+
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// The touchpoint table
+    #[arg(long, default_value = wayfare_engine::store::TOUCHPOINTS)]
+    pub table: String,
 }
 
 #[derive(Debug, Args)]
@@ -335,6 +426,25 @@ fn parse_day(text: &str) -> Result<i32, String> {
         .ok_or_else(|| "expected a day such as 2026-01-01".to_owned())
 }
 
+/// Parses an age such as `400d` or `12h`.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected an age such as 400d or 12h".to_owned();
+    let (number, seconds) = match text.strip_suffix('d') {
+        Some(days) => (days, 24 * 3600),
+        None => (text.strip_suffix('h').ok_or_else(wrong)?, 3600),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// Parses `FIRST..LAST`, either of which may be left out, or one day.
+fn parse_days(text: &str) -> Result<DayRange, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let day = |text: &str, open: i32| if text.is_empty() { Ok(open) } else { parse_day(text) };
+    let range = DayRange { first: day(first, i32::MIN)?, last: day(last, i32::MAX)? };
+    if range.first > range.last { Err("the range ends before it begins".to_owned()) } else { Ok(range) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,6 +462,18 @@ mod tests {
         assert_eq!(parse_bytes("17"), Ok(17));
         for bad in ["", "0", "x", "-1GiB", "99999999999TiB"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_days() {
+        let range = |first, last| Ok(DayRange { first, last });
+        assert_eq!(parse_days("1970-01-02"), range(1, 1));
+        assert_eq!(parse_days("1970-01-02..1970-02-01"), range(1, 31));
+        assert_eq!(parse_days("..1970-01-02"), range(i32::MIN, 1));
+        assert_eq!(parse_days("1970-01-02.."), range(1, i32::MAX));
+        for bad in ["yesterday", "1970-01-02..1970-01-01", "1970-01-02..x", "1970-01-01...1970-01-02"] {
+            assert!(parse_days(bad).is_err(), "{bad}");
         }
     }
 }

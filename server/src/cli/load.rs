@@ -69,12 +69,15 @@ fn assignments(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
 /// The report as text, one figure per line.
 pub fn render(report: &LoadReport, table: &str) -> String {
     let mut text = String::new();
+    if report.rows_erased > 0 {
+        text += &format!("left out: {} rows of people who were erased\n", report.rows_erased);
+    }
     for file in &report.files_already_loaded {
         text += &format!("already loaded: {file} (its content is in the log; --force loads it again)\n");
     }
     let seconds = report.elapsed.as_secs_f64();
     let rate = report.rows_read as f64 / seconds.max(0.001);
-    let lines = [
+    text += &output::figures(&[
         ("files", report.files.to_string()),
         ("rows read", report.rows_read.to_string()),
         ("rows loaded", report.rows_loaded.to_string()),
@@ -84,10 +87,7 @@ pub fn render(report: &LoadReport, table: &str) -> String {
         ("bytes read", report.bytes_read.to_string()),
         ("bytes written", format!("{} in {} files", report.bytes_written, report.files_written)),
         ("seconds", format!("{seconds:.2} ({rate:.0} rows/s)")),
-    ];
-    for (name, value) in lines {
-        text += &format!("{name:<27}{value}\n");
-    }
+    ]);
     text += &match report.version {
         Some(version) => format!("table {table} is now at version {version}\n"),
         None => format!("nothing new: table {table} is unchanged\n"),

@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod generate;
 mod load;
+mod maintain;
 mod output;
 mod progress;
 mod query;
@@ -28,6 +29,12 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Query(args) => query::run(config, &args).await,
         Command::Serve(args) => serve::run(config, &args).await,
         Command::Generate(args) => generate::run(args).await,
+        Command::Optimize(args) => maintain::optimize(config, &args).await,
+        Command::Erase(args) => maintain::erase(&Engine::open(config).await?, &args).await,
+        Command::Expire(args) => maintain::expire(&Engine::open(config).await?, &args).await,
+        Command::Vacuum(args) => maintain::vacuum(&Engine::open(config).await?, &args).await,
+        Command::Restore(args) => maintain::restore(&Engine::open(config).await?, &args).await,
+        Command::Check(args) => maintain::check(&Engine::open(config).await?, &args.table).await,
         Command::Tables => tables::tables(&Engine::open(config).await?).await,
         Command::History(args) => tables::history(&Engine::open(config).await?, &args.table).await,
     }
@@ -43,6 +50,7 @@ fn engine_config(cli: &Cli) -> EngineConfig {
         store_url: cli.store.clone().unwrap_or(default_store),
         memory_limit_bytes: cli.memory_limit,
         temp_dir: cli.temp_dir.clone(),
+        verify_files: cli.verify,
         target_partitions: cli.threads.map_or(default.target_partitions, usize::from),
         ..default
     }

@@ -24,6 +24,11 @@ pub fn print(text: &str) -> Result<(), CliError> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(closed_or)
 }
 
+/// A report, one figure per line.
+pub fn figures(lines: &[(&str, String)]) -> String {
+    lines.iter().map(|(name, value)| format!("{name:<27}{value}\n")).collect()
+}
+
 fn closed_or(error: io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         CliError::OutputClosed

@@ -24,7 +24,7 @@ const ROW_GROUP_ROWS: usize = 7;
 type SortKey = (i64, String, i64, String);
 
 /// The `add` actions of all commits.
-fn adds(table: &Path) -> Vec<Value> {
+pub(crate) fn adds(table: &Path) -> Vec<Value> {
     let mut commits: Vec<_> = std::fs::read_dir(table.join("_delta_log"))
         .expect("a log")
         .map(|entry| entry.expect("an entry").path())
@@ -43,8 +43,8 @@ fn adds(table: &Path) -> Vec<Value> {
     adds
 }
 
-/// Checks one file and returns its number of rows.
-fn check_file(table: &Path, add: &Value) -> usize {
+/// Checks one file and returns its number of rows. Its row groups were asked to have `row_group_rows` rows.
+pub(crate) fn check_file(table: &Path, add: &Value, row_group_rows: usize) -> usize {
     let path = add["path"].as_str().expect("a path");
     let bytes = std::fs::read(table.join(path)).expect("a data file");
     assert_eq!(add["size"], bytes.len(), "{path}");
@@ -89,18 +89,18 @@ fn check_file(table: &Path, add: &Value) -> usize {
         let ordered = user_key.cast_unsigned() ^ (1 << 63);
         assert_eq!(ordered.checked_shr(64 - bits).unwrap_or(0), prefix, "{path} has a row of another prefix");
     }
-    check_row_groups(add, path, &group_rows, &keys);
+    check_row_groups(add, path, &group_rows, &keys, 2 * row_group_rows);
     check_statistics(add, path, &keys);
     keys.len()
 }
 
-fn check_row_groups(add: &Value, path: &str, group_rows: &[usize], keys: &[SortKey]) {
+fn check_row_groups(add: &Value, path: &str, group_rows: &[usize], keys: &[SortKey], most: usize) {
     let tag = add["tags"]["wayfare.row_groups"].as_str().expect("row groups");
     let tagged: Vec<(usize, i64, i64)> = serde_json::from_str(tag).expect("rows and key ranges");
     let mut rest = keys;
     let mut found = Vec::new();
     for rows in group_rows {
-        assert!(*rows <= 2 * ROW_GROUP_ROWS, "{path} has a row group of {rows} rows");
+        assert!(*rows <= most, "{path} has a row group of {rows} rows");
         let (group, after) = rest.split_at(*rows);
         found.push((*rows, group[0].0, group[rows - 1].0));
         rest = after;
@@ -144,7 +144,7 @@ async fn check_layout(loads: &[Vec<InputRow>], target_file_bytes: u64) -> Vec<us
         loaded += load(&engine, &[file]).await.rows_loaded;
     }
     let table = store.join("touchpoints");
-    let rows: Vec<usize> = adds(&table).iter().map(|add| check_file(&table, add)).collect();
+    let rows: Vec<usize> = adds(&table).iter().map(|add| check_file(&table, add, ROW_GROUP_ROWS)).collect();
     assert_eq!(rows.iter().sum::<usize>() as u64, loaded);
     assert!(rows.iter().all(|rows| *rows > 0), "no empty files");
     rows
