@@ -23,6 +23,7 @@ use wayfare_udfs::unnest::with_unnest_rule;
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
+use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
@@ -47,6 +48,7 @@ pub struct Session {
 struct Planner {
     context: Arc<SessionContext>,
     scope: Arc<StatementScope>,
+    path: Arc<SearchPathSchema>,
     planning: tokio::sync::Mutex<()>,
 }
 
@@ -80,10 +82,14 @@ impl Session {
         datafusion_functions_json::register_all(&mut context)?;
         register_schema(&catalog, PUBLIC_SCHEMA, Arc::new(PublicSchema::new(Arc::clone(&scope))))?;
         register_schema(&catalog, JOURNEY_SCHEMA, Arc::new(JourneySchema::new(Arc::clone(&scope))))?;
+        let path = Arc::new(SearchPathSchema::new(&catalog));
+        catalog.hide(Arc::clone(&path) as _);
         context.register_catalog(CATALOG, catalog);
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
-        Ok(Self { planner: Arc::new(Planner { context, scope, planning: tokio::sync::Mutex::default() }) })
+        Ok(Self {
+            planner: Arc::new(Planner { context, scope, path, planning: tokio::sync::Mutex::default() }),
+        })
     }
 
     /// Parses `sql` into its statements; empty text gives none.
@@ -116,6 +122,23 @@ impl Session {
             Ok(frame.execute_stream().await?)
         })
         .await?
+    }
+
+    /// Whether statements from now on read those versions of tables that earlier ones have read since then: what a
+    /// transaction needs. Turning it off, or on again, lets the next statement see the newest versions.
+    pub fn hold_snapshots(&self, hold: bool) {
+        self.planner.scope.hold(hold);
+    }
+
+    /// The schemas in which names without one are looked up, in this order; the first is also where such tables are
+    /// created. Schemas that do not exist are passed over.
+    pub fn set_search_path(&self, schemas: Vec<String>) {
+        let is_default = schemas == [PUBLIC_SCHEMA];
+        self.planner.path.set(schemas);
+        let name = if is_default { PUBLIC_SCHEMA } else { SEARCH_PATH };
+        name.clone_into(
+            &mut self.planner.context.state_ref().write().config_mut().options_mut().catalog.default_schema,
+        );
     }
 
     /// Runs one statement.

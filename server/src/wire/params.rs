@@ -478,10 +478,13 @@ fn sql_name(pg_type: &Type) -> &str {
 }
 
 fn invalid_text(pg_type: &Type, text: &str) -> PgWireError {
-    error(
-        sqlstate::INVALID_TEXT_REPRESENTATION,
-        format!("invalid input syntax for type {}: \"{text}\"", sql_name(pg_type)),
-    )
+    let code = match *pg_type {
+        Type::DATE | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::INTERVAL => {
+            sqlstate::INVALID_DATETIME_FORMAT
+        }
+        _ => sqlstate::INVALID_TEXT_REPRESENTATION,
+    };
+    error(code, format!("invalid input syntax for type {}: \"{text}\"", sql_name(pg_type)))
 }
 
 fn invalid_binary(position: usize, pg_type: &Type) -> PgWireError {
