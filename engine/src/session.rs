@@ -132,13 +132,14 @@ impl Session {
 
     /// The schemas in which names without one are looked up, in this order; the first is also where such tables are
     /// created. Schemas that do not exist are passed over.
-    pub fn set_search_path(&self, schemas: Vec<String>) {
-        let is_default = schemas == [PUBLIC_SCHEMA];
+    pub fn set_search_path(&self, mut schemas: Vec<String>) {
+        let context = &self.planner.context;
+        let existing = context.catalog(CATALOG).map(|catalog| catalog.schema_names()).unwrap_or_default();
+        schemas.retain(|schema| existing.contains(schema));
+        let name = if schemas == [PUBLIC_SCHEMA] { PUBLIC_SCHEMA } else { SEARCH_PATH };
         self.planner.path.set(schemas);
-        let name = if is_default { PUBLIC_SCHEMA } else { SEARCH_PATH };
-        name.clone_into(
-            &mut self.planner.context.state_ref().write().config_mut().options_mut().catalog.default_schema,
-        );
+        let state = context.state_ref();
+        name.clone_into(&mut state.write().config_mut().options_mut().catalog.default_schema);
     }
 
     /// Runs one statement.

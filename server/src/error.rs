@@ -12,6 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
 use wayfare_engine::Error as EngineError;
+use wayfare_engine::catalog::search_path::SEARCH_PATH;
 use wayfare_engine::limits::Limit;
 
 use crate::cpu::CpuTaskError;
@@ -497,7 +498,9 @@ fn local_name(name: &str) -> &str {
         3 => name.split_once('.').map_or(name, |(_, rest)| rest),
         _ => name,
     };
-    without_catalog.strip_prefix("public.").unwrap_or(without_catalog)
+    // A name without a schema, wherever it was looked for.
+    let searched = without_catalog.strip_prefix(SEARCH_PATH).and_then(|rest| rest.strip_prefix('.'));
+    searched.or_else(|| without_catalog.strip_prefix("public.")).unwrap_or(without_catalog)
 }
 
 /// The candidate with the smallest edit distance, if it is small enough to be a slip of the keyboard.

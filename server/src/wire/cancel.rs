@@ -187,14 +187,6 @@ impl Interrupt {
         }
     }
 
-    /// Waits until the statement is interrupted.
-    pub(crate) async fn interrupted(&self) -> PgWireError {
-        match self.guard(std::future::pending::<std::convert::Infallible>()).await {
-            Err(failure) => failure,
-            Ok(never) => match never {},
-        }
-    }
-
     /// The check of [`Self::guard`] without waiting, for loops that always have work.
     pub(crate) fn check(&self) -> PgWireResult<()> {
         if self.cancel.is_cancelled() {

@@ -95,7 +95,7 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
             }
             () = connection.stop.cancelled() => return end_with(&mut socket, terminated()).await,
             () = &mut login_deadline, if logging_in => return Ok(()),
-            failure = interrupted(copy.as_ref()) => Err(failure),
+            failure = copy_ended(copy.as_mut()) => Err(failure),
             info = idle_too_long(idle) => return end_with(&mut socket, info).await,
             message = socket.next() => Ok(message),
         };
@@ -149,10 +149,10 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
     }
 }
 
-/// Resolves when a copy must end before its data does.
-async fn interrupted(copy: Option<&ActiveCopy>) -> PgWireError {
+/// Resolves when a copy ends before its data does.
+async fn copy_ended(copy: Option<&mut ActiveCopy>) -> PgWireError {
     match copy {
-        Some(copy) => copy.interrupt.interrupted().await,
+        Some(copy) => copy.ended().await,
         None => std::future::pending().await,
     }
 }

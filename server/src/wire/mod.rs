@@ -13,6 +13,7 @@ mod copy;
 mod cursor;
 mod cursor_statements;
 mod cursors;
+mod datetime;
 mod encode;
 mod execute;
 mod extended;

@@ -606,7 +606,7 @@ mod tests {
     fn wrong_values_have_their_codes() {
         assert_eq!(code(text("abc", &Type::INT8)), "22P02");
         assert_eq!(code(text("99999999999", &Type::INT4)), "22003");
-        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22P02");
+        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22007");
         assert_eq!(code(binary(&[1, 2], &Type::INT8)), "22P03");
         assert_eq!(code(binary(&[0xff], &Type::TEXT)), "22021");
         assert_eq!(code(binary(&[1], &Type::POINT)), "0A000");

@@ -16,7 +16,7 @@ use super::load::Target;
 use super::options::{CopyFormat, CopyOptions};
 use super::stage::{Stage, StagedCopy};
 use super::text::TextReader;
-use crate::cpu::CpuStream;
+use crate::cpu::{CpuStream, CpuTaskError};
 use crate::error::{error, from_cpu, sqlstate, user_error};
 
 /// Messages of the client that may wait for the reader.
@@ -78,13 +78,15 @@ impl ActiveCopy {
         match self.interrupt.guard(self.data.send(bytes)).await? {
             Ok(()) => Ok(()),
             // The reader stops at the first error.
-            Err(_) => Err(match self.interrupt.guard(self.reader.next()).await? {
-                Some(Ok(Err(failure))) => failure,
-                Some(Err(failure)) => user_error(from_cpu(failure)),
-                Some(Ok(Ok(_))) | None => {
-                    error(sqlstate::INTERNAL_ERROR, "internal error: a copy ended before its data")
-                }
-            }),
+            Err(_) => Err(self.ended().await),
+        }
+    }
+
+    /// Waits until the copy ends before its data does: a wrong row, or an interruption.
+    pub(crate) async fn ended(&mut self) -> PgWireError {
+        match self.interrupt.guard(self.reader.next()).await {
+            Err(failure) => failure,
+            Ok(ended) => reader_failure(ended),
         }
     }
 
@@ -108,6 +110,17 @@ impl ActiveCopy {
             crate::error::error_info(sqlstate::QUERY_CANCELED, format!("COPY from stdin failed: {reason}"));
         info.where_context = Some(format!("COPY {}", self.table));
         user_error(info)
+    }
+}
+
+/// Why the reader has ended before the data.
+fn reader_failure(ended: Option<Result<PgWireResult<StagedCopy>, CpuTaskError>>) -> PgWireError {
+    match ended {
+        Some(Ok(Err(failure))) => failure,
+        Some(Err(failure)) => user_error(from_cpu(failure)),
+        Some(Ok(Ok(_))) | None => {
+            error(sqlstate::INTERNAL_ERROR, "internal error: a copy ended before its data")
+        }
     }
 }
 
