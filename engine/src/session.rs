@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::people::rule::with_people_rule;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::yielding::with_yielding_joins;
 use crate::{deep, limits, statement};
 
 /// Options of DataFusion that would bring the dynamic filters of aggregates back, which drop rows that hold the
@@ -74,7 +75,9 @@ impl Session {
             .with_default_features()
             .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
-            .with_physical_optimizer_rules(with_people_rule(PhysicalOptimizer::new().rules))
+            .with_physical_optimizer_rules(with_yielding_joins(with_people_rule(
+                PhysicalOptimizer::new().rules,
+            )))
             .with_relation_planners(vec![table::relation_planner()])
             .build();
         let mut context = SessionContext::new_with_state(state);

@@ -8,11 +8,15 @@ use super::raw::{RawClient, said, shown};
 use crate::support::{TestServer, db_error, failure, text_value};
 
 /// Statements that would run for hours, by what they are busy with.
-const HEAVY: [(&str, &str); 5] = [
+const HEAVY: [(&str, &str); 6] = [
     ("aggregate", "SELECT count(DISTINCT g % 1000) FROM generate_series(1, 100000000000) AS s(g)"),
     (
         "cross join",
-        "SELECT count(*) FROM generate_series(1, 10000000) AS a(x), generate_series(1, 10000000) AS b(y) \
+        "SELECT count(*) FROM generate_series(1, 1000000) AS a(x), generate_series(1, 10000000000) AS b(y)",
+    ),
+    (
+        "join without keys",
+        "SELECT count(*) FROM generate_series(1, 100000) AS a(x), generate_series(1, 10000000000) AS b(y) \
          WHERE x * y % 7 = 3",
     ),
     ("sort", "SELECT g FROM generate_series(1, 100000000000) AS s(g) ORDER BY g % 1000, g DESC"),
