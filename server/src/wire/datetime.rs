@@ -63,11 +63,15 @@ pub(crate) fn timestamp_text(micros: i64, zone: Option<&Zone>, layout: DateLayou
     match layout.style {
         Style::Iso => text.push_str(&numbers),
         _ => {
-            let abbreviation = zone
-                .named
-                .and_then(|named| named.offset_from_utc_datetime(&utc).abbreviation().map(str::to_owned));
             text.push(' ');
-            text.push_str(&abbreviation.unwrap_or(numbers));
+            match zone.named {
+                Some(named) => match named.offset_from_utc_datetime(&utc).abbreviation() {
+                    Some(letters) if letters.starts_with(char::is_alphabetic) => text.push_str(letters),
+                    // Zones without letters are abbreviated by their offset.
+                    _ => text.push_str(&numbers.replace(':', "")),
+                },
+                None => text.push_str(&numbers),
+            }
         }
     }
     Some(with_era(&local, text))

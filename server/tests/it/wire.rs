@@ -6,6 +6,7 @@ mod copy_out;
 mod cursors;
 mod ending;
 mod errors;
+mod memory;
 mod pipelines;
 mod raw;
 mod sessions;

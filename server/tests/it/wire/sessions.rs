@@ -117,8 +117,7 @@ async fn dates_times_and_intervals_in_every_style() {
         ],
     )
     .await;
-    let intervals =
-        "SELECT INTERVAL '1 year 2 mons -3 days 04:05:06.7', INTERVAL '0 days', INTERVAL '-1 day'";
+    let intervals = "SELECT INTERVAL '1 year 2 months -3 days 4 hours 5 minutes 6.7 seconds', INTERVAL '0 days', INTERVAL '-1 day'";
     check(
         &mut client,
         &[
