@@ -27,7 +27,7 @@ async fn drain(client: &mut RawClient, counted: u8) -> (u64, u64) {
         let (kind, _) = client.next().await;
         count += u64::from(kind == counted);
         messages += 1;
-        if messages % 10_000 == 0 {
+        if messages.is_multiple_of(10_000) {
             most = most.max(resident().unwrap_or(0));
         }
         assert_ne!(kind, b'E', "an error");
