@@ -8,6 +8,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
+use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
 use crate::maintain::check::{self, CheckReport};
 use crate::maintain::erase::{self, EraseReport, EraseRequest};
@@ -100,6 +101,25 @@ impl Engine {
     /// Loads files into a touchpoint table: one commit, everything or nothing.
     pub async fn load(&self, request: &LoadRequest, progress: Arc<dyn LoadProgress>) -> Result<LoadReport> {
         load::load(&self.store, &self.stores, &self.config, request, progress).await
+    }
+
+    /// As [`Self::load`], for files that the caller has itself: `request.inputs` is not looked at, and history shows
+    /// the files by their `display` names.
+    pub async fn load_files(
+        &self,
+        request: &LoadRequest,
+        files: Vec<SourceFile>,
+        progress: Arc<dyn LoadProgress>,
+    ) -> Result<LoadReport> {
+        load::load_files(&self.store, &self.config, request, files, progress).await
+    }
+
+    /// Reads `file` as [`Self::load`] would, and answers the first row that it would refuse.
+    ///
+    /// # Errors
+    /// Those of opening and reading the file. O(rows) time, memory of one batch.
+    pub async fn first_bad_row(&self, file: SourceFile, options: ReadOptions) -> Result<Option<Rejected>> {
+        load::first_bad_row(file, options).await
     }
 
     /// Loads files into a reference table: any columns, appended, one commit.

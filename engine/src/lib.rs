@@ -31,6 +31,7 @@ pub mod settings;
 pub mod statement;
 pub mod storage;
 pub mod store;
+mod yielding;
 
 pub use config::{EngineConfig, SessionOptions, VersionPin};
 pub use engine::{Engine, TableSummary};

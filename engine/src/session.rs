@@ -23,12 +23,14 @@ use wayfare_udfs::unnest::with_unnest_rule;
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
+use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
 use crate::people::rule::with_people_rule;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::yielding::with_yielding_joins;
 use crate::{deep, limits, statement};
 
 /// Options of DataFusion that would bring the dynamic filters of aggregates back, which drop rows that hold the
@@ -47,6 +49,7 @@ pub struct Session {
 struct Planner {
     context: Arc<SessionContext>,
     scope: Arc<StatementScope>,
+    path: Arc<SearchPathSchema>,
     planning: tokio::sync::Mutex<()>,
 }
 
@@ -72,7 +75,9 @@ impl Session {
             .with_default_features()
             .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
-            .with_physical_optimizer_rules(with_people_rule(PhysicalOptimizer::new().rules))
+            .with_physical_optimizer_rules(with_yielding_joins(with_people_rule(
+                PhysicalOptimizer::new().rules,
+            )))
             .with_relation_planners(vec![table::relation_planner()])
             .build();
         let mut context = SessionContext::new_with_state(state);
@@ -80,10 +85,14 @@ impl Session {
         datafusion_functions_json::register_all(&mut context)?;
         register_schema(&catalog, PUBLIC_SCHEMA, Arc::new(PublicSchema::new(Arc::clone(&scope))))?;
         register_schema(&catalog, JOURNEY_SCHEMA, Arc::new(JourneySchema::new(Arc::clone(&scope))))?;
+        let path = Arc::new(SearchPathSchema::new(&catalog));
+        catalog.hide(Arc::clone(&path) as _);
         context.register_catalog(CATALOG, catalog);
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
-        Ok(Self { planner: Arc::new(Planner { context, scope, planning: tokio::sync::Mutex::default() }) })
+        Ok(Self {
+            planner: Arc::new(Planner { context, scope, path, planning: tokio::sync::Mutex::default() }),
+        })
     }
 
     /// Parses `sql` into its statements; empty text gives none.
@@ -116,6 +125,24 @@ impl Session {
             Ok(frame.execute_stream().await?)
         })
         .await?
+    }
+
+    /// Whether statements from now on read those versions of tables that earlier ones have read since then: what a
+    /// transaction needs. Turning it off, or on again, lets the next statement see the newest versions.
+    pub fn hold_snapshots(&self, hold: bool) {
+        self.planner.scope.hold(hold);
+    }
+
+    /// The schemas in which names without one are looked up, in this order; the first is also where such tables are
+    /// created. Schemas that do not exist are passed over.
+    pub fn set_search_path(&self, mut schemas: Vec<String>) {
+        let context = &self.planner.context;
+        let existing = context.catalog(CATALOG).map(|catalog| catalog.schema_names()).unwrap_or_default();
+        schemas.retain(|schema| existing.contains(schema));
+        let name = if schemas == [PUBLIC_SCHEMA] { PUBLIC_SCHEMA } else { SEARCH_PATH };
+        self.planner.path.set(schemas);
+        let state = context.state_ref();
+        name.clone_into(&mut state.write().config_mut().options_mut().catalog.default_schema);
     }
 
     /// Runs one statement.

@@ -4,6 +4,7 @@
 //! tables for each session, so the parts are put together here, around one copy of them for the whole server.
 
 mod functions;
+mod session_functions;
 
 use std::sync::{Arc, Mutex};
 
@@ -21,15 +22,14 @@ use datafusion_pg_catalog::pg_catalog::has_privilege_udf::create_has_privilege_u
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 use datafusion_pg_catalog::pg_catalog::{
     PgCatalogSchemaProvider, PgCatalogStaticTables, array_bounds_udf, create_current_database_udf,
-    create_current_schema_udf, create_current_schemas_udf, create_pg_get_constraintdef,
-    create_pg_get_partition_ancestors_udf, create_pg_get_partkeydef_udf,
+    create_pg_get_constraintdef, create_pg_get_partition_ancestors_udf, create_pg_get_partkeydef_udf,
     create_pg_get_statisticsobjdef_columns_udf, create_pg_relation_is_publishable_udf,
     create_pg_relation_size_udf, create_pg_stat_get_numscans, create_pg_table_is_visible,
     create_pg_total_relation_size_udf, format_type, pg_get_expr_udf, quote_ident_udf,
 };
 use wayfare_engine::catalog::provider::CATALOG;
 
-use crate::wire::SessionState;
+use crate::wire::{CancelRegistry, SessionState};
 
 /// Name of the schema.
 const PG_CATALOG: &str = "pg_catalog";
@@ -48,6 +48,7 @@ pub(crate) struct Identity {
     pub user: String,
     pub pid: i32,
     pub state: Arc<Mutex<SessionState>>,
+    pub cancels: Arc<CancelRegistry>,
 }
 
 impl CatalogTemplate {
@@ -78,8 +79,6 @@ impl CatalogTemplate {
 
         for function in [
             create_current_database_udf(CATALOG),
-            create_current_schema_udf(),
-            create_current_schemas_udf(),
             create_has_privilege_udf("has_table_privilege"),
             create_has_privilege_udf("has_schema_privilege"),
             create_has_privilege_udf("has_database_privilege"),
@@ -102,7 +101,7 @@ impl CatalogTemplate {
         ] {
             context.register_udf(function);
         }
-        for function in functions::all(identity) {
+        for function in functions::all(identity).into_iter().chain(session_functions::all(identity)) {
             context.register_udf(function);
         }
         context.register_udtf("pg_get_keywords", Arc::clone(&self.static_tables.pg_get_keywords) as _);

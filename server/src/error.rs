@@ -12,6 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
 use wayfare_engine::Error as EngineError;
+use wayfare_engine::catalog::search_path::SEARCH_PATH;
 use wayfare_engine::limits::Limit;
 
 use crate::cpu::CpuTaskError;
@@ -27,11 +28,15 @@ pub mod sqlstate {
     pub const INVALID_PARAMETER_VALUE: &str = "22023";
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
     pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";
+    pub const BAD_COPY_FILE_FORMAT: &str = "22P04";
+    pub const INVALID_DATETIME_FORMAT: &str = "22007";
+    pub const NOT_NULL_VIOLATION: &str = "23502";
     pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
     pub const ACTIVE_SQL_TRANSACTION: &str = "25001";
     pub const READ_ONLY_SQL_TRANSACTION: &str = "25006";
     pub const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
     pub const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
+    pub const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: &str = "25P03";
     pub const INVALID_SQL_STATEMENT_NAME: &str = "26000";
     pub const INVALID_CURSOR_NAME: &str = "34000";
     pub const INVALID_SAVEPOINT_SPECIFICATION: &str = "3B001";
@@ -44,18 +49,23 @@ pub mod sqlstate {
     pub const UNDEFINED_OBJECT: &str = "42704";
     pub const GROUPING_ERROR: &str = "42803";
     pub const DATATYPE_MISMATCH: &str = "42804";
+    pub const WRONG_OBJECT_TYPE: &str = "42809";
     pub const UNDEFINED_FUNCTION: &str = "42883";
     pub const UNDEFINED_TABLE: &str = "42P01";
+    pub const DUPLICATE_CURSOR: &str = "42P03";
     pub const DUPLICATE_PREPARED_STATEMENT: &str = "42P05";
     pub const DUPLICATE_TABLE: &str = "42P07";
+    pub const INVALID_CURSOR_DEFINITION: &str = "42P11";
     pub const OUT_OF_MEMORY: &str = "53200";
     pub const TOO_MANY_CONNECTIONS: &str = "53300";
     pub const PROGRAM_LIMIT_EXCEEDED: &str = "54000";
     pub const STATEMENT_TOO_COMPLEX: &str = "54001";
     pub const TOO_MANY_COLUMNS: &str = "54011";
+    pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
     pub const CANT_CHANGE_RUNTIME_PARAM: &str = "55P02";
     pub const QUERY_CANCELED: &str = "57014";
     pub const ADMIN_SHUTDOWN: &str = "57P01";
+    pub const IDLE_SESSION_TIMEOUT: &str = "57P05";
     pub const IO_ERROR: &str = "58030";
     pub const INTERNAL_ERROR: &str = "XX000";
 }
@@ -82,6 +92,28 @@ pub fn error(code: &str, message: impl Into<String>) -> PgWireError {
 /// Wraps `info` as the error type of the wire handlers.
 pub fn user_error(info: ErrorInfo) -> PgWireError {
     PgWireError::UserError(Box::new(info))
+}
+
+/// A copy of the parts that this server sets.
+pub fn copy_info(info: &ErrorInfo) -> ErrorInfo {
+    let mut copy = ErrorInfo::new(info.severity.clone(), info.code.clone(), info.message.clone());
+    copy.severity_nonlocalized.clone_from(&info.severity_nonlocalized);
+    copy.detail.clone_from(&info.detail);
+    copy.hint.clone_from(&info.hint);
+    copy.position.clone_from(&info.position);
+    copy.where_context.clone_from(&info.where_context);
+    copy
+}
+
+/// An answer for the client on its way through DataFusion, from a function that a statement calls.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+pub struct Refusal(pub Box<ErrorInfo>);
+
+impl From<Refusal> for DataFusionError {
+    fn from(refusal: Refusal) -> Self {
+        Self::External(Box::new(refusal))
+    }
 }
 
 /// Maps an error of the engine.
@@ -171,6 +203,9 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     }
     if let Some(e) = error.downcast_ref::<DataFusionError>() {
         return from_datafusion(e);
+    }
+    if let Some(Refusal(info)) = error.downcast_ref::<Refusal>() {
+        return copy_info(info);
     }
     if let Some(e) = error.downcast_ref::<ArrowError>() {
         return from_arrow(e);
@@ -463,7 +498,9 @@ fn local_name(name: &str) -> &str {
         3 => name.split_once('.').map_or(name, |(_, rest)| rest),
         _ => name,
     };
-    without_catalog.strip_prefix("public.").unwrap_or(without_catalog)
+    // A name without a schema, wherever it was looked for.
+    let searched = without_catalog.strip_prefix(SEARCH_PATH).and_then(|rest| rest.strip_prefix('.'));
+    searched.or_else(|| without_catalog.strip_prefix("public.")).unwrap_or(without_catalog)
 }
 
 /// The candidate with the smallest edit distance, if it is small enough to be a slip of the keyboard.

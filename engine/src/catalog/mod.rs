@@ -3,4 +3,5 @@
 pub mod hidden;
 pub mod journey;
 pub mod provider;
+pub mod search_path;
 pub mod store_schema;

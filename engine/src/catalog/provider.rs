@@ -1,10 +1,12 @@
 //! The catalog `wayfare` of one session.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use datafusion::catalog::{CatalogProvider, SchemaProvider};
 use datafusion::common::Result;
+
+use crate::catalog::search_path::SEARCH_PATH;
 
 /// Name of the catalog.
 pub const CATALOG: &str = "wayfare";
@@ -15,6 +17,15 @@ pub const PUBLIC_SCHEMA: &str = "public";
 #[derive(Debug, Default)]
 pub struct SessionCatalog {
     schemas: Mutex<HashMap<String, Arc<dyn SchemaProvider>>>,
+    search_path: OnceLock<Arc<dyn SchemaProvider>>,
+}
+
+impl SessionCatalog {
+    /// Makes `schema` reachable under [`SEARCH_PATH`], which no list of schemas shows.
+    pub fn hide(&self, schema: Arc<dyn SchemaProvider>) {
+        // A second call would be for the same session.
+        let _ = self.search_path.set(schema);
+    }
 }
 
 impl CatalogProvider for SessionCatalog {
@@ -26,6 +37,9 @@ impl CatalogProvider for SessionCatalog {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if name == SEARCH_PATH {
+            return self.search_path.get().map(Arc::clone);
+        }
         self.schemas.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(Arc::clone)
     }
 

@@ -17,6 +17,7 @@ use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use crate::catalog::journey;
+use crate::catalog::provider::PUBLIC_SCHEMA;
 use crate::config::VersionPin;
 use crate::error::StoreError;
 use crate::limits::{self, Limit};
@@ -29,6 +30,16 @@ use crate::store::table::TableKind;
 /// The session's state, which views are planned with. Set once, after the state has been built.
 type StateHandle = Weak<datafusion::execution::context::SessionContext>;
 
+/// Whether snapshots stay from one statement to the next.
+#[derive(Debug, Clone, Copy, Default)]
+enum Holding {
+    #[default]
+    No,
+    /// Those of the next statement and of later ones.
+    FromNext,
+    Yes,
+}
+
 /// Snapshots and names as the statement being planned sees them.
 #[derive(Debug)]
 pub struct StatementScope {
@@ -37,6 +48,7 @@ pub struct StatementScope {
     names: Mutex<Vec<String>>,
     snapshots: tokio::sync::Mutex<HashMap<String, Option<Arc<TableSnapshot>>>>,
     show_physical: AtomicBool,
+    holding: Mutex<Holding>,
     // Views planned for this statement so far.
     views: AtomicUsize,
     state: OnceLock<StateHandle>,
@@ -51,6 +63,7 @@ impl StatementScope {
             names: Mutex::default(),
             snapshots: tokio::sync::Mutex::default(),
             show_physical: AtomicBool::new(false),
+            holding: Mutex::default(),
             views: AtomicUsize::new(0),
             state: OnceLock::new(),
         }
@@ -62,9 +75,22 @@ impl StatementScope {
         let _ = self.state.set(context);
     }
 
-    /// Forgets the last statement: the next resolution of a name sees the newest version.
+    /// Whether statements from now on read the versions that earlier ones have read, as in a transaction.
+    pub fn hold(&self, hold: bool) {
+        *lock(&self.holding) = if hold { Holding::FromNext } else { Holding::No };
+    }
+
+    /// Forgets the last statement: the next resolution of a name sees the newest version, unless [`Self::hold`].
     pub async fn begin(&self) -> Result<(), StoreError> {
-        self.snapshots.lock().await.clear();
+        let holding = std::mem::replace(&mut *lock(&self.holding), Holding::Yes);
+        match holding {
+            Holding::Yes => {}
+            Holding::FromNext => self.snapshots.lock().await.clear(),
+            Holding::No => {
+                *lock(&self.holding) = Holding::No;
+                self.snapshots.lock().await.clear();
+            }
+        }
         self.show_physical(false);
         let names = self.store.table_names().await?;
         *lock(&self.names) = names;
@@ -115,7 +141,9 @@ impl StatementScope {
             return exec_err!("the session that this view belongs to has ended");
         };
         Limit::Views.check(self.views.fetch_add(1, Ordering::Relaxed) + 1)?;
-        let state: SessionState = context.state();
+        let mut state: SessionState = context.state();
+        // Names in a view mean what they meant where it was written, whatever the session's path is.
+        state.config_mut().options_mut().catalog.default_schema = PUBLIC_SCHEMA.to_owned();
         let recursion_limit = state.config_options().sql_parser.recursion_limit.get();
         let mut statements = statement::parse(sql, recursion_limit)?;
         let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {

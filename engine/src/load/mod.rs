@@ -26,8 +26,9 @@ use datafusion::error::DataFusionError;
 
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
+use crate::load::error::LoadError;
 use crate::load::pipeline::Job;
-use crate::load::read::SourceFile;
+use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
@@ -57,9 +58,24 @@ pub async fn load(
     request: &LoadRequest,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<LoadReport> {
-    let started = Instant::now();
     progress.stage(LoadStage::Identify, None);
     let files = read::discover(&request.inputs, &request.read, stores).await?;
+    load_files(store, config, request, files, progress).await
+}
+
+/// Loads `files` into the table that `request` names.
+///
+/// # Errors
+/// Any error leaves the table as it was.
+pub async fn load_files(
+    store: &Store,
+    config: &EngineConfig,
+    request: &LoadRequest,
+    files: Vec<SourceFile>,
+    progress: Arc<dyn LoadProgress>,
+) -> Result<LoadReport> {
+    let started = Instant::now();
+    progress.stage(LoadStage::Identify, None);
     let mut identities = Vec::with_capacity(files.len());
     for file in &files {
         identities.push(read::content_identity(file).await?);
@@ -77,6 +93,24 @@ pub async fn load(
         tracing::info!(table = %request.table, "another writer changed the same days; starting again");
     }
     Err(StoreError::Contention { table: request.table.clone(), attempts: MAX_RESTARTS }.into())
+}
+
+/// The first row of `file` that a load would refuse.
+///
+/// # Errors
+/// Those of opening and reading the file.
+pub async fn first_bad_row(file: SourceFile, options: ReadOptions) -> Result<Option<Rejected>> {
+    let found = tokio::task::spawn_blocking(move || {
+        for batch in read::open(&file, &Arc::new(options), &[])? {
+            if let Some(first) = batch?.rejected.into_iter().next() {
+                return Ok(Some(first));
+            }
+        }
+        Ok(None)
+    });
+    let found: std::result::Result<_, LoadError> =
+        found.await.map_err(|e| Error::Query(DataFusionError::External(Box::new(e))))?;
+    Ok(found?)
 }
 
 /// Checks what can be checked before a store is touched: options, and that every input names files.

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::{Identity, OWNER};
+use crate::error::Refusal;
 use crate::wire::lock;
 use crate::wire::settings::server_version;
 
@@ -156,8 +157,7 @@ struct CurrentSetting {
     identity: Identity,
 }
 
-/// `set_config(name, value, is_local)`: `SET name = value`, returns the value. Always for the session: a statement that
-/// calls a function cannot be told apart from its transaction.
+/// `set_config(name, value, is_local)`: `SET [LOCAL] name = value`, returns the value.
 #[derive(Debug)]
 struct SetConfig {
     signature: Signature,
@@ -223,10 +223,10 @@ impl ScalarUDFImpl for CurrentSetting {
         for (row, name) in arrays[0].as_string::<i32>().iter().enumerate() {
             values.push(match name {
                 None => None,
-                Some(name) => match state.settings.get(name) {
-                    Ok(value) => Some(value.to_owned()),
+                Some(name) => match state.settings.show(name) {
+                    Ok(value) => Some(value),
                     Err(_) if missing_ok.is_some_and(|ok| ok.is_valid(row) && ok.value(row)) => None,
-                    Err(info) => return exec_err!("{}", info.message),
+                    Err(info) => return Err(Refusal(info).into()),
                 },
             });
         }
@@ -251,16 +251,16 @@ impl ScalarUDFImpl for SetConfig {
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
         let names = arrays[0].as_string::<i32>();
         let new_values = arrays[1].as_string::<i32>();
+        let is_local = as_boolean_array(&arrays[2])?;
         let mut state = lock(&self.identity.state);
         let mut values = Vec::with_capacity(names.len());
-        for (name, value) in names.iter().zip(new_values) {
+        for (row, (name, value)) in names.iter().zip(new_values).enumerate() {
             let Some(name) = name else {
                 return exec_err!("SET requires parameter name");
             };
-            match state.settings.set(name, value) {
-                Ok(variable) => values.push(state.settings.get_known(variable).to_owned()),
-                Err(info) => return exec_err!("{}", info.message),
-            }
+            let local = is_local.is_valid(row) && is_local.value(row);
+            state.set(name, value, local).map_err(|failure| Refusal(Box::new(failure.into())))?;
+            values.push(state.settings.show(name).map_err(Refusal)?);
         }
         Ok(ColumnarValue::Array(Arc::new(StringArray::from(values))))
     }

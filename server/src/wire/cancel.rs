@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pgwire::api::cancel::CancelHandler;
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::startup::SecretKey;
 use tokio::io::Interest;
@@ -39,19 +39,47 @@ pub(crate) struct CancelRegistry {
 struct Registered {
     // As bytes: a cancel request does not say for which protocol version its key is, and each has its own form.
     key: Bytes,
+    user: String,
     current: Arc<CurrentStatement>,
+    stop: CancellationToken,
+}
+
+/// What came of a signal from one session to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signalled {
+    Yes,
+    NoSuchSession,
+    NotAllowed,
 }
 
 impl CancelRegistry {
-    /// Makes `current` reachable for cancel requests with `key` until the guard is dropped.
+    /// Makes `current` reachable for cancel requests with `key`, and the session of `user` for those of sessions, until
+    /// the guard is dropped. `stop` ends the connection.
     pub(crate) fn register(
         self: &Arc<Self>,
         pid: i32,
         key: &SecretKey,
+        user: String,
         current: Arc<CurrentStatement>,
+        stop: CancellationToken,
     ) -> Registration {
-        lock(&self.connections).insert(pid, Registered { key: key.to_bytes(), current });
+        lock(&self.connections).insert(pid, Registered { key: key.to_bytes(), user, current, stop });
         Registration { registry: Arc::clone(self), pid }
+    }
+
+    /// Cancels what runs in session `pid`, which must be one of `user` too; ends the session itself if `terminate`.
+    pub(crate) fn signal(&self, pid: i32, user: &str, terminate: bool) -> Signalled {
+        let (current, stop) = match lock(&self.connections).get(&pid) {
+            None => return Signalled::NoSuchSession,
+            Some(found) if found.user != user => return Signalled::NotAllowed,
+            Some(found) => (Arc::clone(&found.current), found.stop.clone()),
+        };
+        if terminate {
+            stop.cancel()
+        } else {
+            current.cancel()
+        }
+        Signalled::Yes
     }
 
     /// Cancels what runs on connection `pid` if `key` is its key; says nothing otherwise, as PostgreSQL.
@@ -189,7 +217,12 @@ fn timed_out() -> PgWireError {
 }
 
 fn shut_down() -> PgWireError {
-    user_error(fatal_info(sqlstate::ADMIN_SHUTDOWN, "terminating connection due to administrator command"))
+    user_error(terminated())
+}
+
+/// Why a session ends that did not end itself.
+pub(crate) fn terminated() -> ErrorInfo {
+    fatal_info(sqlstate::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -247,7 +280,9 @@ mod tests {
     async fn only_the_right_key_cancels_and_only_a_running_statement() {
         let registry = Arc::new(CancelRegistry::default());
         let current = Arc::new(CurrentStatement::default());
-        let registration = registry.register(7, &SecretKey::I32(1), Arc::clone(&current));
+        let stop = CancellationToken::new();
+        let user = "ana".to_owned();
+        let registration = registry.register(7, &SecretKey::I32(1), user, Arc::clone(&current), stop.clone());
 
         registry.cancel(7, &SecretKey::I32(1)); // nothing runs
         let interrupt = Interrupt::start(Arc::clone(&current), None, None, CancellationToken::new());
@@ -259,6 +294,11 @@ mod tests {
         let waited = interrupt.guard(std::future::pending::<()>()).await;
         assert!(waited.is_err());
 
+        assert_eq!(registry.signal(8, "ana", true), Signalled::NoSuchSession);
+        assert_eq!(registry.signal(7, "ben", true), Signalled::NotAllowed);
+        assert!(!stop.is_cancelled());
+        assert_eq!(registry.signal(7, "ana", true), Signalled::Yes);
+        assert!(stop.is_cancelled());
         drop(registration);
         assert!(lock(&registry.connections).is_empty());
     }

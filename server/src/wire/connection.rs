@@ -5,16 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use futures::sink::Sink;
 use futures::{SinkExt, StreamExt};
 use pgwire::api::portal::Format;
-use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, Tag};
-use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore, NoopHandler, PgWireConnectionState, Type};
+use pgwire::api::{ClientInfo, NoopHandler, PgWireConnectionState};
 use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
-use pgwire::messages::data::DataRow;
 use pgwire::messages::response::TransactionStatus;
-use pgwire::messages::startup::ParameterStatus;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use pgwire::tokio::server::{
     MaybeTls, PgWireMessageServerCodec, negotiate_tls, process_error, process_message,
@@ -22,12 +17,15 @@ use pgwire::tokio::server::{
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::codec::Framed;
+use tokio_util::sync::CancellationToken;
 
-use super::cancel::{Cancel, ClientWatch, CurrentStatement, Interrupt, Registration, lock};
+use super::Shared;
+use super::cancel::{Cancel, ClientWatch, CurrentStatement, Interrupt, Registration, lock, terminated};
+use super::copy::ActiveCopy;
+use super::cursors::Cursors;
 use super::session::{Prepared, Presentation, SqlSession};
 use super::settings::Settings;
-use super::statements::{Forget, Outcome, SessionState, SessionStatement};
-use super::{Shared, startup};
+use super::state::SessionState;
 use crate::error::{error, fatal_info, sqlstate, user_error};
 
 /// How long a client may take from connecting to being logged in.
@@ -43,6 +41,11 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) state: Arc<Mutex<SessionState>>,
     pub(crate) current: Arc<CurrentStatement>,
+    /// Ends the connection: at the hard end of a shutdown, or as another session asks.
+    pub(crate) stop: CancellationToken,
+    pub(super) cursors: Mutex<Cursors>,
+    /// A copy that has begun since the last message.
+    pub(super) begun_copy: Mutex<Option<ActiveCopy>>,
     client: Arc<ClientWatch>,
     // Set once, when the client is logged in.
     sql: OnceLock<SqlSession>,
@@ -78,39 +81,55 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
 
     let connection = Arc::new(Connection::new(Arc::clone(&shared), watch));
     let cancel = Arc::new(Cancel { registry: Arc::clone(&shared.cancels) });
+    let mut copy: Option<ActiveCopy> = None;
     loop {
         let logging_in = matches!(
             socket.state(),
             PgWireConnectionState::AwaitingStartup | PgWireConnectionState::AuthenticationInProgress
         );
-        let message = tokio::select! {
+        let idle = connection.idle_limit(&socket, copy.is_some());
+        let received = tokio::select! {
             biased;
-            () = shared.draining.cancelled() => {
-                let info = fatal_info(
-                    sqlstate::ADMIN_SHUTDOWN,
-                    "terminating connection due to administrator command",
-                );
-                return end_with(&mut socket, info).await;
+            () = shared.draining.cancelled(), if copy.is_none() => {
+                return end_with(&mut socket, terminated()).await;
             }
+            () = connection.stop.cancelled() => return end_with(&mut socket, terminated()).await,
             () = &mut login_deadline, if logging_in => return Ok(()),
-            message = socket.next() => message,
+            failure = copy_ended(copy.as_mut()) => Err(failure),
+            info = idle_too_long(idle) => return end_with(&mut socket, info).await,
+            message = socket.next() => Ok(message),
         };
-        let message = match message {
-            None | Some(Ok(PgWireFrontendMessage::Terminate(_))) => return Ok(()),
-            Some(Ok(message)) => message,
-            Some(Err(e)) => return end_with(&mut socket, broken_protocol(&e)).await,
+        let mut is_extended = copy.as_ref().is_some_and(|copy| copy.rest.is_none());
+        let outcome = match (received, copy.take()) {
+            (Err(failure), _) => Err(failure),
+            (Ok(None | Some(Ok(PgWireFrontendMessage::Terminate(_)))), _) => return Ok(()),
+            (Ok(Some(Err(e))), _) => return end_with(&mut socket, broken_protocol(&e)).await,
+            (Ok(Some(Ok(message))), Some(active)) => {
+                match connection.copy_message(&mut socket, active, message).await {
+                    Ok(active) => {
+                        copy = active;
+                        Ok(())
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
+            (Ok(Some(Ok(message))), None) => {
+                is_extended = message.is_extended_query();
+                process_message(
+                    message,
+                    &mut socket,
+                    Arc::clone(&connection),
+                    Arc::clone(&connection),
+                    Arc::clone(&connection),
+                    Arc::new(NoopHandler),
+                    Arc::clone(&cancel),
+                )
+                .await
+            }
         };
-        let is_extended = message.is_extended_query();
-        let outcome = process_message(
-            message,
-            &mut socket,
-            Arc::clone(&connection),
-            Arc::clone(&connection),
-            Arc::clone(&connection),
-            Arc::new(NoopHandler),
-            Arc::clone(&cancel),
-        )
-        .await;
+        if copy.is_none() {
+            copy = lock(&connection.begun_copy).take();
+        }
         match outcome {
             Ok(()) => {}
             // The client is gone: nobody to tell.
@@ -122,9 +141,29 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
                 if info.is_fatal() {
                     return end_with(&mut socket, info).await;
                 }
+                copy = None;
+                connection.statement_failed(&mut socket).await;
                 process_error(&mut socket, user_error(info), is_extended).await?;
             }
         }
+    }
+}
+
+/// Resolves when a copy ends before its data does.
+async fn copy_ended(copy: Option<&mut ActiveCopy>) -> PgWireError {
+    match copy {
+        Some(copy) => copy.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn idle_too_long(limit: Option<(Duration, ErrorInfo)>) -> ErrorInfo {
+    match limit {
+        Some((limit, info)) => {
+            tokio::time::sleep(limit).await;
+            info
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -141,9 +180,12 @@ async fn end_with(socket: &mut Socket, info: ErrorInfo) -> io::Result<()> {
 impl Connection {
     fn new(shared: Arc<Shared>, client: ClientWatch) -> Self {
         Self {
-            shared,
             state: Arc::new(Mutex::new(SessionState::new(Settings::new("")))),
             current: Arc::new(CurrentStatement::default()),
+            stop: shared.stopped.child_token(),
+            shared,
+            cursors: Mutex::default(),
+            begun_copy: Mutex::default(),
             client: Arc::new(client),
             sql: OnceLock::new(),
             admission: Mutex::new(None),
@@ -168,128 +210,37 @@ impl Connection {
 
     /// Marks the begin of a statement that can be cancelled until the value is dropped.
     pub(crate) fn interrupt(&self) -> Interrupt {
-        Interrupt::start(
-            Arc::clone(&self.current),
-            lock(&self.state).settings.statement_timeout(),
-            Some(Arc::clone(&self.client)),
-            self.shared.stopped.clone(),
-        )
+        self.interrupt_of(Some(Arc::clone(&self.client)))
+    }
+
+    /// As [`Self::interrupt`], for a statement that reads the socket, and so notices itself that the client has gone.
+    pub(crate) fn interrupt_of_copy(&self) -> Interrupt {
+        self.interrupt_of(None)
+    }
+
+    fn interrupt_of(&self, client: Option<Arc<ClientWatch>>) -> Interrupt {
+        let timeout = lock(&self.state).settings.statement_timeout();
+        Interrupt::start(Arc::clone(&self.current), timeout, client, self.stop.clone())
+    }
+
+    /// How long the client may leave the session waiting, and why it ends then.
+    fn idle_limit(&self, socket: &Socket, copies: bool) -> Option<(Duration, ErrorInfo)> {
+        if copies || self.sql.get().is_none() {
+            return None;
+        }
+        let state = lock(&self.state);
+        if matches!(socket.transaction_status(), TransactionStatus::Idle) {
+            let message = "terminating connection due to idle-session timeout";
+            let limit = state.settings.idle_timeout()?;
+            return Some((limit, fatal_info(sqlstate::IDLE_SESSION_TIMEOUT, message)));
+        }
+        let message = "terminating connection due to idle-in-transaction timeout";
+        let limit = state.settings.idle_in_transaction_timeout()?;
+        Some((limit, fatal_info(sqlstate::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message)))
     }
 
     /// How results are written now, in `format`.
     pub(crate) fn presentation(&self, format: Format) -> Presentation {
         Presentation { format, options: Arc::new(lock(&self.state).settings.format_options()) }
     }
-
-    /// Refuses `statement` if the transaction has failed and the statement does not end it.
-    ///
-    /// # Errors
-    /// 25P02.
-    pub(crate) fn check_transaction(
-        &self,
-        status: TransactionStatus,
-        statement: &Prepared,
-    ) -> PgWireResult<()> {
-        if matches!(status, TransactionStatus::Error) && !statement.ends_failure() {
-            return Err(error(
-                sqlstate::IN_FAILED_SQL_TRANSACTION,
-                "current transaction is aborted, commands ignored until end of transaction block",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Runs a statement about the session and tells the client about everything but its rows and its end.
-    ///
-    /// # Errors
-    /// Those of [`SessionState::run`].
-    pub(crate) async fn run_session_statement<C>(
-        &self,
-        client: &mut C,
-        statement: &SessionStatement,
-    ) -> PgWireResult<Outcome>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        let (outcome, new_zone) = {
-            let mut state = lock(&self.state);
-            let zone_before = state.settings.time_zone().to_owned();
-            let outcome = state.run(statement, client.transaction_status())?;
-            let zone = state.settings.time_zone().to_owned();
-            (outcome, (zone != zone_before).then_some(zone))
-        };
-        if let Some(zone) = new_zone {
-            self.sql()?.set_time_zone(zone).await?;
-        }
-        client.set_transaction_status(outcome.status);
-        if outcome.closes_portals {
-            client.portal_store().clear_portals();
-        }
-        self.forget(client, &outcome.forgets)?;
-        if let Some(notice) = &outcome.notice {
-            let notice = startup::copy_info(notice);
-            client.feed(PgWireBackendMessage::NoticeResponse(notice.into())).await?;
-        }
-        for (name, value) in &outcome.reports {
-            let status = ParameterStatus::new(name.clone(), value.clone());
-            client.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
-        }
-        Ok(outcome)
-    }
-
-    fn forget<C>(&self, client: &mut C, forgets: &Forget) -> PgWireResult<()>
-    where
-        C: ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
-        let mut names = lock(&self.prepared_names);
-        match forgets {
-            Forget::Nothing => {}
-            Forget::All => {
-                for name in names.drain() {
-                    client.portal_store().rm_statement(&name);
-                }
-            }
-            Forget::One(name) => {
-                if !names.remove(name) {
-                    return Err(error(
-                        sqlstate::INVALID_SQL_STATEMENT_NAME,
-                        format!("prepared statement \"{name}\" does not exist"),
-                    ));
-                }
-                client.portal_store().rm_statement(name);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The columns of a `SHOW`, all text.
-pub(crate) fn text_fields(names: Vec<String>, format: FieldFormat) -> Vec<FieldInfo> {
-    let field = |name| FieldInfo::new(name, None, None, Type::TEXT, format);
-    names.into_iter().map(field).collect()
-}
-
-/// Encodes a row of text columns.
-///
-/// # Errors
-/// None that text has.
-pub(crate) fn text_row(fields: &Arc<Vec<FieldInfo>>, values: &[String]) -> PgWireResult<DataRow> {
-    let mut encoder = DataRowEncoder::new(Arc::clone(fields));
-    for value in values {
-        encoder.encode_field(&value.as_str())?;
-    }
-    Ok(encoder.take_row())
-}
-
-/// The message that ends a statement.
-pub(crate) fn complete(tag: &str, rows: Option<usize>) -> PgWireBackendMessage {
-    let tag = Tag::new(tag);
-    let tag = match rows {
-        Some(rows) => tag.with_rows(rows),
-        None => tag,
-    };
-    PgWireBackendMessage::CommandComplete(tag.into())
 }

@@ -4,20 +4,17 @@
 //! without a fraction of zeros, PostgreSQL's text of floating-point numbers, decimals of more than 28 digits, the JSON
 //! union of `->`, and types that PostgreSQL does not have, which are cast to the nearest one that it has.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, RecordBatch,
-    TimestampMicrosecondArray, UnionArray,
+    Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, IntervalMonthDayNanoArray,
+    RecordBatch, TimestampMicrosecondArray, UnionArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow_pg::datatypes::field_into_pg_type;
 use arrow_pg::encoder::encode_value;
 use bytes::{BufMut, BytesMut};
-use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
 use datafusion::error::DataFusionError;
 use pgwire::api::Type;
 use pgwire::api::portal::Format;
@@ -26,6 +23,7 @@ use pgwire::error::PgWireResult;
 use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 
+use super::datetime::{DateLayout, Zone, interval_text, timestamp_text};
 use super::{float, numeric};
 use crate::error::{error, from_datafusion, sqlstate, user_error};
 use crate::limits::MAX_RESULT_COLUMNS;
@@ -138,7 +136,8 @@ pub(crate) struct BatchEncoder {
     fields: Arc<Vec<FieldInfo>>,
     // What the plan promised; a batch may come with another type of the same kind.
     schema: Schema,
-    zone: Tz,
+    zone: Zone,
+    layout: DateLayout,
     other: DataRowEncoder,
 }
 
@@ -148,10 +147,13 @@ impl BatchEncoder {
     /// # Errors
     /// 22023 if `time_zone` is no zone.
     pub(crate) fn new(fields: Arc<Vec<FieldInfo>>, schema: &Schema, time_zone: &str) -> PgWireResult<Self> {
-        let zone = Tz::from_str(time_zone).map_err(|_| {
+        let zone = Zone::new(time_zone).ok_or_else(|| {
             error(sqlstate::INVALID_PARAMETER_VALUE, format!("time zone \"{time_zone}\" not recognized"))
         })?;
+        // All columns of a result have the same options.
+        let layout = fields.first().map_or("", |field| field.format_options().date_style.as_str());
         Ok(Self {
+            layout: DateLayout::new(layout),
             other: DataRowEncoder::new(Arc::clone(&fields)),
             fields,
             schema: Schema::new(schema.fields().clone()),
@@ -197,10 +199,14 @@ impl BatchEncoder {
                 Column::Timestamp {
                     values: array.as_primitive::<TimestampMicrosecondType>().clone(),
                     zone: zone.as_ref().map(|_| self.zone),
+                    layout: self.layout,
                 }
             }
             DataType::Decimal128(_, scale) => {
                 Column::Decimal { values: array.as_primitive().clone(), scale: *scale }
+            }
+            DataType::Interval(IntervalUnit::MonthDayNano) if info.format() == FieldFormat::Text => {
+                Column::Interval(array.as_primitive().clone())
             }
             DataType::Float64 if writes_shortest_text(info) => Column::Double(array.as_primitive().clone()),
             DataType::Float32 if writes_shortest_text(info) => Column::Real(array.as_primitive().clone()),
@@ -292,8 +298,11 @@ pub(crate) enum Column {
     Timestamp {
         values: TimestampMicrosecondArray,
         /// `None` for `timestamp` without a zone.
-        zone: Option<Tz>,
+        zone: Option<Zone>,
+        layout: DateLayout,
     },
+    /// `interval` as text.
+    Interval(IntervalMonthDayNanoArray),
     Decimal {
         values: Decimal128Array,
         scale: i8,
@@ -317,16 +326,21 @@ impl Column {
         let binary = info.format() == FieldFormat::Binary;
         match self {
             Self::Timestamp { values, .. } if values.is_null(index) => out.put_i32(-1),
-            Self::Timestamp { values, zone } => {
+            Self::Timestamp { values, zone, layout } => {
                 let micros = values.value(index);
                 if binary {
                     let since = micros.checked_sub(POSTGRES_EPOCH_US).ok_or_else(timestamp_out_of_range)?;
                     out.put_i32(8);
                     out.put_i64(since);
                 } else {
-                    let text = timestamp_text(micros, zone.as_ref())?;
-                    put_text(out, &text);
+                    let text = timestamp_text(micros, zone.as_ref(), *layout);
+                    put_text(out, &text.ok_or_else(timestamp_out_of_range)?);
                 }
+            }
+            Self::Interval(values) if values.is_null(index) => out.put_i32(-1),
+            Self::Interval(values) => {
+                let style = &info.format_options().interval_style;
+                put_text(out, &interval_text(values.value(index), style));
             }
             Self::Decimal { values, .. } if values.is_null(index) => out.put_i32(-1),
             Self::Decimal { values, scale } => {
@@ -371,53 +385,6 @@ fn timestamp_out_of_range() -> pgwire::error::PgWireError {
     error(sqlstate::DATETIME_FIELD_OVERFLOW, "timestamp out of range")
 }
 
-/// `2024-01-31 12:00:00.5+01` as PostgreSQL writes it with DateStyle ISO.
-fn timestamp_text(micros: i64, zone: Option<&Tz>) -> PgWireResult<String> {
-    let utc = DateTime::from_timestamp_micros(micros).ok_or_else(timestamp_out_of_range)?;
-    let Some(zone) = zone else {
-        return Ok(local_text(&utc.naive_utc()));
-    };
-    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix();
-    let local = utc.naive_utc().checked_add_offset(offset).ok_or_else(timestamp_out_of_range)?;
-    let seconds = offset.local_minus_utc();
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let seconds = seconds.unsigned_abs();
-    let mut zone_text = format!("{sign}{:02}", seconds / 3600);
-    if seconds % 3600 != 0 {
-        zone_text.push_str(&format!(":{:02}", seconds / 60 % 60));
-    }
-    if seconds % 60 != 0 {
-        zone_text.push_str(&format!(":{:02}", seconds % 60));
-    }
-    // The era stands after the zone.
-    let text = local_text(&local);
-    Ok(match text.strip_suffix(" BC") {
-        Some(text) => format!("{text}{zone_text} BC"),
-        None => text + &zone_text,
-    })
-}
-
-fn local_text(time: &NaiveDateTime) -> String {
-    let (year, era) = match time.year() {
-        year if year > 0 => (year, ""),
-        year => (1 - year, " BC"),
-    };
-    let mut text = format!(
-        "{year:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    );
-    let micros = time.nanosecond() / 1_000;
-    if micros > 0 {
-        let fraction = format!(".{micros:06}");
-        text.push_str(fraction.trim_end_matches('0'));
-    }
-    text + era
-}
-
 /// The JSON text of one value of the union; `None` if it is SQL NULL or JSON null of an absent path.
 fn json_text(union: &UnionArray, index: usize) -> Option<String> {
     let value = union.value(index);
@@ -449,7 +416,7 @@ fn json_text(union: &UnionArray, index: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, IntervalMonthDayNanoArray, StringViewArray};
+    use arrow::array::{Int64Array, StringViewArray};
     use arrow::datatypes::IntervalMonthDayNano;
 
     use super::*;

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use futures::sink::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal, PortalExecutionState};
 use pgwire::api::query::ExtendedQueryHandler;
-use pgwire::api::results::{FieldFormat, FieldInfo, QueryResponse, Response};
+use pgwire::api::results::{FieldInfo, QueryResponse, Response};
 use pgwire::api::stmt::{QueryParser, StoredStatement};
 use pgwire::api::store::{Entry, PortalStore};
 use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type};
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{
@@ -21,10 +21,10 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::{EmptyQueryResponse, ReadyForQuery, TransactionStatus};
 
 use super::cancel::{Interrupt, lock};
-use super::connection::{Connection, complete, text_fields, text_row};
-use super::session::{Answer, Description, Parameters, Prepared};
-use super::simple::{row_description, send_rows};
-use super::statements::SessionStatement;
+use super::connection::Connection;
+use super::execute::{Delivery, complete, format_at, row_description, text_fields};
+use super::session::{Answer, Description, Parameters, Prepared, SqlStatement};
+use super::simple::send_rows;
 use crate::error::{error, sqlstate};
 
 /// Required by the trait of pgwire; statements are parsed by [`Connection`], which knows the session.
@@ -87,6 +87,7 @@ impl ExtendedQueryHandler for Connection {
                 format!("prepared statement \"{name}\" already exists"),
             ));
         }
+        lock(&self.state).several = false;
         let mut statements = {
             let interrupt = self.interrupt();
             interrupt.guard(self.sql()?.prepare(message.query)).await??
@@ -156,7 +157,8 @@ impl ExtendedQueryHandler for Connection {
                     (Some(Arc::clone(&portal.statement)), format, false)
                 }
                 Some(Entry::Empty) => (None, Format::UnifiedText, false),
-                None => return Err(no_portal(name)),
+                // A cursor is a portal too.
+                None => return self.describe_cursor(client, name).await,
             },
             other => return Err(PgWireError::InvalidTargetType(other)),
         };
@@ -198,20 +200,32 @@ impl ExtendedQueryHandler for Connection {
             }
             None => return Err(no_portal(name)),
         };
-        self.check_transaction(client.transaction_status(), &portal.statement.statement)?;
+        self.begin_statement(client.transaction_status(), &portal.statement.statement)?;
         client.set_state(PgWireConnectionState::QueryInProgress);
         let limit = usize::try_from(message.max_rows).ok().filter(|limit| *limit > 0);
-        let interrupt = self.interrupt();
+        let parameters = Parameters {
+            declared: portal.statement.parameter_types.clone(),
+            values: portal.parameters.clone(),
+            format: portal.parameter_format.clone(),
+        };
         let outcome = match &portal.statement.statement {
-            Prepared::Session(statement) => self.execute_session(client, statement, &portal).await,
-            Prepared::Sql(_) => self.execute_sql(client, &portal, limit, &interrupt).await,
+            Prepared::Sql(statement) => {
+                let interrupt = self.interrupt();
+                self.execute_sql(client, &portal, statement, parameters, limit, &interrupt).await
+            }
+            Prepared::CopyIn(copy) => return self.copy_in(client, copy, None).await,
+            other => {
+                let delivery = Delivery::Extended(&portal.result_column_format);
+                self.run_utility(client, other, parameters, delivery).await
+            }
         };
         if outcome.is_err() {
             // The rows of a failed portal are gone, and with them its query.
             *portal.state().lock().await = PortalExecutionState::Finished;
         }
         client.set_state(PgWireConnectionState::ReadyForQuery);
-        outcome
+        outcome?;
+        self.apply_settings(client).await
     }
 
     async fn on_sync<C>(&self, client: &mut C, _message: PgSync) -> PgWireResult<()>
@@ -224,6 +238,12 @@ impl ExtendedQueryHandler for Connection {
         // Outside a transaction block each Sync ends a transaction, and portals end with it.
         if matches!(client.transaction_status(), TransactionStatus::Idle) {
             client.portal_store().clear_portals();
+        }
+        if let Err(failure) = self.end_implicit(client).await {
+            // The client waits for the answer to this Sync, so the error must not skip messages up to the next one.
+            self.statement_failed(client).await;
+            let info = ErrorInfo::from(failure);
+            client.feed(PgWireBackendMessage::ErrorResponse(info.into())).await?;
         }
         let status = client.transaction_status();
         client.send(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status))).await?;
@@ -243,7 +263,11 @@ impl ExtendedQueryHandler for Connection {
                 client.portal_store().rm_statement(name);
                 lock(&self.prepared_names).remove(name);
             }
-            TARGET_TYPE_BYTE_PORTAL => client.portal_store().rm_portal(name),
+            TARGET_TYPE_BYTE_PORTAL => {
+                client.portal_store().rm_portal(name);
+                // A cursor is a portal too; closing one that is not there is no error.
+                let _ = lock(&self.cursors).close(name);
+            }
             other => return Err(PgWireError::InvalidTargetType(other)),
         }
         client.feed(PgWireBackendMessage::CloseComplete(CloseComplete::new())).await?;
@@ -274,40 +298,51 @@ impl Connection {
         format: Format,
     ) -> PgWireResult<Description> {
         match &stored.statement {
-            Prepared::Session(statement) => Ok(Description {
-                parameter_types: Vec::new(),
-                fields: text_fields(statement.columns(), format_at(&format, 0)),
-            }),
-            Prepared::Sql(statement) => {
-                let declared = stored.parameter_types.clone();
-                let presentation = self.presentation(format);
-                let described = self.sql()?.describe(Arc::clone(statement), declared, presentation);
-                self.interrupt().guard(described).await?
+            Prepared::Session(statement) => {
+                Ok(without_parameters(text_fields(statement.columns(), format_at(&format, 0))))
             }
+            Prepared::Sql(statement) => self.describe_sql(stored, statement, format).await,
+            Prepared::Declare(_, query) => {
+                let described = self.describe_sql(stored, query, Format::UnifiedText).await?;
+                Ok(Description { fields: Vec::new(), ..described })
+            }
+            Prepared::Fetch(fetch) if !fetch.moves => {
+                let open = lock(&self.cursors).get(&fetch.cursor);
+                // A cursor may be declared between this and the fetch.
+                let Ok(open) = open else {
+                    return Ok(without_parameters(Vec::new()));
+                };
+                let presentation = self.presentation(format);
+                Ok(without_parameters(self.sql()?.cursor_fields(&open, &presentation).await?))
+            }
+            _ => Ok(without_parameters(Vec::new())),
         }
     }
 
-    async fn execute_session<C>(
+    async fn describe_sql(
         &self,
-        client: &mut C,
-        statement: &SessionStatement,
-        portal: &Portal<Prepared>,
-    ) -> PgWireResult<()>
+        stored: &StoredStatement<Prepared>,
+        statement: &Arc<SqlStatement>,
+        format: Format,
+    ) -> PgWireResult<Description> {
+        let declared = stored.parameter_types.clone();
+        let presentation = self.presentation(format);
+        let described = self.sql()?.describe(Arc::clone(statement), declared, presentation);
+        self.interrupt().guard(described).await?
+    }
+
+    async fn describe_cursor<C>(&self, client: &mut C, name: &str) -> PgWireResult<()>
     where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore,
+        C: Sink<PgWireBackendMessage> + Unpin + Send,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let outcome = self.run_session_statement(client, statement).await?;
-        if let Some(rows) = outcome.rows {
-            let format = format_at(&portal.result_column_format, 0);
-            let fields = Arc::new(text_fields(statement.columns(), format));
-            for row in rows {
-                let row = text_row(&fields, &row)?;
-                client.feed(PgWireBackendMessage::DataRow(row)).await?;
-            }
-        }
-        client.feed(complete(&outcome.tag, None)).await?;
+        let Ok(open) = lock(&self.cursors).get(name) else {
+            return Err(no_portal(name));
+        };
+        let format = if open.binary { Format::UnifiedBinary } else { Format::UnifiedText };
+        let presentation = self.presentation(format);
+        let fields = self.sql()?.cursor_fields(&open, &presentation).await?;
+        client.feed(row_description(&fields)).await?;
         Ok(())
     }
 
@@ -316,6 +351,8 @@ impl Connection {
         &self,
         client: &mut C,
         portal: &Portal<Prepared>,
+        statement: &Arc<SqlStatement>,
+        parameters: Parameters,
         limit: Option<usize>,
         interrupt: &Interrupt,
     ) -> PgWireResult<()>
@@ -323,22 +360,15 @@ impl Connection {
         C: Sink<PgWireBackendMessage> + Unpin + Send,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let Prepared::Sql(statement) = &portal.statement.statement else {
-            return Err(unexpected_call());
-        };
         let state = portal.state();
         let mut state = state.lock().await;
         if matches!(*state, PortalExecutionState::Initial) {
-            let parameters = Parameters {
-                declared: portal.statement.parameter_types.clone(),
-                values: portal.parameters.clone(),
-                format: portal.parameter_format.clone(),
-            };
             let presentation = self.presentation(portal.result_column_format.clone());
             let sql = self.sql()?;
             match &statement.answer {
                 Answer::Rows(tag) => {
-                    let started = sql.rows(Arc::clone(statement), parameters, presentation);
+                    let started =
+                        sql.rows(Arc::clone(statement), parameters, presentation, std::convert::identity);
                     let (fields, rows) = interrupt.guard(started).await??;
                     let mut response = QueryResponse::new(fields, rows);
                     response.set_command_tag(tag);
@@ -371,7 +401,8 @@ impl Connection {
             client.feed(message).await?;
             return Ok(());
         };
-        let sent = send_rows(client, response.data_rows(), interrupt, limit).await?;
+        let sent =
+            send_rows(client, response.data_rows(), interrupt, limit, PgWireBackendMessage::DataRow).await?;
         if sent.complete {
             let message = complete(response.command_tag(), Some(sent.rows));
             *state = PortalExecutionState::Finished;
@@ -383,14 +414,9 @@ impl Connection {
     }
 }
 
-/// The format of one column; text where the client named fewer formats.
-fn format_at(format: &Format, index: usize) -> FieldFormat {
-    match format {
-        Format::Individual(formats) => {
-            formats.get(index).map_or(FieldFormat::Text, |format| FieldFormat::from(*format))
-        }
-        other => other.format_for(index),
-    }
+/// The description of a statement that takes no values.
+fn without_parameters(fields: Vec<FieldInfo>) -> Description {
+    Description { parameter_types: Vec::new(), fields }
 }
 
 /// Checks the numbers of a Bind message, which the library would index by.

@@ -1,13 +1,21 @@
 //! The PostgreSQL wire protocol, version 3, on pgwire.
 //!
 //! The life of a statement: [`connection`] reads a message; [`simple`] or [`extended`] takes it; [`split`] cuts it into
-//! statements and checks their weight; [`statements`] runs those about the session, with [`settings`]; all others go
+//! statements and checks their weight. [`statements`] recognises those about the session, which [`state`] runs, with
+//! [`settings`] and [`transaction`]; [`cursor_statements`] those about [`cursors`]; [`copy`] is `COPY`. All others go
 //! through the engine's parser and [`rewrite`] into [`session`], which plans and runs them on the CPU runtime with
-//! bind values from [`params`]; [`encode`] writes the rows; [`cancel`] ends a statement early.
+//! bind values from [`params`]. [`execute`] runs what is not a plain query, for both protocols; [`encode`] writes the
+//! rows; [`cancel`] ends a statement early.
 
 mod cancel;
 mod connection;
+mod copy;
+mod cursor;
+mod cursor_statements;
+mod cursors;
+mod datetime;
 mod encode;
+mod execute;
 mod extended;
 mod float;
 mod names;
@@ -19,7 +27,10 @@ pub(crate) mod settings;
 mod simple;
 mod split;
 mod startup;
+mod state;
 mod statements;
+mod tokens;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -30,9 +41,9 @@ use wayfare_engine::Engine;
 use crate::catalog::CatalogTemplate;
 use crate::cpu::CpuRuntime;
 
-pub(crate) use cancel::lock;
+pub(crate) use cancel::{CancelRegistry, Signalled, lock};
 pub(crate) use connection::serve_connection;
-pub(crate) use statements::SessionState;
+pub(crate) use state::SessionState;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -46,7 +57,7 @@ pub(crate) struct Shared {
     /// Running statements end too.
     pub(crate) stopped: CancellationToken,
     rewriter: Arc<rewrite::Rewriter>,
-    cancels: Arc<cancel::CancelRegistry>,
+    cancels: Arc<CancelRegistry>,
 }
 
 impl Shared {
@@ -64,7 +75,7 @@ impl Shared {
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
             rewriter: Arc::new(rewrite::Rewriter::new()),
-            cancels: Arc::new(cancel::CancelRegistry::default()),
+            cancels: Arc::new(CancelRegistry::default()),
         }
     }
 }

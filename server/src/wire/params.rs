@@ -478,10 +478,13 @@ fn sql_name(pg_type: &Type) -> &str {
 }
 
 fn invalid_text(pg_type: &Type, text: &str) -> PgWireError {
-    error(
-        sqlstate::INVALID_TEXT_REPRESENTATION,
-        format!("invalid input syntax for type {}: \"{text}\"", sql_name(pg_type)),
-    )
+    let code = match *pg_type {
+        Type::DATE | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::INTERVAL => {
+            sqlstate::INVALID_DATETIME_FORMAT
+        }
+        _ => sqlstate::INVALID_TEXT_REPRESENTATION,
+    };
+    error(code, format!("invalid input syntax for type {}: \"{text}\"", sql_name(pg_type)))
 }
 
 fn invalid_binary(position: usize, pg_type: &Type) -> PgWireError {
@@ -603,7 +606,7 @@ mod tests {
     fn wrong_values_have_their_codes() {
         assert_eq!(code(text("abc", &Type::INT8)), "22P02");
         assert_eq!(code(text("99999999999", &Type::INT4)), "22003");
-        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22P02");
+        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22007");
         assert_eq!(code(binary(&[1, 2], &Type::INT8)), "22P03");
         assert_eq!(code(binary(&[0xff], &Type::TEXT)), "22021");
         assert_eq!(code(binary(&[1], &Type::POINT)), "0A000");

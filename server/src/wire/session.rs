@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use arrow::datatypes::Schema;
 use bytes::Bytes;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
@@ -23,6 +24,10 @@ use pgwire::types::format::FormatOptions;
 use tokio::sync::mpsc::Sender;
 use wayfare_engine::Session;
 
+use super::copy::{CopyIn, CopyOut, CopySource, CopyStatement};
+use super::cursor::{Cursor, Output};
+use super::cursor_statements::{CursorStatement, DeclareText, Fetch, Rows};
+use super::cursors::OpenCursor;
 use super::encode::{BatchEncoder, field_infos};
 use super::names::result_names;
 use super::params;
@@ -42,6 +47,13 @@ pub(crate) enum Prepared {
     Session(SessionStatement),
     /// For the engine.
     Sql(Arc<SqlStatement>),
+    /// A new cursor over a query.
+    Declare(Arc<DeclareText>, Arc<SqlStatement>),
+    Fetch(Fetch),
+    /// `None` for all cursors.
+    CloseCursor(Option<String>),
+    CopyOut(Arc<CopyOut>),
+    CopyIn(Arc<CopyIn>),
 }
 
 impl Prepared {
@@ -53,8 +65,8 @@ impl Prepared {
     /// How many bind parameters the statement has.
     pub(crate) fn parameter_count(&self) -> usize {
         match self {
-            Self::Session(_) => 0,
-            Self::Sql(statement) => statement.parameter_count(),
+            Self::Sql(statement) | Self::Declare(_, statement) => statement.parameter_count(),
+            _ => 0,
         }
     }
 }
@@ -139,9 +151,50 @@ impl SqlSession {
     }
 
     fn prepare_one(&self, text: StatementText) -> PgWireResult<Prepared> {
-        if let Some(statement) = SessionStatement::parse(&text.tokens)? {
+        if let Some(statement) = SessionStatement::parse(&text)? {
             return Ok(Prepared::Session(statement));
         }
+        if let Some(statement) = CursorStatement::parse(&text)? {
+            return Ok(match statement {
+                CursorStatement::Declare(declare) => {
+                    let query = self.prepare_query(text.inner(declare.query_at..text.tokens.len()))?;
+                    Prepared::Declare(Arc::new(declare), query)
+                }
+                CursorStatement::Fetch(fetch) => Prepared::Fetch(fetch),
+                CursorStatement::Close(name) => Prepared::CloseCursor(name),
+            });
+        }
+        if let Some(statement) = CopyStatement::parse(&text)? {
+            return Ok(match statement {
+                CopyStatement::Query { query, options } => {
+                    let query = self.prepare_query(text.inner(query))?;
+                    Prepared::CopyOut(Arc::new(CopyOut { source: CopySource::Query(query), options }))
+                }
+                CopyStatement::TableOut { table, columns, options } => Prepared::CopyOut(Arc::new(CopyOut {
+                    source: CopySource::Table { table, columns },
+                    options,
+                })),
+                CopyStatement::TableIn { table, columns, options } => {
+                    Prepared::CopyIn(Arc::new(CopyIn { table, columns, options }))
+                }
+            });
+        }
+        self.prepare_sql(text).map(Prepared::Sql)
+    }
+
+    /// Parses a query inside another statement.
+    ///
+    /// # Errors
+    /// 42601; 0A000 for what returns no rows.
+    pub(crate) fn prepare_query(&self, text: StatementText) -> PgWireResult<Arc<SqlStatement>> {
+        let statement = self.prepare_sql(text)?;
+        match &statement.answer {
+            Answer::Rows("SELECT") => Ok(statement),
+            _ => Err(error(sqlstate::FEATURE_NOT_SUPPORTED, "only a query can be used here")),
+        }
+    }
+
+    fn prepare_sql(&self, text: StatementText) -> PgWireResult<Arc<SqlStatement>> {
         let mut parsed =
             self.engine.parse(&text.text).map_err(|e| user_error(place_error(from_engine(&e), &text)))?;
         let (Some(statement), true) = (parsed.pop(), parsed.is_empty()) else {
@@ -156,13 +209,7 @@ impl SqlSession {
         };
         let answer = answer_of(&statement)?;
         let statement = self.rewriter.rewrite(&text.text, statement);
-        Ok(Prepared::Sql(Arc::new(SqlStatement {
-            parameters: parameters(&statement),
-            statement,
-            text,
-            answer,
-            names,
-        })))
+        Ok(Arc::new(SqlStatement { parameters: parameters(&statement), statement, text, answer, names }))
     }
 
     /// Plans `statement` to learn its columns and the types of its parameters.
@@ -187,33 +234,97 @@ impl SqlSession {
         .await
     }
 
-    /// Starts `statement` and returns its columns and its rows.
+    /// Starts `statement` and returns its columns and its rows, each as `convert` makes it.
     ///
     /// # Errors
     /// Everything that planning fails with; later errors come with the rows.
-    pub(crate) async fn rows(
+    pub(crate) async fn rows<T: Send + Sync + 'static>(
         &self,
         statement: Arc<SqlStatement>,
         parameters: Parameters,
         presentation: Presentation,
-    ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream)> {
+        convert: impl Fn(DataRow) -> T + Send + Sync + 'static,
+    ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<T>)> {
         let engine = Arc::clone(&self.engine);
-        let mut stream = self.cpu.stream(|sender| async move {
-            if let Err(e) = send_rows(&engine, &statement, parameters, &presentation, &sender).await {
+        let stream = self.cpu.stream(|sender| async move {
+            let sent = send_rows(&engine, &statement, parameters, &presentation, &sender, &convert).await;
+            if let Err(e) = sent {
                 // Nobody is left to tell if the receiver is gone.
                 let _ = sender.send(Err(e)).await;
             }
         });
-        match stream.next().await {
-            Some(Ok(Ok(Item::Fields(fields)))) => {
-                Ok((fields, RowStream { stream, chunk: Vec::new().into_iter() }))
+        begun(stream).await
+    }
+
+    /// Starts the query of a cursor.
+    ///
+    /// # Errors
+    /// Everything that planning fails with.
+    pub(crate) async fn cursor(
+        &self,
+        statement: Arc<SqlStatement>,
+        parameters: Parameters,
+        presentation: Presentation,
+        scrolls: bool,
+    ) -> PgWireResult<Cursor> {
+        let engine = Arc::clone(&self.engine);
+        self.on_cpu(async move {
+            let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
+            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let stream = engine.execute(plan).await.map_err(|e| engine_error(&e))?;
+            Ok(Cursor::new(&engine, schema, stream, scrolls))
+        })
+        .await
+    }
+
+    /// The columns of a cursor.
+    ///
+    /// # Errors
+    /// Those of [`field_infos`].
+    pub(crate) async fn cursor_fields(
+        &self,
+        cursor: &OpenCursor,
+        presentation: &Presentation,
+    ) -> PgWireResult<Vec<FieldInfo>> {
+        let schema = Arc::clone(cursor.cursor.lock().await.schema());
+        schema_fields(&cursor.statement, &schema, presentation)
+    }
+
+    /// Moves a cursor and returns its columns and the rows that it passes.
+    ///
+    /// # Errors
+    /// Those of [`field_infos`]; later errors, those of [`Cursor::fetch`], come with the rows.
+    pub(crate) async fn fetch(
+        &self,
+        cursor: OpenCursor,
+        rows: Rows,
+        presentation: Presentation,
+    ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<DataRow>)> {
+        let stream = self.cpu.stream(|sender| async move {
+            if let Err(e) = fetch_rows(&cursor, rows, &presentation, &sender).await {
+                // Nobody is left to tell if the receiver is gone.
+                let _ = sender.send(Err(e)).await;
             }
-            Some(Ok(Ok(Item::Rows(_)))) | None => {
-                Err(error(sqlstate::INTERNAL_ERROR, "internal error: a result began without its columns"))
-            }
-            Some(Ok(Err(e))) => Err(e),
-            Some(Err(e)) => Err(user_error(from_cpu(e))),
-        }
+        });
+        begun(stream).await
+    }
+
+    /// Moves a cursor; returns how many rows it passes.
+    ///
+    /// # Errors
+    /// Those of [`Cursor::fetch`].
+    pub(crate) async fn move_cursor(&self, cursor: OpenCursor, rows: Rows) -> PgWireResult<usize> {
+        self.on_cpu(async move { cursor.cursor.lock().await.fetch(rows, None).await }).await
+    }
+
+    /// Whether statements from now on see the versions of tables that earlier ones have seen.
+    pub(crate) fn hold_snapshots(&self, hold: bool) {
+        self.engine.hold_snapshots(hold);
+    }
+
+    /// The schemas in which names without one are looked up.
+    pub(crate) fn set_search_path(&self, schemas: Vec<String>) {
+        self.engine.set_search_path(schemas);
     }
 
     /// Runs `statement` to its end and returns how many rows it changed.
@@ -257,7 +368,21 @@ impl SqlSession {
         .await
     }
 
-    async fn on_cpu<T: Send + 'static>(
+    /// The threads that statements run on.
+    pub(crate) fn cpu(&self) -> &CpuRuntime {
+        &self.cpu
+    }
+
+    /// [`Self::on_cpu`] with this session.
+    pub(crate) async fn on_this_cpu<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> PgWireResult<T> + Send + 'static,
+    ) -> PgWireResult<T> {
+        let session = self.clone();
+        self.on_cpu(async move { work(&session) }).await
+    }
+
+    pub(crate) async fn on_cpu<T: Send + 'static>(
         &self,
         work: impl Future<Output = PgWireResult<T>> + Send + 'static,
     ) -> PgWireResult<T> {
@@ -374,28 +499,32 @@ fn fields(
     plan: &LogicalPlan,
     presentation: &Presentation,
 ) -> PgWireResult<Vec<FieldInfo>> {
-    field_infos(
-        plan.schema().as_arrow(),
-        statement.names.as_deref(),
-        &presentation.format,
-        &presentation.options,
-    )
+    schema_fields(statement, plan.schema().as_arrow(), presentation)
+}
+
+fn schema_fields(
+    statement: &SqlStatement,
+    schema: &Schema,
+    presentation: &Presentation,
+) -> PgWireResult<Vec<FieldInfo>> {
+    field_infos(schema, statement.names.as_deref(), &presentation.format, &presentation.options)
 }
 
 /// What crosses from the CPU runtime: the columns once, then rows.
-enum Item {
+pub(crate) enum Item<T> {
     Fields(Arc<Vec<FieldInfo>>),
-    Rows(Vec<DataRow>),
+    Rows(Vec<T>),
 }
 
-type ItemSender = Sender<PgWireResult<Item>>;
+pub(crate) type ItemSender<T> = Sender<PgWireResult<Item<T>>>;
 
-async fn send_rows(
+async fn send_rows<T>(
     engine: &Session,
     statement: &SqlStatement,
     parameters: Parameters,
     presentation: &Presentation,
-    sender: &ItemSender,
+    sender: &ItemSender<T>,
+    convert: &impl Fn(DataRow) -> T,
 ) -> PgWireResult<()> {
     let plan = bound_plan(engine, statement, parameters, presentation).await?;
     let schema = plan.schema().as_arrow().clone();
@@ -411,8 +540,8 @@ async fn send_rows(
         let mut start = 0;
         while start < batch.num_rows() {
             let end = batch.num_rows().min(start + ROWS_PER_CHUNK);
-            let rows: PgWireResult<Vec<DataRow>> =
-                (start..end).map(|row| encoder.row(&columns, row)).collect();
+            let rows: PgWireResult<Vec<T>> =
+                (start..end).map(|row| encoder.row(&columns, row).map(convert)).collect();
             if sender.send(Ok(Item::Rows(rows?))).await.is_err() {
                 return Ok(());
             }
@@ -422,14 +551,46 @@ async fn send_rows(
     Ok(())
 }
 
-/// The encoded rows of a running statement. Dropping it stops the statement.
-pub(crate) struct RowStream {
-    stream: CpuStream<PgWireResult<Item>>,
-    chunk: std::vec::IntoIter<DataRow>,
+async fn fetch_rows(
+    cursor: &OpenCursor,
+    rows: Rows,
+    presentation: &Presentation,
+    sender: &ItemSender<DataRow>,
+) -> PgWireResult<()> {
+    let mut open = cursor.cursor.lock().await;
+    let schema = Arc::clone(open.schema());
+    let fields = Arc::new(schema_fields(&cursor.statement, &schema, presentation)?);
+    let encoder = BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone)?;
+    if sender.send(Ok(Item::Fields(fields))).await.is_err() {
+        return Ok(());
+    }
+    open.fetch(rows, Some(&mut Output::new(encoder, sender))).await.map(drop)
 }
 
-impl Stream for RowStream {
-    type Item = PgWireResult<DataRow>;
+/// Waits for the columns, which come first.
+async fn begun<T: Send + 'static>(
+    mut stream: CpuStream<PgWireResult<Item<T>>>,
+) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<T>)> {
+    match stream.next().await {
+        Some(Ok(Ok(Item::Fields(fields)))) => {
+            Ok((fields, RowStream { stream, chunk: Vec::new().into_iter() }))
+        }
+        Some(Ok(Ok(Item::Rows(_)))) | None => {
+            Err(error(sqlstate::INTERNAL_ERROR, "internal error: a result began without its columns"))
+        }
+        Some(Ok(Err(e))) => Err(e),
+        Some(Err(e)) => Err(user_error(from_cpu(e))),
+    }
+}
+
+/// The encoded rows of a running statement. Dropping it stops the statement.
+pub(crate) struct RowStream<T = DataRow> {
+    stream: CpuStream<PgWireResult<Item<T>>>,
+    chunk: std::vec::IntoIter<T>,
+}
+
+impl<T: Unpin> Stream for RowStream<T> {
+    type Item = PgWireResult<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
@@ -462,18 +623,14 @@ fn changed_rows(batch: &arrow::array::RecordBatch) -> usize {
 /// What to answer at the end of `statement`.
 ///
 /// # Errors
-/// 42501 for statements that would reach the server's files or network, 0A000 for `COPY`.
+/// 42501 for statements that would reach the server's files or network.
 fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
     let inner = match statement {
         EngineStatement::Statement(inner) => inner.as_ref(),
         EngineStatement::Explain(_) => return Ok(Answer::Rows("EXPLAIN")),
         EngineStatement::Reset(_) => return Ok(Answer::Done("RESET".to_owned())),
-        EngineStatement::CopyTo(_) => {
-            return Err(error(
-                sqlstate::FEATURE_NOT_SUPPORTED,
-                "COPY is not supported: use a SELECT, or `wayfare query --output` to write a file",
-            ));
-        }
+        // COPY in PostgreSQL's forms does not come here.
+        EngineStatement::CopyTo(_) => return Err(error(sqlstate::SYNTAX_ERROR, "malformed COPY statement")),
         EngineStatement::CreateExternalTable(_) => {
             return Err(error(
                 sqlstate::INSUFFICIENT_PRIVILEGE,
@@ -495,12 +652,6 @@ fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
         Statement::Insert(_) => Answer::Changed("INSERT 0"),
         Statement::Update(_) => Answer::Changed("UPDATE"),
         Statement::Delete(_) => Answer::Changed("DELETE"),
-        Statement::Copy { .. } => {
-            return Err(error(
-                sqlstate::FEATURE_NOT_SUPPORTED,
-                "COPY is not supported: load files with `wayfare load`",
-            ));
-        }
         Statement::Set(_) => Answer::Done("SET".to_owned()),
         Statement::CreateTable(_) => Answer::Done("CREATE TABLE".to_owned()),
         Statement::CreateView(_) => Answer::Done("CREATE VIEW".to_owned()),

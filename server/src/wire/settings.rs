@@ -3,15 +3,24 @@
 //! Each connection has its own. A variable that has an effect here is checked; one that only clients care about
 //! is kept and given back. Unknown names are refused, so that a misspelt name is noticed.
 
+mod search_path;
+mod units;
+mod variables;
+pub(crate) mod zone;
+
 use std::collections::BTreeMap;
-use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::timezone::Tz;
 use pgwire::error::ErrorInfo;
 use pgwire::types::format::FormatOptions;
 
+use self::units::UnitError;
+use self::variables::{Domain, VARIABLES, Variable};
 use crate::error::{error_info, sqlstate};
+
+pub(crate) use self::search_path::quoted as quoted_schema;
+pub(crate) use self::variables::find;
 
 /// The PostgreSQL version whose behaviour and catalogs are imitated.
 pub(crate) const POSTGRES_VERSION: &str = "16.6";
@@ -21,91 +30,6 @@ const POSTGRES_VERSION_NUMBER: &str = "160006";
 /// `server_version` as clients see it.
 pub(crate) fn server_version() -> String {
     format!("{POSTGRES_VERSION} (Wayfare {})", env!("CARGO_PKG_VERSION"))
-}
-
-/// A session variable.
-#[derive(Debug)]
-pub(crate) struct Variable {
-    /// Name in PostgreSQL's spelling.
-    pub name: &'static str,
-    default: &'static str,
-    domain: Domain,
-    /// Whether the client is told about each change.
-    pub reported: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Domain {
-    /// Cannot be changed.
-    Fixed,
-    Text,
-    Boolean,
-    Integer(i64, i64),
-    Milliseconds,
-    TimeZone,
-    DateStyle,
-    Encoding,
-    OneOf(&'static [&'static str]),
-}
-
-const fn variable(name: &'static str, default: &'static str, domain: Domain) -> Variable {
-    Variable { name, default, domain, reported: false }
-}
-
-const fn reported(name: &'static str, default: &'static str, domain: Domain) -> Variable {
-    Variable { name, default, domain, reported: true }
-}
-
-const ISOLATION_LEVELS: &[&str] = &["serializable", "repeatable read", "read committed", "read uncommitted"];
-
-static VARIABLES: &[Variable] = &[
-    reported("application_name", "", Domain::Text),
-    variable("bytea_output", "hex", Domain::OneOf(&["hex", "escape"])),
-    reported("client_encoding", "UTF8", Domain::Encoding),
-    variable("client_min_messages", "notice", Domain::Text),
-    reported("DateStyle", "ISO, MDY", Domain::DateStyle),
-    variable("default_transaction_isolation", "read committed", Domain::OneOf(ISOLATION_LEVELS)),
-    reported("default_transaction_read_only", "off", Domain::Boolean),
-    variable("default_transaction_deferrable", "off", Domain::Boolean),
-    variable("extra_float_digits", "1", Domain::Integer(-15, 3)),
-    variable("idle_in_transaction_session_timeout", "0", Domain::Milliseconds),
-    reported("in_hot_standby", "off", Domain::Fixed),
-    reported("integer_datetimes", "on", Domain::Fixed),
-    reported(
-        "IntervalStyle",
-        "postgres",
-        Domain::OneOf(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
-    ),
-    reported("is_superuser", "off", Domain::Fixed),
-    variable("jit", "off", Domain::Boolean),
-    variable("lc_collate", "C", Domain::Fixed),
-    variable("lc_ctype", "C.UTF-8", Domain::Fixed),
-    variable("lc_messages", "C", Domain::Text),
-    variable("lc_monetary", "C", Domain::Text),
-    variable("lc_numeric", "C", Domain::Text),
-    variable("lc_time", "C", Domain::Text),
-    variable("lock_timeout", "0", Domain::Milliseconds),
-    variable("max_identifier_length", "63", Domain::Fixed),
-    variable("max_index_keys", "32", Domain::Fixed),
-    variable("row_security", "on", Domain::Boolean),
-    variable("search_path", "\"$user\", public", Domain::Text),
-    reported("server_encoding", "UTF8", Domain::Fixed),
-    reported("server_version", "", Domain::Fixed),
-    variable("server_version_num", POSTGRES_VERSION_NUMBER, Domain::Fixed),
-    reported("session_authorization", "", Domain::Fixed),
-    reported("standard_conforming_strings", "on", Domain::OneOf(&["on"])),
-    variable("statement_timeout", "0", Domain::Milliseconds),
-    variable("synchronous_commit", "on", Domain::Text),
-    reported("TimeZone", "UTC", Domain::TimeZone),
-    variable("transaction_deferrable", "off", Domain::Boolean),
-    variable("transaction_isolation", "read committed", Domain::OneOf(ISOLATION_LEVELS)),
-    variable("transaction_read_only", "off", Domain::Boolean),
-    variable("work_mem", "4MB", Domain::Text),
-];
-
-/// The variable of this name, case ignored.
-pub(crate) fn find(name: &str) -> Option<&'static Variable> {
-    VARIABLES.iter().find(|variable| variable.name.eq_ignore_ascii_case(name))
 }
 
 /// Boxed, because most settings are found.
@@ -119,12 +43,23 @@ fn find_or_error(name: &str) -> Result<&'static Variable, Box<ErrorInfo>> {
     })
 }
 
-/// The values of one session.
-#[derive(Debug, Clone)]
+/// Prefixes of the options of the engine, which are not kept here.
+const ENGINE_PREFIXES: [&str; 2] = ["wayfare.", "datafusion."];
+
+/// Whether `name` is that of a variable which the client makes up, such as `myapp.user`.
+pub(crate) fn is_custom(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    name.contains('.') && !ENGINE_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+}
+
+/// The values of one session. Copies are cheap.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
-    values: BTreeMap<&'static str, String>,
+    values: Arc<BTreeMap<&'static str, String>>,
     // What RESET goes back to: the defaults, and over them what the client asked for at log-in.
-    initial: BTreeMap<&'static str, String>,
+    initial: Arc<BTreeMap<&'static str, String>>,
+    // Variables that the client made up.
+    custom: Arc<BTreeMap<String, String>>,
 }
 
 impl Settings {
@@ -134,7 +69,8 @@ impl Settings {
             VARIABLES.iter().map(|variable| (variable.name, variable.default.to_owned())).collect();
         values.insert("server_version", server_version());
         values.insert("session_authorization", user.to_owned());
-        Self { initial: values.clone(), values }
+        let values = Arc::new(values);
+        Self { initial: Arc::clone(&values), values, custom: Arc::default() }
     }
 
     /// Sets a value that the client gave in its start-up packet; it becomes the value of `RESET`.
@@ -143,8 +79,8 @@ impl Settings {
     /// As [`Self::set`].
     pub(crate) fn set_initial(&mut self, name: &str, value: &str) -> Result<(), Box<ErrorInfo>> {
         let variable = self.set(name, Some(value))?;
-        let value = self.get_known(variable).to_owned();
-        self.initial.insert(variable.name, value);
+        let value = self.value(variable.name).to_owned();
+        Arc::make_mut(&mut self.initial).insert(variable.name, value);
         Ok(())
     }
 
@@ -158,49 +94,106 @@ impl Settings {
         value: Option<&str>,
     ) -> Result<&'static Variable, Box<ErrorInfo>> {
         let variable = find_or_error(name)?;
-        let value = match value {
-            Some(value) => canonical(variable, value)?,
-            None => self.initial.get(variable.name).cloned().unwrap_or_default(),
+        let value = match (value, variable.domain) {
+            // What belongs to the server has no default to go back to either.
+            (None, Domain::Fixed | Domain::Server) => canonical(variable, "", self.value(variable.name))?,
+            (Some(value), _) => canonical(variable, value, self.value(variable.name))?,
+            (None, _) => self.initial.get(variable.name).cloned().unwrap_or_default(),
         };
-        self.values.insert(variable.name, value);
+        Arc::make_mut(&mut self.values).insert(variable.name, value);
         Ok(variable)
     }
 
-    /// Sets everything back to its initial value; returns the reported variables that changed.
-    pub(crate) fn reset_all(&mut self) -> Vec<&'static Variable> {
-        let changed = VARIABLES
-            .iter()
-            .filter(|v| v.reported && self.values.get(v.name) != self.initial.get(v.name))
-            .collect();
-        self.values.clone_from(&self.initial);
-        changed
+    /// Sets a variable that the client made up, or forgets it.
+    pub(crate) fn set_custom(&mut self, name: &str, value: Option<&str>) {
+        let custom = Arc::make_mut(&mut self.custom);
+        let name = name.to_ascii_lowercase();
+        match value {
+            Some(value) => custom.insert(name, value.to_owned()),
+            None => custom.remove(&name),
+        };
     }
 
-    /// The value of `name`.
+    /// Puts back a value that [`Self::get`] gave, or sets one that is known to be valid.
+    ///
+    /// # Errors
+    /// 42704 unknown name.
+    pub(crate) fn restore(&mut self, name: &str, value: Option<&str>) -> Result<(), Box<ErrorInfo>> {
+        let Some(value) = value.filter(|_| !is_custom(name)) else {
+            self.set_custom(name, value);
+            return Ok(());
+        };
+        let variable = find_or_error(name)?;
+        Arc::make_mut(&mut self.values).insert(variable.name, value.to_owned());
+        Ok(())
+    }
+
+    /// Sets everything back to its initial value.
+    pub(crate) fn reset_all(&mut self) {
+        self.values = Arc::clone(&self.initial);
+        self.custom = Arc::default();
+    }
+
+    /// The modes of a transaction are those that the session has for new ones.
+    pub(crate) fn reset_transaction_modes(&mut self) {
+        for (mode, default) in TRANSACTION_MODES {
+            if self.value(mode) != self.value(default) {
+                let value = self.value(default).to_owned();
+                Arc::make_mut(&mut self.values).insert(mode, value);
+            }
+        }
+    }
+
+    /// The modes of the transaction, by name.
+    pub(crate) fn transaction_modes(&self) -> Vec<(&'static str, String)> {
+        TRANSACTION_MODES.iter().map(|(mode, _)| (*mode, self.value(mode).to_owned())).collect()
+    }
+
+    /// The value of `name` as it is kept.
     ///
     /// # Errors
     /// 42704 unknown name.
     pub(crate) fn get(&self, name: &str) -> Result<&str, Box<ErrorInfo>> {
-        find_or_error(name).map(|variable| self.get_known(variable))
+        if let Some(value) = self.custom.get(&name.to_ascii_lowercase()) {
+            return Ok(value);
+        }
+        find_or_error(name).map(|variable| self.value(variable.name))
     }
 
-    /// The value of a variable.
-    pub(crate) fn get_known(&self, variable: &Variable) -> &str {
-        self.values.get(variable.name).map_or("", String::as_str)
+    /// The value of `name` as `SHOW` prints it.
+    ///
+    /// # Errors
+    /// 42704 unknown name.
+    pub(crate) fn show(&self, name: &str) -> Result<String, Box<ErrorInfo>> {
+        if let Some(value) = self.custom.get(&name.to_ascii_lowercase()) {
+            return Ok(value.clone());
+        }
+        find_or_error(name).map(|variable| self.shown(variable))
+    }
+
+    fn shown(&self, variable: &Variable) -> String {
+        let value = self.value(variable.name);
+        let number = || value.parse().unwrap_or(0);
+        match variable.domain {
+            Domain::Milliseconds(_) => units::show_milliseconds(number()),
+            Domain::Bytes(unit) => units::show_size(number(), unit),
+            _ => value.to_owned(),
+        }
     }
 
     fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
     }
 
-    /// Every variable with its value, by name.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        VARIABLES.iter().map(|v| (v.name, self.get_known(v)))
+    /// Name, value and description of every variable, by name.
+    pub(crate) fn all(&self) -> Vec<Vec<String>> {
+        let row = |v: &Variable| vec![v.name.to_owned(), self.shown(v), v.description.to_owned()];
+        VARIABLES.iter().map(row).collect()
     }
 
     /// The variables that a client is told at log-in.
     pub(crate) fn reported(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        VARIABLES.iter().filter(|v| v.reported).map(|v| (v.name, self.get_known(v)))
+        VARIABLES.iter().filter(|v| v.reported).map(|v| (v.name, self.value(v.name)))
     }
 
     /// The reported variables whose values differ from those in `before`.
@@ -211,15 +204,57 @@ impl Settings {
             .collect()
     }
 
-    /// The zone in which timestamps are shown and read.
-    pub(crate) fn time_zone(&self) -> &str {
-        self.value("TimeZone")
+    /// The zone in which timestamps are shown and read, as the engine calls it.
+    pub(crate) fn time_zone(&self) -> String {
+        zone::for_engine(self.value("TimeZone"))
+    }
+
+    /// The schemas in which names are looked up, in order.
+    pub(crate) fn search_path(&self) -> Vec<String> {
+        let user = self.value("session_authorization");
+        let path = search_path::parse(self.value("search_path")).unwrap_or_default();
+        path.into_iter().map(|schema| if schema == "$user" { user.to_owned() } else { schema }).collect()
+    }
+
+    /// The isolation level of the transaction.
+    pub(crate) fn isolation(&self) -> &str {
+        self.value("transaction_isolation")
+    }
+
+    /// Whether the transaction only reads.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.value("transaction_read_only") == "on"
     }
 
     /// How long a statement may run; `None` for no limit.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
-        let milliseconds: u64 = self.value("statement_timeout").parse().unwrap_or(0);
+        self.duration("statement_timeout")
+    }
+
+    /// How long the client may wait inside a transaction; `None` for no limit.
+    pub(crate) fn idle_in_transaction_timeout(&self) -> Option<Duration> {
+        self.duration("idle_in_transaction_session_timeout")
+    }
+
+    /// How long the client may wait outside a transaction; `None` for no limit.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        self.duration("idle_session_timeout")
+    }
+
+    fn duration(&self, name: &str) -> Option<Duration> {
+        let milliseconds: u64 = self.value(name).parse().unwrap_or(0);
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    }
+
+    /// Whether a notice of `severity` is sent.
+    pub(crate) fn sends_notice(&self, severity: &str) -> bool {
+        let rank = |level: &str| match level {
+            "error" => 3,
+            "warning" => 2,
+            "notice" => 1,
+            _ => 0,
+        };
+        rank(&severity.to_ascii_lowercase()) >= rank(self.value("client_min_messages"))
     }
 
     /// How values are written as text.
@@ -228,116 +263,166 @@ impl Settings {
         options.date_style = self.value("DateStyle").to_owned();
         options.interval_style = self.value("IntervalStyle").to_owned();
         options.bytea_output = self.value("bytea_output").to_owned();
-        options.time_zone = self.time_zone().to_owned();
+        options.time_zone = self.time_zone();
         options.extra_float_digits = self.value("extra_float_digits").parse().unwrap_or(1);
         options
     }
 }
 
-/// `value` in the form in which `SHOW` prints it.
-fn canonical(variable: &Variable, value: &str) -> Result<String, Box<ErrorInfo>> {
+/// Modes of a transaction, and of new ones.
+const TRANSACTION_MODES: [(&str, &str); 3] = [
+    ("transaction_isolation", "default_transaction_isolation"),
+    ("transaction_read_only", "default_transaction_read_only"),
+    ("transaction_deferrable", "default_transaction_deferrable"),
+];
+
+/// `value` in the form in which it is kept; `current` is the value that it replaces.
+fn canonical(variable: &Variable, value: &str, current: &str) -> Result<String, Box<ErrorInfo>> {
+    let name = variable.name;
     let invalid = || {
         refusal(
             sqlstate::INVALID_PARAMETER_VALUE,
-            format!("invalid value for parameter \"{}\": \"{value}\"", variable.name),
+            format!("invalid value for parameter \"{name}\": \"{value}\""),
         )
+    };
+    let with_hint = |hint: String| {
+        let mut info = invalid();
+        info.hint = Some(hint);
+        info
+    };
+    let outside = |shown: String, least: i64, most: i64| {
+        refusal(
+            sqlstate::INVALID_PARAMETER_VALUE,
+            format!("{shown} is outside the valid range for parameter \"{name}\" ({least} .. {most})"),
+        )
+    };
+    let number = |parsed: Result<i64, UnitError>, units: &str, unit: &str, least: i64| match parsed {
+        Ok(number) if number < least => Err(outside(format!("{number}{unit}"), least, i64::from(i32::MAX))),
+        Ok(number) => Ok(number.to_string()),
+        Err(UnitError::NotANumber) => Err(invalid()),
+        Err(UnitError::UnknownUnit) => Err(with_hint(format!("Valid units for this parameter are {units}."))),
+        Err(UnitError::TooLarge) => Err(with_hint("Value exceeds integer range.".to_owned())),
     };
     match variable.domain {
         Domain::Fixed => Err(refusal(
             sqlstate::CANT_CHANGE_RUNTIME_PARAM,
-            format!("parameter \"{}\" cannot be changed", variable.name),
+            format!("parameter \"{name}\" cannot be changed"),
+        )),
+        Domain::Server => Err(refusal(
+            sqlstate::CANT_CHANGE_RUNTIME_PARAM,
+            format!("parameter \"{name}\" cannot be changed without restarting the server"),
         )),
         Domain::Text => Ok(value.to_owned()),
-        Domain::Boolean => match value.to_ascii_lowercase().as_str() {
-            "on" | "true" | "yes" | "1" | "t" | "y" => Ok("on".to_owned()),
-            "off" | "false" | "no" | "0" | "f" | "n" => Ok("off".to_owned()),
-            _ => Err(refusal(
-                sqlstate::INVALID_PARAMETER_VALUE,
-                format!("parameter \"{}\" requires a Boolean value", variable.name),
-            )),
-        },
-        Domain::Integer(least, most) => match value.trim().parse::<i64>() {
-            Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
-            Ok(number) => Err(refusal(
-                sqlstate::INVALID_PARAMETER_VALUE,
-                format!(
-                    "{number} is outside the valid range for parameter \"{}\" ({least} .. {most})",
-                    variable.name
-                ),
-            )),
-            Err(_) => Err(invalid()),
-        },
-        Domain::Milliseconds => milliseconds(value).map(|n| n.to_string()).ok_or_else(invalid),
-        Domain::TimeZone => time_zone(value).ok_or_else(invalid),
-        Domain::DateStyle => date_style(value).ok_or_else(|| {
+        Domain::Boolean => boolean(value).map(str::to_owned).ok_or_else(|| {
             refusal(
-                sqlstate::FEATURE_NOT_SUPPORTED,
-                format!("DateStyle \"{value}\" is not supported: use ISO, with MDY, DMY or YMD"),
+                sqlstate::INVALID_PARAMETER_VALUE,
+                format!("parameter \"{name}\" requires a Boolean value"),
             )
         }),
+        Domain::Integer(least, most) => match value.trim().parse::<i64>() {
+            Ok(number) if (least..=most).contains(&number) => Ok(number.to_string()),
+            Ok(number) => Err(outside(number.to_string(), least, most)),
+            Err(_) => Err(invalid()),
+        },
+        Domain::Real => match value.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number.to_string()),
+            _ => Err(invalid()),
+        },
+        Domain::Milliseconds(least) => number(
+            units::milliseconds(value),
+            "\"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\"",
+            " ms",
+            least,
+        ),
+        Domain::Bytes(unit) => {
+            let shown = if unit == 1024 { " kB" } else { " 8kB" };
+            let units = "\"B\", \"kB\", \"MB\", \"GB\", and \"TB\"";
+            number(units::size(value, unit), units, shown, 0)
+        }
+        Domain::TimeZone => zone::canonical(value).ok_or_else(invalid),
+        Domain::DateStyle => date_style(value, current).map_err(|detail| {
+            let mut info = invalid();
+            info.detail = Some(detail);
+            info
+        }),
+        Domain::SearchPath => {
+            search_path::parse(value).map(|path| search_path::shown(&path)).ok_or_else(|| {
+                let mut info = invalid();
+                info.detail = Some("List syntax is invalid.".to_owned());
+                info
+            })
+        }
         // Some clients quote the name.
         Domain::Encoding => match value.to_ascii_lowercase().replace(['-', '_', '\''], "").as_str() {
             "utf8" | "unicode" => Ok("UTF8".to_owned()),
+            // No conversion, which for text that is UTF-8 is the same.
+            "sqlascii" => Ok("SQL_ASCII".to_owned()),
             _ => Err(refusal(
                 sqlstate::FEATURE_NOT_SUPPORTED,
                 format!("client_encoding \"{value}\" is not supported: use UTF8"),
             )),
         },
-        Domain::OneOf(allowed) => allowed
-            .iter()
-            .find(|one| one.eq_ignore_ascii_case(value))
-            .map(|one| (*one).to_owned())
-            .ok_or_else(invalid),
-    }
-}
-
-/// `1500`, `1500ms`, `30s`, `5min`, `1h`, `1d` as milliseconds.
-fn milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = value.split_at(digits);
-    let factor = match unit.trim() {
-        "" | "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor).filter(|n| *n <= u64::from(i32::MAX.unsigned_abs()))
-}
-
-/// The IANA name or the offset `+HH:MM` of a zone.
-fn time_zone(value: &str) -> Option<String> {
-    let value = value.trim();
-    if value.eq_ignore_ascii_case("utc")
-        || value.eq_ignore_ascii_case("gmt")
-        || value.eq_ignore_ascii_case("z")
-    {
-        return Some(value.to_ascii_uppercase().replace('Z', "UTC"));
-    }
-    // PostgreSQL takes plain hours, positive east of Greenwich.
-    if let Ok(hours) = value.parse::<i32>()
-        && (-15..=15).contains(&hours)
-    {
-        let sign = if hours < 0 { '-' } else { '+' };
-        return Some(format!("{sign}{:02}:00", hours.abs()));
-    }
-    Tz::from_str(value).ok().map(|_| value.to_owned())
-}
-
-fn date_style(value: &str) -> Option<String> {
-    let mut order = "MDY";
-    for part in value.split(',') {
-        match part.trim().to_ascii_uppercase().as_str() {
-            "ISO" => {}
-            "MDY" | "US" => order = "MDY",
-            "DMY" | "EURO" | "EUROPEAN" => order = "DMY",
-            "YMD" => order = "YMD",
-            _ => return None,
+        Domain::OneOf(allowed) => {
+            // Two words may be written as on or off.
+            let asked = boolean(value).filter(|on_off| allowed.contains(on_off)).unwrap_or(value);
+            allowed
+                .iter()
+                .find(|one| one.eq_ignore_ascii_case(asked))
+                .map(|one| (*one).to_owned())
+                .ok_or_else(|| with_hint(format!("Available values: {}.", allowed.join(", "))))
         }
     }
-    Some(format!("ISO, {order}"))
+}
+
+/// `on` or `off` for one of the words that PostgreSQL takes for them.
+pub(crate) fn boolean(value: &str) -> Option<&'static str> {
+    let value = value.trim().to_ascii_lowercase();
+    // Words may be shortened as long as they stay different.
+    let begins = |word: &str, least: usize| value.len() >= least && word.starts_with(&value);
+    match value.as_str() {
+        "1" => Some("on"),
+        "0" => Some("off"),
+        _ if begins("true", 1) || begins("yes", 1) || begins("on", 2) => Some("on"),
+        _ if begins("false", 1) || begins("no", 1) || begins("off", 2) => Some("off"),
+        _ => None,
+    }
+}
+
+/// `value` over the date style `current`; an error says what is wrong.
+fn date_style(value: &str, current: &str) -> Result<String, String> {
+    let (mut style, mut order) = current.split_once(", ").unwrap_or(("ISO", "MDY"));
+    let (mut new_style, mut new_order) = (None, None);
+    let conflict = || "Conflicting \"datestyle\" specifications.".to_owned();
+    for word in value.split(',').map(str::trim) {
+        let (chosen_style, chosen_order) = match word.to_ascii_uppercase().as_str() {
+            "ISO" => (Some("ISO"), None),
+            "SQL" => (Some("SQL"), None),
+            "POSTGRES" => (Some("Postgres"), None),
+            "GERMAN" => (Some("German"), None),
+            "MDY" | "US" | "NONEURO" | "NONEUROPEAN" => (None, Some("MDY")),
+            "DMY" | "EURO" | "EUROPEAN" => (None, Some("DMY")),
+            "YMD" => (None, Some("YMD")),
+            "DEFAULT" => (Some("ISO"), Some("MDY")),
+            _ => return Err(format!("Unrecognized key word: \"{word}\".")),
+        };
+        if let Some(chosen) = chosen_style
+            && new_style.replace(chosen).is_some_and(|before| before != chosen)
+        {
+            return Err(conflict());
+        }
+        if let Some(chosen) = chosen_order
+            && new_order.replace(chosen).is_some_and(|before| before != chosen)
+        {
+            return Err(conflict());
+        }
+    }
+    // German dates begin with the day.
+    if new_style == Some("German") && new_order.is_none() {
+        new_order = Some("DMY");
+    }
+    style = new_style.unwrap_or(style);
+    order = new_order.unwrap_or(order);
+    Ok(format!("{style}, {order}"))
 }
 
 #[cfg(test)]
@@ -353,6 +438,21 @@ mod tests {
         assert_eq!(settings.set("TimeZone", Some("Mars/Base")).unwrap_err().code, "22023");
         assert_eq!(settings.set("server_version", Some("9")).unwrap_err().code, "55P02");
         assert_eq!(settings.get("session_authorization").unwrap(), "ana");
+        let mut names: Vec<String> = VARIABLES.iter().map(|v| v.name.to_ascii_lowercase()).collect();
+        let found = names.clone();
+        names.sort();
+        names.dedup();
+        assert_eq!(names, found, "sorted, each once");
+    }
+
+    #[test]
+    fn every_default_is_a_value() {
+        for variable in VARIABLES {
+            if !matches!(variable.domain, Domain::Fixed | Domain::Server) {
+                let kept = canonical(variable, variable.default, variable.default).unwrap();
+                assert_eq!(kept, variable.default, "{}", variable.name);
+            }
+        }
     }
 
     #[test]
@@ -362,6 +462,10 @@ mod tests {
         settings.set("application_name", Some("other")).unwrap();
         settings.set("application_name", None).unwrap();
         assert_eq!(settings.get("application_name").unwrap(), "psql");
+        settings.set_custom("My.Var", Some("1"));
+        assert_eq!(settings.show("my.var").unwrap(), "1");
+        settings.reset_all();
+        assert_eq!(settings.show("my.var").unwrap_err().code, "42704");
     }
 
     #[test]
@@ -370,16 +474,37 @@ mod tests {
         assert_eq!(settings.statement_timeout(), None);
         settings.set("statement_timeout", Some("2min")).unwrap();
         assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(120)));
-        assert_eq!(settings.set("statement_timeout", Some("2 weeks")).unwrap_err().code, "22023");
-        assert_eq!(milliseconds("99999999d"), None);
+        assert_eq!(settings.show("statement_timeout").unwrap(), "2min");
+        let refused = settings.set("statement_timeout", Some("2 weeks")).unwrap_err();
+        assert_eq!(refused.code, "22023");
+        assert!(refused.hint.as_deref().unwrap().contains("\"min\""));
+        let refused = settings.set("statement_timeout", Some("-1")).unwrap_err();
+        assert_eq!(
+            refused.message,
+            "-1 ms is outside the valid range for parameter \"statement_timeout\" (0 .. 2147483647)"
+        );
     }
 
     #[test]
-    fn zones_and_date_styles_are_made_canonical() {
-        assert_eq!(time_zone("-7").as_deref(), Some("-07:00"));
-        assert_eq!(time_zone("utc").as_deref(), Some("UTC"));
-        assert_eq!(date_style("iso").as_deref(), Some("ISO, MDY"));
-        assert_eq!(date_style("ISO, DMY").as_deref(), Some("ISO, DMY"));
-        assert_eq!(date_style("German"), None);
+    fn date_styles_are_made_canonical() {
+        let after = |value: &str, current: &str| date_style(value, current);
+        assert_eq!(after("iso", "SQL, DMY").as_deref(), Ok("ISO, DMY"));
+        assert_eq!(after("ISO, DMY", "ISO, MDY").as_deref(), Ok("ISO, DMY"));
+        assert_eq!(after("german", "ISO, MDY").as_deref(), Ok("German, DMY"));
+        assert_eq!(after("ymd", "SQL, MDY").as_deref(), Ok("SQL, YMD"));
+        assert!(after("bad", "ISO, MDY").unwrap_err().contains("\"bad\""));
+        assert!(after("iso, sql", "ISO, MDY").unwrap_err().contains("Conflicting"));
+    }
+
+    #[test]
+    fn booleans_may_be_shortened() {
+        for on in ["on", "TRUE", "t", "y", "yes", "1", "tr"] {
+            assert_eq!(boolean(on), Some("on"), "{on}");
+        }
+        for off in ["off", "of", "f", "no", "0"] {
+            assert_eq!(boolean(off), Some("off"), "{off}");
+        }
+        assert_eq!(boolean("o"), None);
+        assert_eq!(boolean(""), None);
     }
 }

@@ -1,7 +1,9 @@
 //! The simple query protocol: one message, any number of statements, results as text.
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -10,19 +12,19 @@ use futures::sink::{Sink, SinkExt};
 use futures::{Stream, StreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::query::{SimpleQueryHandler, send_ready_for_query};
-use pgwire::api::results::{FieldFormat, FieldInfo, Response};
+use pgwire::api::results::Response;
 use pgwire::api::store::PortalStore;
 use pgwire::api::{ClientInfo, ClientPortalStore, PgWireConnectionState};
 use pgwire::error::{PgWireError, PgWireResult};
-use pgwire::messages::PgWireBackendMessage;
-use pgwire::messages::data::{DataRow, RowDescription};
-use pgwire::messages::response::EmptyQueryResponse;
+use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
+use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 
-use super::cancel::Interrupt;
-use super::connection::{Connection, complete, text_fields, text_row};
+use super::cancel::{Interrupt, lock};
+use super::connection::Connection;
+use super::copy::{ActiveCopy, Received};
+use super::execute::{Delivery, complete, no_parameter, row_description};
 use super::session::{Answer, Parameters, Prepared, SqlStatement};
-use super::statements::SessionStatement;
 use crate::error::{error, sqlstate};
 
 /// How many rows may be sent between two looks at the interrupt.
@@ -49,17 +51,8 @@ impl SimpleQueryHandler for Connection {
         if statements.is_empty() {
             client.feed(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new())).await?;
         }
-        for statement in &statements {
-            self.check_transaction(client.transaction_status(), statement)?;
-            let interrupt = self.interrupt();
-            match statement {
-                Prepared::Session(statement) => self.show_session_statement(client, statement).await?,
-                Prepared::Sql(statement) => self.run_simple(client, statement, &interrupt).await?,
-            }
-        }
-        client.set_state(PgWireConnectionState::ReadyForQuery);
-        let status = client.transaction_status();
-        send_ready_for_query(client, status).await
+        lock(&self.state).several = statements.len() > 1;
+        self.run_message(client, statements).await
     }
 
     async fn do_query<C>(&self, _client: &mut C, _query: &str) -> PgWireResult<Vec<Response>>
@@ -75,51 +68,53 @@ impl SimpleQueryHandler for Connection {
 }
 
 impl Connection {
-    async fn show_session_statement<C>(
-        &self,
-        client: &mut C,
-        statement: &SessionStatement,
-    ) -> PgWireResult<()>
+    /// Runs the statements of a message, or those that a copy has left of it.
+    async fn run_message<C>(&self, client: &mut C, statements: Vec<Prepared>) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore,
+        C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let outcome = self.run_session_statement(client, statement).await?;
-        if let Some(rows) = outcome.rows {
-            let fields = Arc::new(text_fields(statement.columns(), FieldFormat::Text));
-            client.feed(row_description(&fields)).await?;
-            for row in rows {
-                let row = text_row(&fields, &row)?;
-                client.feed(PgWireBackendMessage::DataRow(row)).await?;
+        let mut statements = VecDeque::from(statements);
+        while let Some(statement) = statements.pop_front() {
+            self.begin_statement(client.transaction_status(), &statement)?;
+            if statement.parameter_count() > 0 {
+                return Err(no_parameter());
+            }
+            match &statement {
+                Prepared::Sql(statement) => {
+                    self.run_simple(client, statement).await?;
+                    self.apply_settings(client).await?;
+                }
+                // The client's data comes before the rest of the message.
+                Prepared::CopyIn(copy) => return self.copy_in(client, copy, Some(statements.into())).await,
+                other => self.run_utility(client, other, Parameters::default(), Delivery::Simple).await?,
             }
         }
-        client.feed(complete(&outcome.tag, None)).await?;
-        Ok(())
+        self.end_implicit(client).await?;
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        let status = client.transaction_status();
+        send_ready_for_query(client, status).await
     }
 
-    async fn run_simple<C>(
-        &self,
-        client: &mut C,
-        statement: &Arc<SqlStatement>,
-        interrupt: &Interrupt,
-    ) -> PgWireResult<()>
+    async fn run_simple<C>(&self, client: &mut C, statement: &Arc<SqlStatement>) -> PgWireResult<()>
     where
         C: Sink<PgWireBackendMessage> + Unpin + Send,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        if statement.parameter_count() > 0 {
-            return Err(error("42P02", "there is no parameter $1"));
-        }
+        let interrupt = self.interrupt();
         let sql = self.sql()?;
         let presentation = self.presentation(Format::UnifiedText);
         let parameters = Parameters::default();
         match &statement.answer {
             Answer::Rows(tag) => {
-                let started = sql.rows(Arc::clone(statement), parameters, presentation);
+                let started =
+                    sql.rows(Arc::clone(statement), parameters, presentation, std::convert::identity);
                 let (fields, mut rows) = interrupt.guard(started).await??;
                 client.feed(row_description(&fields)).await?;
-                let sent = send_rows(client, &mut rows, interrupt, None).await?;
+                let sent =
+                    send_rows(client, &mut rows, &interrupt, None, PgWireBackendMessage::DataRow).await?;
                 client.feed(complete(tag, Some(sent.rows))).await?;
             }
             Answer::Changed(tag) => {
@@ -135,12 +130,65 @@ impl Connection {
         }
         Ok(())
     }
-}
 
-/// The message that describes columns.
-pub(crate) fn row_description(fields: &[FieldInfo]) -> PgWireBackendMessage {
-    let fields = fields.iter().map(Into::into).collect();
-    PgWireBackendMessage::RowDescription(RowDescription::new(fields))
+    /// Takes a message of the client during a copy; returns the copy if it goes on.
+    ///
+    /// # Errors
+    /// What is wrong with the data, 57014 if the client gives up, 08P01 for a message that has no place here.
+    pub(crate) async fn copy_message<C>(
+        &self,
+        client: &mut C,
+        mut copy: ActiveCopy,
+        message: PgWireFrontendMessage,
+    ) -> PgWireResult<Option<ActiveCopy>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        match message {
+            PgWireFrontendMessage::CopyData(data) => {
+                copy.take(data.data).await?;
+                Ok(Some(copy))
+            }
+            PgWireFrontendMessage::CopyDone(_) => {
+                let received = copy.finish().await?;
+                self.copy_received(client, received).await.map(|()| None)
+            }
+            PgWireFrontendMessage::CopyFail(fail) => Err(copy.failed(&fail.message)),
+            // As PostgreSQL: clients may send these ahead of the data.
+            PgWireFrontendMessage::Flush(_) | PgWireFrontendMessage::Sync(_) => Ok(Some(copy)),
+            _ => Err(error(sqlstate::PROTOCOL_VIOLATION, "unexpected message type during COPY from stdin")),
+        }
+    }
+
+    /// The rows of a copy are there: they are loaded now, or with the transaction that they belong to.
+    async fn copy_received<C>(&self, client: &mut C, received: Received) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let Received { staged, interrupt, rest } = received;
+        let rows = usize::try_from(staged.rows).unwrap_or(usize::MAX);
+        let in_block = !matches!(client.transaction_status(), TransactionStatus::Idle);
+        if in_block || rest.as_ref().is_some_and(|rest| !rest.is_empty()) {
+            interrupt.guard(self.check_rows(&staged)).await??;
+            lock(&self.state).stage(staged);
+        } else {
+            interrupt.guard(self.load(vec![staged])).await??;
+        }
+        drop(interrupt);
+        client.feed(complete("COPY", Some(rows))).await?;
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        match rest {
+            Some(rest) => self.run_message(client, rest).await,
+            // A Sync follows.
+            None => Ok(()),
+        }
+    }
 }
 
 /// How far [`send_rows`] came.
@@ -150,23 +198,26 @@ pub(crate) struct Sent {
     pub(crate) complete: bool,
 }
 
-/// Sends rows as they come until there are no more, `limit` is reached, or the statement is interrupted.
+/// Sends rows as they come, each in the message that `message` makes of it, until there are no more, `limit` is
+/// reached, or the statement is interrupted.
 ///
 /// Memory is bounded by the socket's buffer: a client that does not read stops the rows. What was sent is flushed
 /// whenever the next row is not there yet.
 ///
 /// # Errors
 /// The first error among the rows; 57014; a failed socket.
-pub(crate) async fn send_rows<C, S>(
+pub(crate) async fn send_rows<C, S, T>(
     client: &mut C,
     rows: &mut S,
     interrupt: &Interrupt,
     limit: Option<usize>,
+    mut message: impl FnMut(T) -> PgWireBackendMessage + Send,
 ) -> PgWireResult<Sent>
 where
     C: Sink<PgWireBackendMessage> + Unpin + Send,
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    S: Stream<Item = PgWireResult<DataRow>> + Unpin + Send,
+    S: Stream<Item = PgWireResult<T>> + Unpin + Send,
+    T: Send,
 {
     let mut sent = 0;
     loop {
@@ -179,14 +230,20 @@ where
         let next = match poll_fn(|cx| Poll::Ready(rows.poll_next_unpin(cx))).await {
             Poll::Ready(next) => next,
             Poll::Pending => {
-                client.flush().await?;
+                interrupt.guard(async { client.flush().await.map_err(PgWireError::from) }).await??;
                 interrupt.guard(rows.next()).await?
             }
         };
         let Some(row) = next else {
             return Ok(Sent { rows: sent, complete: true });
         };
-        client.feed(PgWireBackendMessage::DataRow(row?)).await?;
+        let message = message(row?);
+        let mut feed = pin!(async { client.feed(message).await.map_err(PgWireError::from) });
+        match poll_fn(|cx| Poll::Ready(feed.as_mut().poll(cx))).await {
+            Poll::Ready(fed) => fed?,
+            // A client that does not read must not keep a statement from its end.
+            Poll::Pending => interrupt.guard(feed).await??,
+        }
         sent += 1;
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Works on tokens, so that semicolons in strings, quoted names, comments and dollar quotes do not cut.
 
+use std::ops::Range;
+
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use pgwire::error::{ErrorInfo, PgWireResult};
@@ -22,6 +24,35 @@ pub(crate) struct StatementText {
     pub offset_chars: usize,
     /// The tokens of `text` without white space and comments.
     pub tokens: Vec<Token>,
+    // Where each token stands in `text`, in bytes.
+    places: Vec<Range<usize>>,
+}
+
+impl StatementText {
+    /// Token `index` as it was written.
+    pub(crate) fn token_text(&self, index: usize) -> Option<&str> {
+        self.text.get(self.places.get(index)?.clone())
+    }
+
+    /// The position of token `index` in the message, or of the end, counted in characters from 1.
+    pub(crate) fn position(&self, index: usize) -> usize {
+        let start = self.places.get(index).map_or(self.text.len(), |place| place.start);
+        self.offset_chars + self.text.get(..start).unwrap_or_default().chars().count() + 1
+    }
+
+    /// The statement that the tokens of `range` make inside this one.
+    pub(crate) fn inner(&self, range: Range<usize>) -> Self {
+        let places = self.places.get(range.clone()).unwrap_or_default();
+        let start = places.first().map_or(self.text.len(), |place| place.start);
+        let end = places.last().map_or(start, |place| place.end);
+        Self {
+            text: self.text.get(start..end).unwrap_or_default().to_owned(),
+            offset_bytes: self.offset_bytes + start,
+            offset_chars: self.position(range.start) - 1,
+            places: places.iter().map(|place| place.start - start..place.end - start).collect(),
+            tokens: self.tokens.get(range).unwrap_or_default().to_vec(),
+        }
+    }
 }
 
 /// Cuts `message` into its statements; none if it holds white space, comments and semicolons only.
@@ -38,7 +69,7 @@ pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
 
     let mut positions = Positions::new(message);
     let mut statements = Vec::new();
-    let mut current: Vec<Token> = Vec::new();
+    let mut current: Vec<(Token, Range<usize>)> = Vec::new();
     let mut start = 0;
     for token in tokens {
         match token.token {
@@ -48,7 +79,10 @@ pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
                 start = positions.byte_index(token.span.end);
             }
             Token::Whitespace(_) | Token::EOF => {}
-            other => current.push(other),
+            other => {
+                let begin = positions.byte_index(token.span.start);
+                current.push((other, begin..positions.byte_index(token.span.end)));
+            }
         }
     }
     push_statement(&mut statements, message, start..message.len(), current);
@@ -58,12 +92,14 @@ pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
 fn push_statement(
     statements: &mut Vec<StatementText>,
     message: &str,
-    bytes: std::ops::Range<usize>,
-    tokens: Vec<Token>,
+    bytes: Range<usize>,
+    tokens: Vec<(Token, Range<usize>)>,
 ) {
     if tokens.is_empty() {
         return;
     }
+    let start = bytes.start;
+    let (tokens, places): (Vec<Token>, Vec<Range<usize>>) = tokens.into_iter().unzip();
     // From the statement before, so that a message of many statements is read once.
     let (counted_bytes, counted_chars) =
         statements.last().map_or((0, 0), |last| (last.offset_bytes, last.offset_chars));
@@ -73,6 +109,7 @@ fn push_statement(
         offset_chars: counted_chars + between.chars().count(),
         text: message.get(bytes).unwrap_or_default().to_owned(),
         tokens,
+        places: places.into_iter().map(|place| place.start - start..place.end - start).collect(),
     });
 }
 
@@ -117,6 +154,16 @@ mod tests {
         let mut info = error_info("42601", "syntax error");
         info.position = Some("2:9".to_owned());
         assert_eq!(place_error(info, &statements[1]).position.as_deref(), Some("21"));
+    }
+
+    #[test]
+    fn inner_statements_keep_their_place() {
+        let statement = &split("SELECT 'ä'; COPY (SELECT 'ö', x) TO STDOUT").unwrap()[1];
+        let inner = statement.inner(2..6);
+        assert_eq!(inner.text, "SELECT 'ö', x");
+        assert_eq!(inner.token_text(3), Some("x"));
+        assert_eq!(inner.position(3), 31);
+        assert_eq!(statement.position(statement.tokens.len()), 43);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::cancel::lock;
 use super::connection::{Admission, Connection};
 use super::session::SqlSession;
 use super::settings::{self, Settings};
-use super::statements::SessionState;
+use super::state::SessionState;
 use crate::catalog::Identity;
 use crate::error::{fatal_info, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
 
@@ -60,10 +60,13 @@ impl StartupHandler for Connection {
         })?;
         let reported =
             Reported(settings.reported().map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
-        let time_zone = settings.time_zone().to_owned();
+        let time_zone = settings.time_zone();
+        let search_path = settings.search_path();
         *lock(&self.state) = SessionState::new(settings);
-        let sql = self.open_session(user, pid, time_zone).await?;
-        let registration = self.shared.cancels.register(pid, &key, Arc::clone(&self.current));
+        let sql = self.open_session(user.clone(), pid, time_zone).await?;
+        sql.set_search_path(search_path);
+        let registration =
+            self.shared.cancels.register(pid, &key, user, Arc::clone(&self.current), self.stop.clone());
         self.admit(sql, Admission { _slot: slot, _registration: registration });
         finish_authentication(client, &reported).await
     }
@@ -77,7 +80,8 @@ impl Connection {
         let opened = self.shared.cpu.run(async move {
             let options = SessionOptions { time_zone: Some(time_zone), ..SessionOptions::default() };
             let session = shared.engine.session(&options).map_err(|e| from_engine(&e))?;
-            let identity = Identity { user, pid, state };
+            let cancels = Arc::clone(&shared.cancels);
+            let identity = Identity { user, pid, state, cancels };
             shared.catalog.install(session.context(), &identity).map_err(|e| from_datafusion(&e))?;
             Ok(Arc::new(session))
         });
@@ -147,16 +151,6 @@ fn fatal(mut info: ErrorInfo) -> PgWireError {
     user_error(info)
 }
 
-/// A copy of the parts that this server sets.
-pub(crate) fn copy_info(info: &ErrorInfo) -> ErrorInfo {
-    let mut copy = ErrorInfo::new(info.severity.clone(), info.code.clone(), info.message.clone());
-    copy.severity_nonlocalized.clone_from(&info.severity_nonlocalized);
-    copy.detail.clone_from(&info.detail);
-    copy.hint.clone_from(&info.hint);
-    copy.position.clone_from(&info.position);
-    copy
-}
-
 /// The parameters that a client is told at log-in.
 struct Reported(HashMap<String, String>);
 
@@ -182,7 +176,7 @@ mod tests {
         ]);
         let settings = initial_settings("ana", &asked).unwrap();
         assert_eq!(settings.get("application_name").unwrap(), "psql");
-        assert_eq!(settings.get("statement_timeout").unwrap(), "5000");
+        assert_eq!(settings.show("statement_timeout").unwrap(), "5s");
         assert_eq!(settings.get("DateStyle").unwrap(), "ISO, DMY");
         let unknown = HashMap::from([("no_such".to_owned(), "1".to_owned())]);
         assert_eq!(initial_settings("ana", &unknown).unwrap_err().code, "42704");

@@ -1,8 +1,16 @@
 //! The wire protocol, seen by a real driver, by psql, and byte by byte.
 
 mod bytes;
+mod copy_in;
+mod copy_out;
+mod cursors;
+mod ending;
 mod errors;
+mod memory;
+mod pipelines;
 mod raw;
+mod sessions;
+mod transactions;
 
 use std::time::{Duration, Instant};
 

@@ -37,7 +37,7 @@ async fn errors_have_the_codes_of_postgres() {
             "invalid value for parameter \"statement_timeout\": \"soon\"",
         ),
         ("SET datafusion.runtime.memory_limit = '1G'", "42501", ""),
-        ("COPY people TO '/tmp/people.csv'", "0A000", ""),
+        ("COPY people TO '/tmp/people.csv'", "42501", ""),
         ("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'", "42501", ""),
         ("SELECT $1", "42P02", "there is no parameter $1"),
         ("DEALLOCATE nope", "26000", "prepared statement \"nope\" does not exist"),
