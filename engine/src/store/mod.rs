@@ -5,6 +5,7 @@
 //! STORE/TABLE/_delta_log/...           Delta protocol, one file per commit
 //! STORE/TABLE/day=2026-11-21/k2-1-UUID.parquet    touchpoint tables: day, prefix bits, prefix
 //! STORE/TABLE/part-UUID.parquet        reference tables
+//! STORE/_views/NAME.json               views, see [`views`]
 //! ```
 
 pub mod commit;
@@ -13,6 +14,7 @@ pub mod layout;
 pub mod snapshot;
 pub mod stats;
 pub mod table;
+pub mod views;
 pub mod writer;
 
 use std::collections::HashMap;
@@ -32,6 +34,15 @@ const MARKER: &str = "wayfare.json";
 const FORMAT: u64 = 1;
 /// The touchpoint table that every store has.
 pub const TOUCHPOINTS: &str = "touchpoints";
+
+/// What a store holds, by name; both lists are sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreNames {
+    /// Tables.
+    pub tables: Vec<String>,
+    /// Views that statements created.
+    pub views: Vec<String>,
+}
 
 /// An opened store.
 #[derive(Debug)]
@@ -120,6 +131,11 @@ impl Store {
 
     /// Names of the tables, sorted.
     pub async fn table_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.names().await?.tables)
+    }
+
+    /// Names of the tables and of the views. One listing, and one more if there are views.
+    pub async fn names(&self) -> Result<StoreNames, StoreError> {
         let listing = self
             .location
             .store
@@ -127,14 +143,17 @@ impl Store {
             .await
             .map_err(|e| StoreError::io("list", self.location.display(), e))?;
         let mut names = Vec::new();
+        let mut views = Vec::new();
         for prefix in listing.common_prefixes {
             let Some(name) = prefix.filename() else { continue };
-            if table::is_valid_name(name) && self.table(name)?.exists().await? {
+            if name == views::VIEWS {
+                views = self.view_names().await?;
+            } else if table::is_valid_name(name) && self.table(name)?.exists().await? {
                 names.push(name.to_owned());
             }
         }
         names.sort_unstable();
-        Ok(names)
+        Ok(StoreNames { tables: names, views })
     }
 
     /// A handle on the table called `name`, which may or may not exist.
@@ -150,6 +169,13 @@ impl Store {
     ) -> Result<Table, StoreError> {
         let table = self.table(name)?;
         if !table.exists().await? {
+            if self.view(name).await?.is_some() {
+                return Err(StoreError::TableKind {
+                    table: name.to_owned(),
+                    found: "view, not a".to_owned(),
+                    advice: "choose another name or drop the view".to_owned(),
+                });
+            }
             table.create(definition).await?;
         }
         Ok(table)
