@@ -60,6 +60,42 @@ pub mod sqlstate {
     pub const INTERNAL_ERROR: &str = "XX000";
 }
 
+/// An error of a function or rule of this crate, already with its code.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct SqlError {
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+}
+
+impl SqlError {
+    /// An error with this SQLSTATE and message.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// As what a client is told.
+    pub fn info(&self) -> ErrorInfo {
+        let mut info = error_info(self.code, self.message.clone());
+        info.hint = self.hint.clone();
+        info
+    }
+}
+
+impl From<SqlError> for DataFusionError {
+    fn from(error: SqlError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
 /// An error that ends the statement, not the connection.
 pub fn error_info(code: &str, message: impl Into<String>) -> ErrorInfo {
     let mut info = ErrorInfo::new("ERROR".to_owned(), code.to_owned(), message.into());
@@ -166,6 +202,9 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
 }
 
 fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorInfo {
+    if let Some(e) = error.downcast_ref::<SqlError>() {
+        return e.info();
+    }
     if let Some(e) = error.downcast_ref::<EngineError>() {
         return from_engine(e);
     }

@@ -7,7 +7,7 @@
 
 mod cancel;
 mod connection;
-mod encode;
+pub(crate) mod encode;
 mod extended;
 mod float;
 mod names;
@@ -20,6 +20,7 @@ mod simple;
 mod split;
 mod startup;
 mod statements;
+pub(crate) mod types;
 
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ pub(crate) use statements::SessionState;
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) cpu: Arc<CpuRuntime>,
-    pub(crate) catalog: CatalogTemplate,
+    pub(crate) catalog: Arc<CatalogTemplate>,
     pub(crate) slots: Arc<Semaphore>,
     /// No new statements: connections end when they are idle.
     pub(crate) draining: CancellationToken,
@@ -59,7 +60,7 @@ impl Shared {
         Self {
             engine,
             cpu,
-            catalog,
+            catalog: Arc::new(catalog),
             slots: Arc::new(Semaphore::new(max_connections)),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),

@@ -26,9 +26,10 @@ use wayfare_engine::Session;
 use super::encode::{BatchEncoder, field_infos};
 use super::names::result_names;
 use super::params;
-use super::rewrite::{Rewriter, cast_parameters, parameters};
+use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
+use crate::catalog;
 use crate::cpu::{CpuRuntime, CpuStream};
 use crate::error::{error, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
 
@@ -67,6 +68,8 @@ pub(crate) struct SqlStatement {
     pub(crate) answer: Answer,
     // Column names as PostgreSQL gives them, where they follow from the statement alone.
     names: Option<Vec<String>>,
+    // Whether it asks about tables, so that they are looked at before it is planned.
+    reads_catalog: bool,
     // One for each parameter: the type that its place in the statement gives it.
     parameters: Vec<Option<Type>>,
 }
@@ -155,9 +158,10 @@ impl SqlSession {
             _ => None,
         };
         let answer = answer_of(&statement)?;
-        let statement = self.rewriter.rewrite(&text.text, statement);
+        let statement = self.rewriter.rewrite(statement);
         Ok(Prepared::Sql(Arc::new(SqlStatement {
             parameters: parameters(&statement),
+            reads_catalog: reads_catalog(&statement),
             statement,
             text,
             answer,
@@ -330,6 +334,9 @@ async fn plan_once(
     statement: &SqlStatement,
     casts: &[Option<SqlType>],
 ) -> PgWireResult<LogicalPlan> {
+    if statement.reads_catalog {
+        catalog::refresh(engine).await.map_err(|e| engine_error(&e))?;
+    }
     let mut parsed = statement.statement.clone();
     cast_parameters(&mut parsed, casts);
     engine.plan(parsed).await.map_err(|e| user_error(place_error(from_engine(&e), &statement.text)))
@@ -400,7 +407,9 @@ async fn send_rows(
     let plan = bound_plan(engine, statement, parameters, presentation).await?;
     let schema = plan.schema().as_arrow().clone();
     let fields = Arc::new(fields(statement, &plan, presentation)?);
-    let mut encoder = BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone)?;
+    let names = if statement.reads_catalog { catalog::names(engine) } else { None };
+    let mut encoder =
+        BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone, names)?;
     if sender.send(Ok(Item::Fields(fields))).await.is_err() {
         return Ok(());
     }
