@@ -115,7 +115,7 @@ impl Session {
         let context = Arc::clone(&self.planner.context);
         let planner = Arc::clone(&self.planner);
         deep::run(async move {
-            if view_statements::run(&plan, &planner.scope).await? {
+            if view_statements::run(&plan, &planner.scope, &context).await? {
                 return Ok(view_statements::no_rows());
             }
             let frame = context.execute_logical_plan(plan).await?;

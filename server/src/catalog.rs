@@ -34,6 +34,8 @@ use wayfare_engine::Session;
 use wayfare_engine::catalog::provider::CATALOG;
 
 use crate::postgres;
+use crate::postgres::checked::CheckedIntegers;
+use crate::postgres::text_casts::TextCasts;
 use crate::wire::SessionState;
 use objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
 use pg_functions::Function;
@@ -148,13 +150,18 @@ impl CatalogTemplate {
         let state = context.state_ref();
         let mut builder = SessionStateBuilder::new_from_existing(state.read().clone())
             // Makes `::regclass`, `::pg_catalog.text` and their like known to the planner.
-            .with_type_planner(Arc::new(PgOidTypePlanner));
+            .with_type_planner(Arc::new(PgOidTypePlanner))
+            .with_analyzer_rule(Arc::new(CheckedIntegers::new()));
         if let Some(rule) = to_text {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }
+        // Behind the one for identifiers, which are numbers here.
+        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new()));
         let mut with_catalog = builder.build();
         // DataFusion's own schema of this name would stand before ours.
         with_catalog.config_mut().options_mut().catalog.information_schema = false;
+        // `0.1 + 0.2` is 0.3: literals with a point are exact.
+        with_catalog.config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
         with_catalog.config_mut().set_extension(Arc::new(sources));
         *state.write() = with_catalog;
         CoerceIntArgsToBigInt::widen(context);

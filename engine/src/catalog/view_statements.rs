@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::physical_plan::EmptyRecordBatchStream;
 use datafusion::sql::parser::{DFParser, Statement};
@@ -22,7 +23,11 @@ use crate::store::views::{PutView, StoredView};
 ///
 /// # Errors
 /// The name is taken, there is no such view, or the store cannot be written.
-pub(crate) async fn run(plan: &LogicalPlan, scope: &StatementScope) -> Result<bool> {
+pub(crate) async fn run(
+    plan: &LogicalPlan,
+    scope: &StatementScope,
+    context: &SessionContext,
+) -> Result<bool> {
     match plan {
         LogicalPlan::Ddl(DdlStatement::CreateView(create)) if !create.temporary => {
             let Some(name) = public_name(&create.name) else {
@@ -31,8 +36,8 @@ pub(crate) async fn run(plan: &LogicalPlan, scope: &StatementScope) -> Result<bo
             let Some(text) = &create.definition else {
                 return plan_err!("a view needs the text of its query");
             };
-            if scope.is_stored(name) {
-                return plan_err!("relation \"{name}\" already exists in the store");
+            if !scope.is_stored_view(name) && context.table_exist(create.name.clone())? {
+                return plan_err!("relation \"{name}\" already exists");
             }
             let mut view =
                 StoredView { sql: query_of(text)?, comment: None, column_comments: Default::default() };

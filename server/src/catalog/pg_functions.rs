@@ -8,7 +8,7 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::Documentation;
 
 use super::objects::{OWNER_OID, function_oid, schema_oid};
-use super::rows::{Cell, Row, row};
+use super::rows::{Row, row};
 use super::schema::Sources;
 use wayfare_engine::catalog::provider::PUBLIC_SCHEMA;
 
@@ -103,7 +103,6 @@ pub(super) fn rows(sources: &Sources) -> Vec<Row> {
                 pronargdefaults: 0_i64,
                 prorettype: ANY_OID,
                 prosrc: function.name.as_str(),
-                proargtypes: Cell::Oids(Vec::new()),
             }
         })
         .collect()

@@ -11,7 +11,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, DFSchemaRef, Result, ScalarValue};
+use datafusion::common::{DFSchemaRef, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility};
 use datafusion::optimizer::AnalyzerRule;
@@ -23,6 +23,7 @@ use super::row_function::{RowFunction, integer_of, returns, text, text_of};
 use super::schema::Sources;
 use super::{CatalogTemplate, pg_functions};
 use crate::error::{SqlError, sqlstate};
+use crate::postgres::checked::input_schema;
 use crate::wire::types::{OID_ALIAS_KEY, name_alias};
 use wayfare_engine::catalog::provider::PUBLIC_SCHEMA;
 
@@ -315,7 +316,7 @@ impl AnalyzerRule for RegText {
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|node| {
-            let schema = input_schema(&node)?;
+            let schema = input_schema(&node);
             node.map_expressions(|expr| {
                 expr.transform_up(|expr| {
                     let Expr::Cast(cast) = &expr else { return Ok(Transformed::no(expr)) };
@@ -343,20 +344,4 @@ impl AnalyzerRule for RegText {
 fn named_kind(expr: &Expr, schema: &DFSchemaRef) -> Option<String> {
     let (_, field) = expr.to_field(schema.as_ref()).ok()?;
     name_alias(&field).map(str::to_owned)
-}
-
-/// The columns that expressions of `node` see.
-fn input_schema(node: &LogicalPlan) -> Result<DFSchemaRef> {
-    let inputs = node.inputs();
-    match inputs.as_slice() {
-        [] => Ok(Arc::clone(node.schema())),
-        [one] => Ok(Arc::clone(one.schema())),
-        [first, rest @ ..] => {
-            let mut schema: DFSchema = first.schema().as_ref().clone();
-            for input in rest {
-                schema.merge(input.schema());
-            }
-            Ok(Arc::new(schema))
-        }
-    }
 }

@@ -13,9 +13,6 @@ pub(super) enum Cell {
     Int(i64),
     Float(f64),
     Text(String),
-    Oids(Vec<u32>),
-    Texts(Vec<String>),
-    Micros(i64),
 }
 
 impl From<bool> for Cell {
@@ -100,16 +97,5 @@ fn scalar(field: &Field, cell: Option<&Cell>) -> Result<ScalarValue> {
         Cell::Int(value) => ScalarValue::from(*value).cast_to(data_type),
         Cell::Float(value) => ScalarValue::from(*value).cast_to(data_type),
         Cell::Text(value) => Ok(ScalarValue::from(value.as_str())),
-        Cell::Oids(values) => {
-            let items: Vec<ScalarValue> =
-                values.iter().map(|oid| ScalarValue::Int32(i32::try_from(*oid).ok())).collect();
-            Ok(ScalarValue::List(ScalarValue::new_list_nullable(&items, &DataType::Int32)))
-        }
-        Cell::Texts(values) => {
-            let items: Vec<ScalarValue> =
-                values.iter().map(|text| ScalarValue::from(text.as_str())).collect();
-            Ok(ScalarValue::List(ScalarValue::new_list_nullable(&items, &DataType::Utf8)))
-        }
-        Cell::Micros(value) => ScalarValue::from(*value).cast_to(data_type),
     }
 }

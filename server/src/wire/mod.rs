@@ -8,11 +8,13 @@
 mod cancel;
 mod connection;
 pub(crate) mod encode;
+mod explain;
 mod extended;
 mod float;
 mod names;
 mod numeric;
 mod params;
+mod place;
 mod rewrite;
 mod session;
 pub(crate) mod settings;

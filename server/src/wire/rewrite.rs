@@ -4,6 +4,7 @@
 //! of certain clients. Rules for one construct each are in the modules below and in datafusion-pg-catalog.
 
 mod casts;
+mod forms;
 mod subqueries;
 
 use std::ops::ControlFlow;
@@ -76,6 +77,7 @@ impl Rewriter {
     fn rewrite_sql(&self, statement: Statement) -> Statement {
         let mut statement = self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement));
         let _ = VisitMut::visit(&mut statement, &mut CatalogNames);
+        forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
         if mentions_catalog_table(&statement) {

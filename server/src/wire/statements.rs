@@ -111,6 +111,9 @@ impl SessionStatement {
             "UNLISTEN" => Self::Nothing("UNLISTEN"),
             "CLOSE" if tokens.accept("ALL") => Self::Nothing("CLOSE CURSOR ALL"),
             "CHECKPOINT" => Self::Nothing("CHECKPOINT"),
+            // Statistics are those of the log and always new; compaction is the operator's.
+            "ANALYZE" | "ANALYSE" => Self::Nothing("ANALYZE"),
+            "VACUUM" => Self::Nothing("VACUUM"),
             _ => return Ok(None),
         };
         Ok(Some(statement))

@@ -2,8 +2,6 @@
 //!
 //! The mark survives planning, so that a column is described and encoded as what it is.
 
-use std::sync::Arc;
-
 use arrow::datatypes::{DataType, Field, FieldRef};
 use pgwire::api::Type;
 
@@ -41,9 +39,4 @@ pub(crate) fn marked_type(field: &Field) -> Option<Type> {
 pub(crate) fn name_alias(field: &FieldRef) -> Option<&str> {
     let alias = field.metadata().get(OID_ALIAS_KEY).map(String::as_str)?;
     (alias != "oid" && matches!(field.data_type(), DataType::Int32)).then_some(alias)
-}
-
-/// `field` without its marks: what an operator of the engine makes of its values.
-pub(crate) fn unmarked(field: &FieldRef) -> FieldRef {
-    Arc::new(field.as_ref().clone().with_metadata(Default::default()))
 }

@@ -7,10 +7,11 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderByExpr,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit,
-    VisitMut, Visitor, VisitorMut,
+    BinaryOperator, CaseWhen, Expr, Function, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident,
+    LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::casts::call;
@@ -32,7 +33,8 @@ impl SubQueries {
         let scalar_functions = functions.iter().chain(&nested).flat_map(|function| {
             std::iter::once(function.name().to_owned()).chain(function.aliases().iter().cloned())
         });
-        Self { scalar_functions: scalar_functions.collect() }
+        let ours = crate::postgres::scalar_names();
+        Self { scalar_functions: scalar_functions.chain(ours).collect() }
     }
 
     /// Rewrites those of `statement`.
@@ -40,24 +42,28 @@ impl SubQueries {
         let _ = VisitMut::visit(statement, &mut SubQueryVisitor(self));
     }
 
-    fn one_value(&self, query: &mut Query) {
+    /// Makes `query` an aggregate; returns those of its conditions that are about the outer row alone.
+    fn one_value(&self, query: &mut Query) -> Vec<Expr> {
         let limit = limit_of(query);
         if query.with.is_some() || query.fetch.is_some() || limit == Limit::Other {
-            return;
+            return Vec::new();
         }
         let order = order_of(query);
-        let SetExpr::Select(select) = query.body.as_ref() else { return };
+        let SetExpr::Select(select) = query.body.as_ref() else { return Vec::new() };
         if !self.is_plain(select) || !is_correlated(query, select) {
-            return;
+            return Vec::new();
         }
+        let known = relations(select);
         let (name, order) = match (limit, order) {
             (Limit::None, _) => (SINGLE_VALUE, Vec::new()),
             (Limit::One, Some(order)) => ("first_value", order),
-            _ => return,
+            _ => return Vec::new(),
         };
         query.order_by = None;
         query.limit_clause = None;
         aggregate(query, name, order);
+        let SetExpr::Select(select) = query.body.as_mut() else { return Vec::new() };
+        outer_conditions(select, &known)
     }
 
     fn array(&self, query: &mut Query) {
@@ -126,7 +132,19 @@ impl VisitorMut for SubQueryVisitor<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Subquery(query) => self.0.one_value(query),
+            Expr::Subquery(query) => {
+                let outer = self.0.one_value(query).into_iter().reduce(and);
+                if let Some(condition) = outer {
+                    let result = Expr::Subquery(query.clone());
+                    *expr = Expr::Case {
+                        case_token: AttachedToken::empty(),
+                        end_token: AttachedToken::empty(),
+                        operand: None,
+                        conditions: vec![CaseWhen { condition, result }],
+                        else_result: None,
+                    };
+                }
+            }
             Expr::Function(Function { name, args: FunctionArguments::Subquery(query), .. })
                 if name.to_string().eq_ignore_ascii_case("array") =>
             {
@@ -217,6 +235,11 @@ fn is_correlated(query: &Query, select: &Select) -> bool {
             }
         }
     }
+    Visit::visit(query, &mut Qualifiers(&relations(select))).is_break()
+}
+
+/// The names under which the relations of FROM are known.
+fn relations(select: &Select) -> HashSet<String> {
     let mut known = HashSet::new();
     for table in &select.from {
         for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
@@ -233,7 +256,114 @@ fn is_correlated(query: &Query, select: &Select) -> bool {
             }
         }
     }
-    Visit::visit(query, &mut Qualifiers(&known)).is_break()
+    known
+}
+
+fn and(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
+}
+
+/// Conditions of WHERE as the engine can take them out of a sub-query: equalities of an inner and an outer column.
+///
+/// An outer column in any other condition is replaced by the inner one that it equals; conditions about outer columns
+/// alone are taken out and returned.
+fn outer_conditions(select: &mut Select, known: &HashSet<String>) -> Vec<Expr> {
+    let Some(selection) = select.selection.take() else { return Vec::new() };
+    let mut conditions = Vec::new();
+    conjuncts(selection, &mut conditions);
+    let equal: Vec<(Expr, Expr)> = conditions
+        .iter()
+        .filter_map(|condition| match condition {
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                match (side(left, known), side(right, known)) {
+                    (Some(true), Some(false)) => Some((right.as_ref().clone(), left.as_ref().clone())),
+                    (Some(false), Some(true)) => Some((left.as_ref().clone(), right.as_ref().clone())),
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+        .collect();
+    let mut outer = Vec::new();
+    let mut inner = Vec::new();
+    for mut condition in conditions {
+        let is_link = matches!(&condition, Expr::BinaryOp { left, op: BinaryOperator::Eq, right }
+            if side(left, known).is_some() && side(right, known).is_some() && side(left, known) != side(right, known));
+        if is_link {
+            inner.push(condition);
+        } else if is_outer(&condition, known) {
+            outer.push(condition);
+        } else {
+            let _ = VisitMut::visit(&mut condition, &mut Replace(&equal));
+            inner.push(condition);
+        }
+    }
+    select.selection = inner.into_iter().reduce(and);
+    outer
+}
+
+fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
+    match expr {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            conjuncts(*left, out);
+            conjuncts(*right, out);
+        }
+        Expr::Nested(inner) if matches!(*inner, Expr::BinaryOp { op: BinaryOperator::And, .. }) => {
+            conjuncts(*inner, out);
+        }
+        other => out.push(other),
+    }
+}
+
+/// Whether `expr` is a column of the sub-query (true) or of the outer query (false); `None` if it is anything else.
+fn side(expr: &Expr, known: &HashSet<String>) -> Option<bool> {
+    match expr {
+        Expr::CompoundIdentifier(parts) => {
+            let qualifier = parts.get(parts.len().checked_sub(2)?)?;
+            Some(known.contains(&folded(qualifier)))
+        }
+        _ => None,
+    }
+}
+
+/// Whether all columns of `condition` are outer ones, and there is one.
+fn is_outer(condition: &Expr, known: &HashSet<String>) -> bool {
+    struct Columns<'a>(&'a HashSet<String>, bool);
+    impl Visitor for Columns<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(_) | Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
+                    ControlFlow::Break(())
+                }
+                Expr::CompoundIdentifier(_) => match side(expr, self.0) {
+                    Some(false) => {
+                        self.1 = true;
+                        ControlFlow::Continue(())
+                    }
+                    _ => ControlFlow::Break(()),
+                },
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    let mut columns = Columns(known, false);
+    Visit::visit(condition, &mut columns).is_continue() && columns.1
+}
+
+/// Puts inner columns in the place of the outer ones that they equal.
+struct Replace<'a>(&'a [(Expr, Expr)]);
+
+impl VisitorMut for Replace<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some((_, inner)) = self.0.iter().find(|(outer, _)| outer == expr) {
+            *expr = inner.clone();
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn folded(ident: &Ident) -> String {
