@@ -2,6 +2,7 @@
 //!
 //! What DataFusion has is left to it. Everything here is pure: it knows neither sessions nor tables.
 
+mod array_in;
 mod casts;
 pub(crate) mod checked;
 mod json;
@@ -10,6 +11,7 @@ mod operators;
 mod single_value;
 mod strings;
 pub(crate) mod text_casts;
+mod timezone;
 mod typed;
 
 use std::sync::Arc;
@@ -21,7 +23,12 @@ use datafusion::logical_expr::ScalarUDF;
 
 /// All functions that give a value for each row.
 fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
-    typed::all().into_iter().chain(json::all()).chain(casts::all()).chain(strings::all())
+    typed::all()
+        .into_iter()
+        .chain(json::all())
+        .chain(casts::all())
+        .chain(strings::all())
+        .chain([timezone::function()])
 }
 
 /// Their names.

@@ -19,6 +19,8 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         pure("quote_nullable", &[1], returns(DataType::Utf8), |a| {
             Ok(text(as_text(&a[0])?.map_or_else(|| "NULL".to_owned(), |value| quoted(&value))))
         }),
+        // Takes the mark of a type off.
+        pure("text", &[1], returns(DataType::Utf8), |a| Ok(as_text(&a[0])?.map_or(ScalarValue::Null, text))),
         // Nothing here is ever locked.
         RowFunction::udf("pg_advisory_unlock_all", &[0], typed("void"), Volatility::Volatile, |_| {
             Ok(text(""))

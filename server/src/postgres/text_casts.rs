@@ -1,7 +1,7 @@
 //! `x::text` as PostgreSQL writes it: times in the session's zone and with a blank, numbers and arrays in their own form.
 //!
 //! The engine's cast writes `2024-01-31T12:00:00Z` and `[1, 2]`. The values are written by the encoder of results, so
-//! that a value and its text are always the same.
+//! that a value and its text are always the same. The other way round, `'{1,2}'::int[]` is read by [`array_in`].
 
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use pgwire::api::portal::Format;
 use pgwire::error::PgWireError;
 use pgwire::types::format::FormatOptions;
 
+use super::array_in;
 use super::checked::input_schema;
 use crate::error::SqlError;
 use crate::wire::encode::{BatchEncoder, field_infos};
@@ -52,6 +53,11 @@ impl AnalyzerRule for TextCasts {
                 let expr = expr.transform_up(|expr| {
                     let Expr::Cast(cast) = &expr else { return Ok(Transformed::no(expr)) };
                     let target = cast.field.data_type();
+                    if matches!(target, DataType::List(_))
+                        && cast.expr.get_type(schema.as_ref()).is_ok_and(|source| source.is_string())
+                    {
+                        return Ok(Transformed::yes(array_in::call(cast.expr.as_ref().clone(), target)));
+                    }
                     let is_other =
                         cast.expr.get_type(schema.as_ref()).is_ok_and(|source| has_own_text(&source));
                     if !target.is_string() || !is_other {

@@ -13,7 +13,9 @@ use arrow::array::{
     TimestampMicrosecondArray, UnionArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Int32Type, Schema, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+};
 use arrow_pg::datatypes::field_into_pg_type;
 use arrow_pg::encoder::encode_value;
 use bytes::{BufMut, BytesMut};
@@ -26,7 +28,7 @@ use pgwire::error::PgWireResult;
 use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 
-use super::types::{marked_type, name_alias};
+use super::types::{OID_ALIAS_KEY, marked_type, name_alias};
 use super::{float, numeric};
 use crate::catalog::reg::RegNames;
 use crate::error::{error, from_datafusion, sqlstate, user_error};
@@ -90,6 +92,10 @@ fn shown_field(field: &FieldRef) -> FieldRef {
             DataType::Decimal128((*precision).min(numeric::MAX_PRECISION), *scale)
         }
         DataType::Map(_, _) => DataType::Utf8,
+        // Cast to text, which keeps the mark of the number that it was.
+        text if text.is_string() && field.metadata().contains_key(OID_ALIAS_KEY) => {
+            return Arc::new(field.as_ref().clone().with_metadata(Default::default()));
+        }
         _ => return Arc::clone(field),
     };
     Arc::new(field.as_ref().clone().with_data_type(shown))
@@ -230,6 +236,12 @@ impl BatchEncoder {
             }
             DataType::Float64 if writes_shortest_text(info) => Column::Double(array.as_primitive().clone()),
             DataType::Float32 if writes_shortest_text(info) => Column::Real(array.as_primitive().clone()),
+            DataType::Time32(_) | DataType::Time64(_) if info.format() == FieldFormat::Text => {
+                let times = cast(&array, &DataType::Time64(TimeUnit::Microsecond))?;
+                let times = times.as_primitive::<Time64MicrosecondType>();
+                let texts: StringArray = times.iter().map(|time| time.map(time_text)).collect();
+                Column::Text { values: texts, binary: None }
+            }
             DataType::Union(_, _) => Column::Json(array.as_union().clone()),
             DataType::Null => Column::Null,
             _ => Column::Other { array, field: shown },
@@ -502,6 +514,13 @@ fn timestamp_text(micros: i64, zone: Option<&Tz>) -> PgWireResult<String> {
         Some(text) => format!("{text}{zone_text} BC"),
         None => text + &zone_text,
     })
+}
+
+/// `12:30:00.5` from microseconds of the day.
+fn time_text(micros: i64) -> String {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let text = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if fraction == 0 { text } else { format!("{text}.{fraction:06}").trim_end_matches('0').to_owned() }
 }
 
 fn local_text(time: &NaiveDateTime) -> String {

@@ -13,7 +13,7 @@ mod extended;
 mod float;
 mod names;
 mod numeric;
-mod params;
+pub(crate) mod params;
 mod place;
 mod rewrite;
 mod session;

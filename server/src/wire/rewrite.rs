@@ -6,6 +6,7 @@
 mod casts;
 mod forms;
 mod subqueries;
+mod temporal;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, ObjectNamePart, Query, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion_pg_catalog::sql::rules::{
-    AliasDuplicatedProjectionRewrite, CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral,
+    AliasDuplicatedProjectionRewrite, CurrentUserVariableToSessionUserFunctionCall,
     RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule, StripCallableQualifier,
     StripCollate,
 };
@@ -26,7 +27,13 @@ use super::names::separate_names;
 use super::params::type_of_cast;
 
 /// Functions that ask the catalog, beside those whose names begin with `pg_` or `has_`.
-const CATALOG_FUNCTIONS: [&str; 9] = [
+const CATALOG_FUNCTIONS: [&str; 15] = [
+    "regtype",
+    "to_regtype",
+    "regnamespace",
+    "to_regnamespace",
+    "regrole",
+    "to_regrole",
     "obj_description",
     "col_description",
     "regclass",
@@ -51,7 +58,6 @@ impl Rewriter {
             rules: vec![
                 Arc::new(RewriteArrayAnyAllOperation),
                 Arc::new(StripCallableQualifier),
-                Arc::new(FixArrayLiteral),
                 Arc::new(CurrentUserVariableToSessionUserFunctionCall),
                 Arc::new(StripCollate),
                 Arc::new(RewritePgCatalogOperator),

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod errors;
+mod postgres;
 mod raw;
 
 use std::time::{Duration, Instant};

@@ -27,6 +27,10 @@ impl VisitorMut for Casts {
             Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: operand, data_type, .. } => {
                 if let Some(name) = function_of(data_type) {
                     *expr = call(name, vec![operand.as_ref().clone()]);
+                } else if matches!(data_type, SqlType::Text | SqlType::Varchar(None))
+                    && gives_marked_text(operand)
+                {
+                    *expr = call("text", vec![operand.as_ref().clone()]);
                 }
             }
             Expr::TypedString(TypedString { data_type, value, .. }) => {
@@ -37,6 +41,21 @@ impl VisitorMut for Casts {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether `expr` is a call whose result is text with the mark of a type, which a cast to text would keep.
+fn gives_marked_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => gives_marked_text(inner),
+        Expr::Function(function) => {
+            let name = function.name.to_string().to_ascii_lowercase();
+            name.starts_with("json")
+                || name.starts_with("to_json")
+                || name == "uuid"
+                || name == "gen_random_uuid"
+        }
+        _ => false,
     }
 }
 

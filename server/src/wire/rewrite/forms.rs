@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, LimitClause, Query, SelectItem, SetExpr, Statement, UnaryOperator, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, DataType as SqlType, Expr, LimitClause, Query, SelectItem, SetExpr, Statement,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
+use super::temporal;
 
 /// Rewrites the forms of `statement`.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -66,6 +67,26 @@ impl VisitorMut for Forms {
             }
             Expr::UnaryOp { op: UnaryOperator::PGCubeRoot, expr: operand } => {
                 *expr = call("cbrt", vec![operand.as_ref().clone()]);
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::HashArrow, right } => {
+                *expr = call("jsonb_path_value", vec![left.as_ref().clone(), right.as_ref().clone()]);
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::HashLongArrow, right } => {
+                *expr = call("jsonb_path_text", vec![left.as_ref().clone(), right.as_ref().clone()]);
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                *expr = call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]);
+            }
+            Expr::Cast { expr: operand, data_type, .. } => {
+                if let Expr::Value(value) = operand.as_mut() {
+                    temporal::spell_out(value, data_type);
+                }
+            }
+            Expr::TypedString(typed) => temporal::spell_out(&mut typed.value, &typed.data_type),
+            Expr::Interval(interval) if interval.leading_field.is_none() => {
+                if let Expr::Value(value) = interval.value.as_mut() {
+                    temporal::spell_out(value, &SqlType::Interval { fields: None, precision: None });
+                }
             }
             // Beyond what a decimal holds.
             Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. })
