@@ -24,7 +24,9 @@ use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
+use crate::catalog::relations::{self, Relation};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
+use crate::catalog::view_statements;
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
 use crate::people::rule::with_people_rule;
@@ -120,7 +122,11 @@ impl Session {
     /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
     pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
         let context = Arc::clone(&self.planner.context);
+        let planner = Arc::clone(&self.planner);
         deep::run(async move {
+            if view_statements::run(&plan, &planner.scope, &context).await? {
+                return Ok(view_statements::no_rows());
+            }
             let frame = context.execute_logical_plan(plan).await?;
             Ok(frame.execute_stream().await?)
         })
@@ -143,6 +149,20 @@ impl Session {
         self.planner.path.set(schemas);
         let state = context.state_ref();
         name.clone_into(&mut state.write().config_mut().options_mut().catalog.default_schema);
+    }
+
+    /// Everything that statements of this session can name now, in order of schema and name.
+    ///
+    /// # Errors
+    /// The store cannot be read. A view that cannot be planned is listed without columns.
+    pub async fn relations(&self) -> Result<Vec<Relation>> {
+        let planner = Arc::clone(&self.planner);
+        deep::run(async move {
+            let _one_at_a_time = planner.planning.lock().await;
+            planner.scope.begin().await?;
+            relations::list(&planner.scope, &planner.context).await
+        })
+        .await?
     }
 
     /// Runs one statement.

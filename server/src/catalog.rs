@@ -1,45 +1,57 @@
-//! PostgreSQL's system catalog over a session: schema `pg_catalog` and the functions that clients ask about it.
+//! PostgreSQL's system catalog over a session: schemas `pg_catalog` and `information_schema`, and the functions that
+//! clients ask about them.
 //!
-//! Tables and most functions are those of datafusion-pg-catalog. Its own set-up reads some sixty files of static
-//! tables for each session, so the parts are put together here, around one copy of them for the whole server.
+//! Columns are those of PostgreSQL ([`layout`]). What every database of PostgreSQL has (types, functions, operators) is
+//! that of datafusion-pg-catalog, one copy for the whole server. Everything else is made from what the engine says that
+//! a session can name ([`objects`]): a statement that mentions a catalog looks at it anew before it is planned.
 
 mod functions;
 mod session_functions;
+mod information;
+mod layout;
+mod lookups;
+mod objects;
+mod pg_functions;
+mod pg_objects;
+mod pg_server;
+pub(crate) mod reg;
+pub(crate) mod row_function;
+mod rows;
+mod schema;
 
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::CatalogProviderList;
 use datafusion::common::DataFusionError;
-use datafusion::datasource::TableType;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion_pg_catalog::pg_catalog::catalog_info::CatalogInfo;
-use datafusion_pg_catalog::pg_catalog::context::{PgCatalogContextProvider, Role};
 use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntArgsToBigInt;
-use datafusion_pg_catalog::pg_catalog::has_privilege_udf::create_has_privilege_udf;
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 use datafusion_pg_catalog::pg_catalog::{
-    PgCatalogSchemaProvider, PgCatalogStaticTables, array_bounds_udf, create_current_database_udf,
-    create_pg_get_constraintdef, create_pg_get_partition_ancestors_udf, create_pg_get_partkeydef_udf,
-    create_pg_get_statisticsobjdef_columns_udf, create_pg_relation_is_publishable_udf,
-    create_pg_relation_size_udf, create_pg_stat_get_numscans, create_pg_table_is_visible,
-    create_pg_total_relation_size_udf, format_type, pg_get_expr_udf, quote_ident_udf,
+    ArrowTable, PgCatalogStaticTables, array_bounds_udf, create_current_database_udf,
+    create_pg_get_partition_ancestors_udf,
+    create_pg_relation_is_publishable_udf, format_type, quote_ident_udf,
 };
+use wayfare_engine::Session;
 use wayfare_engine::catalog::provider::CATALOG;
 
+use crate::postgres;
+use crate::postgres::checked::CheckedIntegers;
+use crate::postgres::text_casts::TextCasts;
 use crate::wire::{CancelRegistry, SessionState};
+use objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
+use pg_functions::Function;
+use reg::{FunctionNames, RegNames, RegText};
+use schema::{Sources, SystemSchema};
 
-/// Name of the schema.
-const PG_CATALOG: &str = "pg_catalog";
 /// Owner of everything that the store holds.
 pub(crate) const OWNER: &str = "wayfare";
 
 /// The part of the catalog that all sessions share.
 #[derive(Debug)]
 pub(crate) struct CatalogTemplate {
-    static_tables: Arc<PgCatalogStaticTables>,
+    static_tables: PgCatalogStaticTables,
+    functions: Vec<Function>,
+    function_names: FunctionNames,
 }
 
 /// Whose session it is, as the catalog's functions tell it.
@@ -52,12 +64,44 @@ pub(crate) struct Identity {
 }
 
 impl CatalogTemplate {
-    /// Reads the static tables.
+    /// Reads the static tables, and the functions of a session of the engine.
     ///
     /// # Errors
     /// The tables in the binary are damaged.
-    pub(crate) fn new() -> Result<Self, DataFusionError> {
-        Ok(Self { static_tables: Arc::new(PgCatalogStaticTables::try_new()?) })
+    pub(crate) fn new(session: &Session) -> Result<Self, DataFusionError> {
+        let static_tables = PgCatalogStaticTables::try_new()?;
+        let known = pg_functions::names_of(static_tables.pg_proc.data());
+        Ok(Self {
+            functions: pg_functions::list(session.context(), &known),
+            function_names: FunctionNames::new(static_tables.pg_proc.data()),
+            static_tables,
+        })
+    }
+
+    /// The table `name`, if it is one that is the same in every database.
+    fn builtin(&self, name: &str) -> Option<&Arc<ArrowTable>> {
+        let tables = &self.static_tables;
+        Some(match name {
+            "pg_aggregate" => &tables.pg_aggregate,
+            "pg_am" => &tables.pg_am,
+            "pg_amop" => &tables.pg_amop,
+            "pg_amproc" => &tables.pg_amproc,
+            "pg_cast" => &tables.pg_cast,
+            "pg_collation" => &tables.pg_collation,
+            "pg_conversion" => &tables.pg_conversion,
+            "pg_language" => &tables.pg_language,
+            "pg_opclass" => &tables.pg_opclass,
+            "pg_operator" => &tables.pg_operator,
+            "pg_opfamily" => &tables.pg_opfamily,
+            "pg_proc" => &tables.pg_proc,
+            "pg_range" => &tables.pg_range,
+            "pg_ts_config" => &tables.pg_ts_config,
+            "pg_ts_dict" => &tables.pg_ts_dict,
+            "pg_ts_parser" => &tables.pg_ts_parser,
+            "pg_ts_template" => &tables.pg_ts_template,
+            "pg_type" => &tables.pg_type,
+            _ => return None,
+        })
     }
 
     /// Gives the session behind `context` its catalog.
@@ -65,34 +109,27 @@ impl CatalogTemplate {
     /// # Errors
     /// The session has no catalog of the engine's name.
     pub(crate) fn install(
-        &self,
+        self: &Arc<Self>,
         context: &SessionContext,
         identity: &Identity,
     ) -> Result<(), DataFusionError> {
-        let visible = VisibleCatalog { list: Arc::clone(context.state().catalog_list()) };
-        let roles = Roles { user: identity.user.clone() };
-        let schema = PgCatalogSchemaProvider::try_new(visible, Arc::clone(&self.static_tables), roles)?;
-        context
+        let sources = Sources {
+            view: Arc::new(CatalogView::default()),
+            identity: identity.clone(),
+            template: Arc::clone(self),
+        };
+        let catalog = context
             .catalog(CATALOG)
-            .ok_or_else(|| DataFusionError::Internal(format!("the session has no catalog {CATALOG:?}")))?
-            .register_schema(PG_CATALOG, Arc::new(schema))?;
+            .ok_or_else(|| DataFusionError::Internal(format!("the session has no catalog {CATALOG:?}")))?;
+        for name in [PG_CATALOG, INFORMATION_SCHEMA] {
+            let list = Arc::clone(context.state().catalog_list());
+            catalog.register_schema(name, Arc::new(SystemSchema::new(name, sources.clone(), list)))?;
+        }
 
         for function in [
             create_current_database_udf(CATALOG),
-            create_has_privilege_udf("has_table_privilege"),
-            create_has_privilege_udf("has_schema_privilege"),
-            create_has_privilege_udf("has_database_privilege"),
-            create_has_privilege_udf("has_any_column_privilege"),
-            create_pg_table_is_visible(),
             format_type::create_format_type_udf(),
-            pg_get_expr_udf::create_pg_get_expr_udf(),
-            create_pg_get_partkeydef_udf(),
             create_pg_relation_is_publishable_udf(),
-            create_pg_get_statisticsobjdef_columns_udf(),
-            create_pg_relation_size_udf(),
-            create_pg_total_relation_size_udf(),
-            create_pg_stat_get_numscans(),
-            create_pg_get_constraintdef(),
             create_pg_get_partition_ancestors_udf(),
             quote_ident_udf::create_quote_ident_udf(),
             quote_ident_udf::create_parse_ident_udf(),
@@ -101,106 +138,51 @@ impl CatalogTemplate {
         ] {
             context.register_udf(function);
         }
-        for function in functions::all(identity).into_iter().chain(session_functions::all(identity)) {
+        let reg_functions = reg::all(&sources);
+        let to_text = RegText::new(&reg_functions);
+        let functions = functions::all(identity).into_iter();
+        let functions = functions.chain(session_functions::all(identity)).chain(lookups::all(&sources));
+        for function in functions.chain(reg_functions) {
             context.register_udf(function);
         }
+        postgres::register_all(&mut context.clone())?;
         context.register_udtf("pg_get_keywords", Arc::clone(&self.static_tables.pg_get_keywords) as _);
 
-        // Makes `::regclass`, `::pg_catalog.text` and their like known to the planner.
         let state = context.state_ref();
-        let with_types = SessionStateBuilder::new_from_existing(state.read().clone())
+        let mut builder = SessionStateBuilder::new_from_existing(state.read().clone())
+            // Makes `::regclass`, `::pg_catalog.text` and their like known to the planner.
             .with_type_planner(Arc::new(PgOidTypePlanner))
-            .build();
-        *state.write() = with_types;
+            .with_analyzer_rule(Arc::new(CheckedIntegers::new()));
+        if let Some(rule) = to_text {
+            builder = builder.with_analyzer_rule(Arc::new(rule));
+        }
+        // Behind the one for identifiers, which are numbers here.
+        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new()));
+        let mut with_catalog = builder.build();
+        // DataFusion's own schema of this name would stand before ours.
+        with_catalog.config_mut().options_mut().catalog.information_schema = false;
+        // `0.1 + 0.2` is 0.3: literals with a point are exact.
+        with_catalog.config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
+        with_catalog.config_mut().set_extension(Arc::new(sources));
+        *state.write() = with_catalog;
         CoerceIntArgsToBigInt::widen(context);
         Ok(())
     }
 }
 
-/// What `pg_class`, `pg_attribute` and the other live tables list: the engine's catalog alone.
-#[derive(Debug, Clone)]
-struct VisibleCatalog {
-    list: Arc<dyn CatalogProviderList>,
-}
-
-impl VisibleCatalog {
-    fn schema(&self, catalog: &str, schema: &str) -> Option<Arc<dyn datafusion::catalog::SchemaProvider>> {
-        self.list.catalog(catalog)?.schema(schema)
+/// Looks at what `session` can name, for a statement that asks the catalog about it.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) async fn refresh(session: &Session) -> wayfare_engine::Result<()> {
+    let sources = session.state().config().get_extension::<Sources>();
+    match sources {
+        Some(sources) => sources.view.refresh(session).await,
+        None => Ok(()),
     }
 }
 
-#[async_trait]
-impl CatalogInfo for VisibleCatalog {
-    async fn catalog_names(&self) -> Result<Vec<String>, DataFusionError> {
-        Ok(vec![CATALOG.to_owned()])
-    }
-
-    async fn schema_names(&self, catalog: &str) -> Result<Option<Vec<String>>, DataFusionError> {
-        Ok(self.list.catalog(catalog).map(|catalog| catalog.schema_names()))
-    }
-
-    async fn table_names(&self, catalog: &str, schema: &str) -> Result<Option<Vec<String>>, DataFusionError> {
-        Ok(self.schema(catalog, schema).map(|schema| schema.table_names()))
-    }
-
-    async fn table_schema(
-        &self,
-        catalog: &str,
-        schema: &str,
-        table: &str,
-    ) -> Result<Option<SchemaRef>, DataFusionError> {
-        let Some(schema) = self.schema(catalog, schema) else {
-            return Ok(None);
-        };
-        // A view whose tables do not exist (yet) must not hide all others.
-        Ok(match schema.table(table).await {
-            Ok(found) => found.map(|table| table.schema()),
-            Err(error) => {
-                tracing::debug!(table, error = %error.strip_backtrace(), "left out of pg_class");
-                None
-            }
-        })
-    }
-
-    async fn table_type(
-        &self,
-        catalog: &str,
-        schema: &str,
-        table: &str,
-    ) -> Result<Option<TableType>, DataFusionError> {
-        match self.schema(catalog, schema) {
-            Some(schema) => schema.table_type(table).await,
-            None => Ok(None),
-        }
-    }
-}
-
-/// The roles of the server: its owner and the session's user, until there are accounts.
-#[derive(Debug, Clone)]
-struct Roles {
-    user: String,
-}
-
-#[async_trait]
-impl PgCatalogContextProvider for Roles {
-    async fn roles(&self) -> Vec<String> {
-        let mut roles = vec![OWNER.to_owned(), self.user.clone()];
-        roles.dedup();
-        roles
-    }
-
-    async fn role(&self, name: &str) -> Option<Role> {
-        let known = name == OWNER || name == self.user;
-        known.then(|| Role {
-            name: name.to_owned(),
-            is_superuser: false,
-            can_login: true,
-            can_create_db: false,
-            can_create_role: false,
-            can_create_user: false,
-            can_replication: false,
-            grants: Vec::new(),
-            inherited_roles: Vec::new(),
-        })
-    }
+/// Names of the objects that [`refresh`] saw last; `None` for a session without a catalog.
+pub(crate) fn names(session: &Session) -> Option<RegNames> {
+    session.state().config().get_extension::<Sources>().map(|sources| RegNames::new(&sources))
 }

@@ -6,8 +6,12 @@
 //!
 //! `XX000` is for our own bugs only.
 
+mod plan_text;
+
+use std::borrow::Cow;
+
 use arrow::error::ArrowError;
-use datafusion::common::SchemaError;
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
@@ -16,6 +20,8 @@ use wayfare_engine::catalog::search_path::SEARCH_PATH;
 use wayfare_engine::limits::Limit;
 
 use crate::cpu::CpuTaskError;
+pub(crate) use plan_text::FUNCTION_HINT;
+use plan_text::type_name;
 
 /// SQLSTATE codes that this server answers, by their PostgreSQL names.
 pub mod sqlstate {
@@ -68,6 +74,47 @@ pub mod sqlstate {
     pub const IDLE_SESSION_TIMEOUT: &str = "57P05";
     pub const IO_ERROR: &str = "58030";
     pub const INTERNAL_ERROR: &str = "XX000";
+}
+
+/// An error of a function or rule of this crate, already with its code.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct SqlError {
+    code: Cow<'static, str>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl SqlError {
+    /// An error with this SQLSTATE and message.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code: Cow::Borrowed(code), message: message.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What a client would be told, as an error of a function.
+    pub fn from_info(info: &ErrorInfo) -> Self {
+        Self { code: Cow::Owned(info.code.clone()), message: info.message.clone(), hint: info.hint.clone() }
+    }
+
+    /// As what a client is told.
+    pub fn info(&self) -> ErrorInfo {
+        let mut info = error_info(&self.code, self.message.clone());
+        info.hint = self.hint.clone();
+        info
+    }
+}
+
+impl From<SqlError> for DataFusionError {
+    fn from(error: SqlError) -> Self {
+        Self::External(Box::new(error))
+    }
 }
 
 /// An error that ends the statement, not the connection.
@@ -162,9 +209,7 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
         DataFusionError::SQL(e, _) => from_parser(e),
         DataFusionError::SchemaError(e, _) => from_schema(e),
         DataFusionError::Plan(message) => from_plan_text(message),
-        DataFusionError::NotImplemented(message) => {
-            error_info(sqlstate::FEATURE_NOT_SUPPORTED, clean(message))
-        }
+        DataFusionError::NotImplemented(message) => from_not_implemented(&clean(message)),
         DataFusionError::Configuration(message) => from_configuration(message),
         DataFusionError::Execution(message) => from_execution_text(message),
         DataFusionError::ResourcesExhausted(message) => {
@@ -197,7 +242,23 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
     }
 }
 
+fn from_not_implemented(text: &str) -> ErrorInfo {
+    // A name that is no keyword is no type that is missing, but no type at all.
+    if let Some(name) = text.strip_prefix("Unsupported SQL type ")
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    {
+        return error_info(sqlstate::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist"));
+    }
+    if text.starts_with("Physical plan does not support logical expression WindowFunction") {
+        return error_info("42P20", "window functions are not allowed in WHERE");
+    }
+    error_info(sqlstate::FEATURE_NOT_SUPPORTED, text)
+}
+
 fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorInfo {
+    if let Some(e) = error.downcast_ref::<SqlError>() {
+        return e.info();
+    }
     if let Some(e) = error.downcast_ref::<EngineError>() {
         return from_engine(e);
     }
@@ -210,7 +271,23 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     if let Some(e) = error.downcast_ref::<ArrowError>() {
         return from_arrow(e);
     }
-    error_info(sqlstate::IO_ERROR, error.to_string())
+    let text = error.to_string();
+    if text.starts_with("regex parse error") {
+        return invalid_regex(&text);
+    }
+    error_info(sqlstate::IO_ERROR, text)
+}
+
+/// The last line of the parser of regular expressions, which says what is wrong with one.
+fn invalid_regex(text: &str) -> ErrorInfo {
+    let reason = text.rsplit_once("error: ").map_or(text, |(_, reason)| reason.trim());
+    let reason = match reason {
+        "unclosed group" | "unopened group" => "parentheses () not balanced",
+        "unclosed character class" => "brackets [] not balanced",
+        other if other.starts_with("repetition operator missing") => "quantifier operand invalid",
+        other => other,
+    };
+    error_info("2201B", format!("invalid regular expression: {reason}"))
 }
 
 fn from_arrow(error: &ArrowError) -> ErrorInfo {
@@ -221,7 +298,9 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
         }
         ArrowError::CastError(message) | ArrowError::ParseError(message) => from_cast_text(message),
         ArrowError::InvalidArgumentError(message) => {
-            if message.to_ascii_lowercase().contains("overflow") || message.contains("too large to store") {
+            if message.contains("too large to store") || message.contains("too small to store") {
+                error_info(sqlstate::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow")
+            } else if message.to_ascii_lowercase().contains("overflow") {
                 error_info(sqlstate::NUMERIC_VALUE_OUT_OF_RANGE, clean(message))
             } else {
                 error_info(sqlstate::INVALID_PARAMETER_VALUE, clean(message))
@@ -240,50 +319,87 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
 
 fn from_cast_text(message: &str) -> ErrorInfo {
     let lower = message.to_ascii_lowercase();
-    if lower.contains("can't cast value") || lower.contains("overflow") || lower.contains("out of range") {
-        return error_info(sqlstate::NUMERIC_VALUE_OUT_OF_RANGE, clean(message));
+    // arrow: Can't cast value 99999999999 to type Int32
+    if let Some(target) =
+        message.strip_prefix("Can't cast value ").and_then(|rest| rest.rsplit_once(" to type "))
+    {
+        return error_info(
+            sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
+            format!("{} out of range", type_name(target.1)),
+        );
     }
     // arrow: Cannot cast string 'abc' to value of Int64 type
-    if let Some(rest) = message.strip_prefix("Cannot cast string '")
+    let cast =
+        message.strip_prefix("Cannot cast string '").or_else(|| message.strip_prefix("Cannot cast value '"));
+    if let Some(rest) = cast
         && let Some((value, rest)) = rest.rsplit_once("' to value of ")
         && let Some(arrow_type) = rest.strip_suffix(" type")
     {
-        let pg_type = postgres_type_name(arrow_type);
-        return error_info(
-            sqlstate::INVALID_TEXT_REPRESENTATION,
-            format!("invalid input syntax for type {pg_type}: \"{value}\""),
-        );
+        return not_a_value(&short_type_name(arrow_type), value);
     }
     // arrow: Error parsing timestamp from 'abc': error parsing date
     if let Some(rest) = message.strip_prefix("Error parsing timestamp from '")
         && let Some((value, _)) = rest.rsplit_once("':")
     {
-        return error_info("22007", format!("invalid input syntax for type timestamp: \"{value}\""));
+        return not_a_value("timestamp", value);
+    }
+    if let Some(value) = between(message, "nvalid input syntax for type interval: \"", "\"") {
+        return not_a_value("interval", value);
+    }
+    if lower.contains("overflow") || lower.contains("out of range") {
+        return error_info(sqlstate::NUMERIC_VALUE_OUT_OF_RANGE, clean(message));
     }
     error_info(sqlstate::INVALID_TEXT_REPRESENTATION, clean(message))
 }
 
-fn postgres_type_name(arrow_type: &str) -> &str {
-    match arrow_type {
-        "Boolean" => "boolean",
-        "Int8" | "Int16" | "UInt8" => "smallint",
-        "Int32" | "UInt16" => "integer",
-        "Int64" | "UInt32" => "bigint",
-        "UInt64" => "numeric",
-        "Float32" => "real",
-        "Float64" => "double precision",
-        "Date32" | "Date64" => "date",
-        other if other.starts_with("Decimal") => "numeric",
-        other if other.starts_with("Timestamp") => "timestamp",
-        other if other.starts_with("Time") => "time",
-        other if other.starts_with("Interval") => "interval",
-        other => other,
+/// The names that messages have for times, which are shorter than elsewhere.
+fn short_type_name(arrow_type: &str) -> String {
+    type_name(arrow_type).trim_end_matches(" without time zone").to_owned()
+}
+
+/// `value` is no value of the type called `pg_type`, or one out of its range.
+fn not_a_value(pg_type: &str, value: &str) -> ErrorInfo {
+    let trimmed = value.trim();
+    let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_temporal =
+        matches!(pg_type, "date" | "time" | "timestamp" | "timestamp with time zone" | "interval");
+    if is_number && matches!(pg_type, "smallint" | "integer" | "bigint") {
+        return error_info(
+            sqlstate::NUMERIC_VALUE_OUT_OF_RANGE,
+            format!("value \"{value}\" is out of range for type {pg_type}"),
+        );
     }
+    let looks_right = trimmed.contains(['-', ':'])
+        && trimmed.bytes().all(|byte| byte.is_ascii_digit() || b"-:. +TZ".contains(&byte));
+    if is_temporal && looks_right {
+        let mut info = error_info(
+            sqlstate::DATETIME_FIELD_OVERFLOW,
+            format!("date/time field value out of range: \"{value}\""),
+        );
+        if pg_type == "date" && trimmed.get(5..7).is_some_and(|month| month > "12") {
+            info.hint = Some("Perhaps you need a different \"datestyle\" setting.".to_owned());
+        }
+        return info;
+    }
+    let code = if is_temporal { "22007" } else { sqlstate::INVALID_TEXT_REPRESENTATION };
+    error_info(code, format!("invalid input syntax for type {pg_type}: \"{value}\""))
 }
 
 fn from_schema(error: &SchemaError) -> ErrorInfo {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
+            if let Some(relation) = &field.relation {
+                let is_known = |column: &Column| {
+                    column.relation.as_ref().is_some_and(|known| known.table() == relation.table())
+                };
+                if !valid_fields.iter().any(is_known) {
+                    return error_info(
+                        sqlstate::UNDEFINED_TABLE,
+                        format!("missing FROM-clause entry for table \"{}\"", relation.table()),
+                    );
+                }
+            }
             let mut info = error_info(
                 sqlstate::UNDEFINED_COLUMN,
                 match &field.relation {
@@ -293,9 +409,8 @@ fn from_schema(error: &SchemaError) -> ErrorInfo {
                     None => format!("column \"{}\" does not exist", field.name),
                 },
             );
-            let nearest = nearest(&field.name, valid_fields.iter().map(|column| column.name.as_str()));
-            if let Some(name) = nearest {
-                info.hint = Some(format!("Perhaps you meant to reference the column \"{name}\"."));
+            if let Some(column) = nearest_column(&field.name, valid_fields) {
+                info.hint = Some(format!("Perhaps you meant to reference the column \"{column}\"."));
             }
             info
         }
@@ -303,16 +418,34 @@ fn from_schema(error: &SchemaError) -> ErrorInfo {
             sqlstate::AMBIGUOUS_COLUMN,
             format!("column reference \"{}\" is ambiguous", field.name),
         ),
-        SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => {
+            error_info("42712", format!("table name \"{}\" specified more than once", qualifier.table()))
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => {
             error_info(sqlstate::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once"))
         }
     }
 }
 
+/// The column whose name is nearest to `wanted`, as PostgreSQL chooses it: at most three changes, and no more than half
+/// of the letters.
+fn nearest_column(wanted: &str, columns: &[Column]) -> Option<String> {
+    let limit = 3.min(wanted.chars().count() / 2);
+    let distances = columns.iter().map(|column| (edit_distance(wanted, &column.name), column));
+    let (_, column) =
+        distances.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance)?;
+    Some(match &column.relation {
+        Some(relation) => format!("{}.{}", relation.table(), column.name),
+        None => column.name.clone(),
+    })
+}
+
 /// Planning failed: the statement is wrong, not the data.
 fn from_plan_text(message: &str) -> ErrorInfo {
     let text = clean(message);
+    if let Some(info) = plan_text::known(&text) {
+        return info;
+    }
     // table 'wayfare.public.nope' not found
     if let Some(name) = between(&text, "table '", "' not found") {
         return error_info(
@@ -345,10 +478,6 @@ fn from_plan_text(message: &str) -> ErrorInfo {
         || text.contains("Failed to coerce arguments to satisfy a call")
     {
         return error_info(sqlstate::UNDEFINED_FUNCTION, text);
-    }
-    if text.contains("must appear in the GROUP BY clause") || text.contains("must appear in GROUP BY clause")
-    {
-        return error_info(sqlstate::GROUPING_ERROR, text);
     }
     if text.contains("Projections require unique expression names") {
         let mut info = error_info(sqlstate::DUPLICATE_COLUMN, "two columns of the result have one name");
@@ -396,6 +525,45 @@ fn names_an_argument(text: &str) -> bool {
 fn from_execution_text(message: &str) -> ErrorInfo {
     let text = clean(message);
     let lower = text.to_ascii_lowercase();
+    if lower.starts_with("scalar subquery returned more than one row") {
+        return error_info("21000", "more than one row returned by a subquery used as an expression");
+    }
+    if let Some(name) = between(&text, "View '", "' doesn't exist") {
+        return error_info(
+            sqlstate::UNDEFINED_TABLE,
+            format!("view \"{}\" does not exist", local_name(name)),
+        );
+    }
+    if let Some(name) = between(&text, "Table '", "' already exists") {
+        return error_info(
+            sqlstate::DUPLICATE_TABLE,
+            format!("relation \"{}\" already exists", local_name(name)),
+        );
+    }
+    if let Some(name) = between(&text, "Prepared statement '", "' does not exist") {
+        return error_info(
+            sqlstate::INVALID_SQL_STATEMENT_NAME,
+            format!("prepared statement \"{name}\" does not exist"),
+        );
+    }
+    if text.starts_with("unrecognized configuration parameter ") {
+        return error_info(sqlstate::UNDEFINED_OBJECT, text);
+    }
+    if text.starts_with("cannot take square root of a negative number")
+        || text.starts_with("zero raised to a negative power")
+    {
+        return error_info("2201F", text);
+    }
+    if lower.starts_with("negative count not allowed") {
+        return error_info("22011", "negative substring length not allowed");
+    }
+    let unit = between(&text, "Unsupported date_trunc granularity: '", "'");
+    if let Some(unit) = unit.or_else(|| between(&text, "Date part '", "' not supported")) {
+        return error_info(sqlstate::INVALID_PARAMETER_VALUE, format!("unit \"{unit}\" not recognized"));
+    }
+    if text.starts_with("step can't be 0") {
+        return error_info(sqlstate::INVALID_PARAMETER_VALUE, "step size cannot equal zero");
+    }
     if lower.contains("divide by zero") || lower.contains("division by zero") {
         return error_info(sqlstate::DIVISION_BY_ZERO, "division by zero");
     }
@@ -486,7 +654,7 @@ fn clean(message: &str) -> String {
     text.to_owned()
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(inner, _)| inner)
 }

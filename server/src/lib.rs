@@ -21,6 +21,7 @@ mod catalog;
 pub mod cpu;
 pub mod error;
 pub mod limits;
+mod postgres;
 mod wire;
 
 use std::future::Future;
@@ -31,7 +32,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use wayfare_engine::Engine;
+use wayfare_engine::{Engine, SessionOptions};
 
 use crate::catalog::CatalogTemplate;
 use crate::cpu::CpuRuntime;
@@ -112,7 +113,9 @@ impl Server {
         let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let cpu = CpuRuntime::new(options.cpu_threads).map_err(ServeError::Threads)?;
-        let catalog = CatalogTemplate::new().map_err(ServeError::Catalog)?;
+        let session =
+            engine.session(&SessionOptions::default()).map_err(|e| ServeError::Catalog(e.into()))?;
+        let catalog = CatalogTemplate::new(&session).map_err(ServeError::Catalog)?;
         let shared = Shared::new(engine, Arc::new(cpu), catalog, options.max_connections);
         Ok(Self { listener, address, shared: Arc::new(shared), shutdown_grace: options.shutdown_grace })
     }

@@ -1,7 +1,10 @@
-//! What statements can name: the store's tables, session-local tables and views, ready-made journey views.
+//! What statements can name: the store's tables and views, tables of a session, ready-made journey views.
 
+pub mod comments;
 pub mod hidden;
 pub mod journey;
 pub mod provider;
 pub mod search_path;
+pub mod relations;
 pub mod store_schema;
+pub(crate) mod view_statements;

@@ -10,22 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
-use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
+use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionState;
-use datafusion::sql::parser::{DFParser, Statement};
-use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
-use crate::catalog::journey;
 use crate::catalog::provider::PUBLIC_SCHEMA;
+use crate::catalog::{journey, view_statements};
 use crate::config::VersionPin;
 use crate::error::StoreError;
 use crate::limits::{self, Limit};
 use crate::scan::provider::SnapshotTable;
 use crate::statement;
-use crate::store::Store;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::table::TableKind;
+use crate::store::{Store, StoreNames};
 
 /// The session's state, which views are planned with. Set once, after the state has been built.
 type StateHandle = Weak<datafusion::execution::context::SessionContext>;
@@ -45,7 +43,7 @@ enum Holding {
 pub struct StatementScope {
     store: Arc<Store>,
     pin: Option<VersionPin>,
-    names: Mutex<Vec<String>>,
+    names: Mutex<StoreNames>,
     snapshots: tokio::sync::Mutex<HashMap<String, Option<Arc<TableSnapshot>>>>,
     show_physical: AtomicBool,
     holding: Mutex<Holding>,
@@ -92,7 +90,7 @@ impl StatementScope {
             }
         }
         self.show_physical(false);
-        let names = self.store.table_names().await?;
+        let names = self.store.names().await?;
         *lock(&self.names) = names;
         Ok(())
     }
@@ -105,7 +103,22 @@ impl StatementScope {
 
     /// Whether the store has a table called `name`.
     pub fn is_stored(&self, name: &str) -> bool {
-        lock(&self.names).iter().any(|n| n == name)
+        lock(&self.names).tables.iter().any(|n| n == name)
+    }
+
+    /// Whether the store has a view called `name`.
+    pub fn is_stored_view(&self, name: &str) -> bool {
+        lock(&self.names).views.iter().any(|n| n == name)
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The snapshot of the table called `name` that this statement reads.
+    pub async fn snapshot_of(&self, name: &str) -> Result<Option<Arc<TableSnapshot>>, StoreError> {
+        self.snapshot(name).await
     }
 
     /// The touchpoint tables that the statement has named so far.
@@ -181,7 +194,8 @@ impl PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        let mut names = lock(&self.scope.names).clone();
+        let StoreNames { tables: mut names, views } = lock(&self.scope.names).clone();
+        names.extend(views);
         names.extend(lock(&self.local).keys().cloned());
         names.sort_unstable();
         names.dedup();
@@ -196,8 +210,17 @@ impl SchemaProvider for PublicSchema {
             None => {}
         }
         let show_physical = self.scope.show_physical.load(Ordering::Relaxed);
-        let snapshot = self.scope.snapshot(name).await?;
-        Ok(snapshot.map(|s| -> Arc<dyn TableProvider> { Arc::new(SnapshotTable::new(s, show_physical)) }))
+        if let Some(snapshot) = self.scope.snapshot(name).await? {
+            return Ok(Some(Arc::new(SnapshotTable::new(snapshot, show_physical))));
+        }
+        // Names are those at the begin of the statement, so that no object is asked for that is no view.
+        if !self.scope.is_stored_view(name) {
+            return Ok(None);
+        }
+        match self.scope.store.view(name).await? {
+            Some(view) => self.scope.plan_view(&view.sql).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     fn register_table(
@@ -205,8 +228,8 @@ impl SchemaProvider for PublicSchema {
         name: String,
         table: Arc<dyn TableProvider>,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
-        if lock(&self.scope.names).contains(&name) {
-            return plan_err!("table '{name}' exists in the store: choose another name");
+        if self.scope.is_stored(&name) || self.scope.is_stored_view(&name) {
+            return plan_err!("relation '{name}' exists in the store: choose another name");
         }
         let local = match table.downcast_ref::<ViewTable>() {
             Some(view) => Local::View(view_query(view)?),
@@ -218,7 +241,7 @@ impl SchemaProvider for PublicSchema {
     }
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if lock(&self.scope.names).iter().any(|n| n == name) {
+        if self.scope.is_stored(name) {
             return plan_err!("table '{name}' belongs to the store and cannot be dropped by a statement");
         }
         Ok(lock(&self.local).remove(name).map(|local| match local {
@@ -230,24 +253,15 @@ impl SchemaProvider for PublicSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        lock(&self.local).contains_key(name) || lock(&self.scope.names).iter().any(|n| n == name)
+        lock(&self.local).contains_key(name) || self.scope.is_stored(name) || self.scope.is_stored_view(name)
     }
 }
 
-/// The query of a `CREATE VIEW` statement, whose text DataFusion keeps.
+/// The query of a view that DataFusion registers, which keeps the text of its whole statement.
 fn view_query(view: &ViewTable) -> Result<String> {
-    let text = view
-        .definition()
-        .ok_or_else(|| DataFusionError::Plan("a view needs the text of its query".to_owned()))?;
-    let mut statements =
-        DFParser::parse_sql_with_dialect(text, &datafusion::sql::sqlparser::dialect::PostgreSqlDialect {})?;
-    match statements.pop_front() {
-        Some(Statement::Statement(statement)) => match *statement {
-            SqlStatement::CreateView(create) if create.columns.is_empty() => Ok(create.query.to_string()),
-            SqlStatement::CreateView(_) => plan_err!("name the columns of a view in its query, with AS"),
-            _ => Ok(text.clone()),
-        },
-        _ => plan_err!("a view needs the text of its query"),
+    match view.definition() {
+        Some(text) => view_statements::query_of(text),
+        None => plan_err!("a view needs the text of its query"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! STORE/TABLE/_delta_log/...           Delta protocol, one file per commit
 //! STORE/TABLE/day=2026-11-21/k2-1-UUID.parquet    touchpoint tables: day, prefix bits, prefix
 //! STORE/TABLE/part-UUID.parquet        reference tables
+//! STORE/_views/NAME.json               views, see [`views`]
 //! ```
 
 pub mod changes;
@@ -17,6 +18,7 @@ pub mod snapshot;
 pub mod stats;
 pub mod suppression;
 pub mod table;
+pub mod views;
 pub mod writer;
 
 use std::collections::{HashMap, HashSet};
@@ -36,6 +38,15 @@ const MARKER: &str = "wayfare.json";
 const FORMAT: u64 = 1;
 /// The touchpoint table that every store has.
 pub const TOUCHPOINTS: &str = "touchpoints";
+
+/// What a store holds, by name; both lists are sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreNames {
+    /// Tables.
+    pub tables: Vec<String>,
+    /// Views that statements created.
+    pub views: Vec<String>,
+}
 
 /// An opened store.
 #[derive(Debug)]
@@ -149,6 +160,11 @@ impl Store {
 
     /// Names of the tables, sorted.
     pub async fn table_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.names().await?.tables)
+    }
+
+    /// Names of the tables and of the views. One listing, and one more if there are views.
+    pub async fn names(&self) -> Result<StoreNames, StoreError> {
         let listing = self
             .location
             .store
@@ -156,14 +172,17 @@ impl Store {
             .await
             .map_err(|e| StoreError::io("list", self.location.display(), e))?;
         let mut names = Vec::new();
+        let mut views = Vec::new();
         for prefix in listing.common_prefixes {
             let Some(name) = prefix.filename() else { continue };
-            if table::is_valid_name(name) && self.table(name)?.exists().await? {
+            if name == views::VIEWS {
+                views = self.view_names().await?;
+            } else if table::is_valid_name(name) && self.table(name)?.exists().await? {
                 names.push(name.to_owned());
             }
         }
         names.sort_unstable();
-        Ok(names)
+        Ok(StoreNames { tables: names, views })
     }
 
     /// A handle on the table called `name`, which may or may not exist.
@@ -179,6 +198,13 @@ impl Store {
     ) -> Result<Table, StoreError> {
         let table = self.table(name)?;
         if !table.exists().await? {
+            if self.view(name).await?.is_some() {
+                return Err(StoreError::TableKind {
+                    table: name.to_owned(),
+                    found: "view, not a".to_owned(),
+                    advice: "choose another name or drop the view".to_owned(),
+                });
+            }
             table.create(definition).await?;
         }
         Ok(table)

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
-use super::{Identity, OWNER};
+use super::Identity;
 use crate::error::Refusal;
 use crate::wire::lock;
 use crate::wire::settings::server_version;
@@ -20,41 +20,26 @@ pub(crate) fn all(identity: &Identity) -> Vec<ScalarUDF> {
     let text = |value: String| ScalarValue::Utf8(Some(value));
     let version = format!("PostgreSQL {}", server_version());
     let user = identity.user.clone();
-    let no_text = || ScalarValue::Utf8(None);
-    let no_size = || ScalarValue::Int64(None);
     let yes = || ScalarValue::Boolean(Some(true));
     vec![
         constant("version", &[0], text(version)),
         constant("pg_backend_pid", &[0], ScalarValue::Int32(Some(identity.pid))),
         constant("session_user", &[0], text(user)),
-        constant("pg_get_userbyid", &[1], text(OWNER.to_owned())),
         constant("pg_is_in_recovery", &[0], ScalarValue::Boolean(Some(false))),
-        // Nothing has a comment or a definition yet.
-        constant("obj_description", &[1, 2], no_text()),
-        constant("col_description", &[2], no_text()),
-        constant("shobj_description", &[2], no_text()),
-        constant("pg_get_viewdef", &[1, 2], no_text()),
-        constant("pg_get_indexdef", &[1, 3], no_text()),
-        constant("pg_get_ruledef", &[1, 2], no_text()),
-        constant("pg_get_triggerdef", &[1, 2], no_text()),
-        constant("pg_get_function_result", &[1], no_text()),
-        constant("pg_get_function_arguments", &[1], no_text()),
-        constant("pg_get_function_identity_arguments", &[1], no_text()),
-        constant("pg_get_functiondef", &[1], no_text()),
-        constant("pg_tablespace_location", &[1], no_text()),
-        constant("pg_encoding_to_char", &[1], text("UTF8".to_owned())),
-        // Sizes are those of objects in a store, which the log knows and this catalog does not yet.
-        constant("pg_table_size", &[1], no_size()),
-        constant("pg_indexes_size", &[1], no_size()),
-        constant("pg_database_size", &[1], no_size()),
-        constant("pg_tablespace_size", &[1], no_size()),
+        constant("pg_client_encoding", &[0], text("UTF8".to_owned())),
+        constant("getdatabaseencoding", &[0], text("UTF8".to_owned())),
+        constant("pg_my_temp_schema", &[0], ScalarValue::Int32(Some(0))),
+        constant("pg_is_other_temp_schema", &[1], ScalarValue::Boolean(Some(false))),
         // One search path reaches everything.
         constant("pg_function_is_visible", &[1], yes()),
         constant("pg_type_is_visible", &[1], yes()),
         constant("pg_opclass_is_visible", &[1], yes()),
+        constant("pg_opfamily_is_visible", &[1], yes()),
         constant("pg_operator_is_visible", &[1], yes()),
         constant("pg_collation_is_visible", &[1], yes()),
+        constant("pg_conversion_is_visible", &[1], yes()),
         constant("pg_statistics_obj_is_visible", &[1], yes()),
+        constant("pg_ts_config_is_visible", &[1], yes()),
         ScalarUDF::from(SizePretty::new()),
         ScalarUDF::from(CurrentSetting::new(identity)),
         ScalarUDF::from(SetConfig::new(identity)),

@@ -4,17 +4,22 @@
 //! without a fraction of zeros, PostgreSQL's text of floating-point numbers, decimals of more than 28 digits, the JSON
 //! union of `->`, and types that PostgreSQL does not have, which are cast to the nearest one that it has.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, IntervalMonthDayNanoArray,
-    RecordBatch, TimestampMicrosecondArray, UnionArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray, UnionArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Int32Type, IntervalUnit, Schema, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType,
+};
 use arrow_pg::datatypes::field_into_pg_type;
 use arrow_pg::encoder::encode_value;
 use bytes::{BufMut, BytesMut};
+use chrono::{NaiveTime, Timelike};
 use datafusion::error::DataFusionError;
 use pgwire::api::Type;
 use pgwire::api::portal::Format;
@@ -24,7 +29,9 @@ use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 
 use super::datetime::{DateLayout, Zone, interval_text, timestamp_text};
+use super::types::{OID_ALIAS_KEY, marked_type, name_alias};
 use super::{float, numeric};
+use crate::catalog::reg::RegNames;
 use crate::error::{error, from_datafusion, sqlstate, user_error};
 use crate::limits::MAX_RESULT_COLUMNS;
 
@@ -86,12 +93,24 @@ fn shown_field(field: &FieldRef) -> FieldRef {
             DataType::Decimal128((*precision).min(numeric::MAX_PRECISION), *scale)
         }
         DataType::Map(_, _) => DataType::Utf8,
+        // Cast to text, which keeps the mark of the number that it was.
+        text if text.is_string() && field.metadata().contains_key(OID_ALIAS_KEY) => {
+            return Arc::new(field.as_ref().clone().with_metadata(Default::default()));
+        }
         _ => return Arc::clone(field),
     };
     Arc::new(field.as_ref().clone().with_data_type(shown))
 }
 
+/// The type under which catalogs list a column.
+pub(crate) fn pg_type_of(field: &FieldRef) -> Type {
+    shown_pg_type(&shown_field(field), field).unwrap_or(Type::TEXT)
+}
+
 fn shown_pg_type(shown: &FieldRef, original: &FieldRef) -> PgWireResult<Type> {
+    if let Some(marked) = marked_type(shown) {
+        return Ok(marked);
+    }
     if matches!(shown.data_type(), DataType::Union(_, _)) {
         return Ok(Type::JSON);
     }
@@ -111,18 +130,23 @@ fn shown_pg_type(shown: &FieldRef, original: &FieldRef) -> PgWireResult<Type> {
     })
 }
 
-fn type_size(pg_type: &Type) -> i16 {
+/// Bytes of a value of this type; -1 if they differ.
+pub(crate) fn type_size(pg_type: &Type) -> i16 {
     match *pg_type {
         Type::BOOL | Type::CHAR => 1,
         Type::INT2 => 2,
-        Type::INT4 | Type::FLOAT4 | Type::DATE | Type::OID | Type::REGCLASS | Type::REGTYPE => 4,
+        Type::INT4 | Type::FLOAT4 | Type::DATE | Type::OID => 4,
+        Type::REGCLASS | Type::REGTYPE | Type::REGPROC | Type::REGNAMESPACE | Type::REGROLE => 4,
         Type::INT8 | Type::FLOAT8 | Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::TIME => 8,
         Type::INTERVAL | Type::UUID => 16,
+        Type::TIMETZ => 12,
+        Type::NAME => 64,
         _ => -1,
     }
 }
 
-fn type_modifier(data_type: &DataType) -> i32 {
+/// Precision and scale as a type modifier; -1 for types without.
+pub(crate) fn type_modifier(data_type: &DataType) -> i32 {
     match data_type {
         DataType::Decimal128(precision, scale) if *scale >= 0 => {
             ((i32::from(*precision) << 16) | i32::from(*scale)) + 4
@@ -139,6 +163,8 @@ pub(crate) struct BatchEncoder {
     zone: Zone,
     layout: DateLayout,
     other: DataRowEncoder,
+    // For identifiers that are shown as names.
+    names: Option<RegNames>,
 }
 
 impl BatchEncoder {
@@ -146,7 +172,12 @@ impl BatchEncoder {
     ///
     /// # Errors
     /// 22023 if `time_zone` is no zone.
-    pub(crate) fn new(fields: Arc<Vec<FieldInfo>>, schema: &Schema, time_zone: &str) -> PgWireResult<Self> {
+    pub(crate) fn new(
+        fields: Arc<Vec<FieldInfo>>,
+        schema: &Schema,
+        time_zone: &str,
+        names: Option<RegNames>,
+    ) -> PgWireResult<Self> {
         let zone = Zone::new(time_zone).ok_or_else(|| {
             error(sqlstate::INVALID_PARAMETER_VALUE, format!("time zone \"{time_zone}\" not recognized"))
         })?;
@@ -158,6 +189,7 @@ impl BatchEncoder {
             fields,
             schema: Schema::new(schema.fields().clone()),
             zone,
+            names,
         })
     }
 
@@ -180,6 +212,9 @@ impl BatchEncoder {
         info: &FieldInfo,
         promised: &FieldRef,
     ) -> PgWireResult<Column> {
+        if let Some(column) = self.marked(array, info, promised)? {
+            return Ok(column);
+        }
         let mut shown = shown_field(field);
         let mut array = Arc::clone(array);
         let is_union = matches!(shown.data_type(), DataType::Union(_, _));
@@ -210,10 +245,39 @@ impl BatchEncoder {
             }
             DataType::Float64 if writes_shortest_text(info) => Column::Double(array.as_primitive().clone()),
             DataType::Float32 if writes_shortest_text(info) => Column::Real(array.as_primitive().clone()),
+            DataType::Time32(_) | DataType::Time64(_) if info.format() == FieldFormat::Text => {
+                let times = cast(&array, &DataType::Time64(TimeUnit::Microsecond))?;
+                let times = times.as_primitive::<Time64MicrosecondType>();
+                let texts: StringArray = times.iter().map(|time| time.map(time_text)).collect();
+                Column::Text { values: texts, binary: None }
+            }
             DataType::Union(_, _) => Column::Json(array.as_union().clone()),
             DataType::Null => Column::Null,
             _ => Column::Other { array, field: shown },
         })
+    }
+
+    /// A column whose field has a mark: identifiers with names, and types that are text with a binary form of their own.
+    fn marked(
+        &self,
+        array: &ArrayRef,
+        info: &FieldInfo,
+        promised: &FieldRef,
+    ) -> PgWireResult<Option<Column>> {
+        if let (Some(kind), Some(names)) = (name_alias(promised), &self.names)
+            && info.format() == FieldFormat::Text
+        {
+            let oids = cast(array, &DataType::Int32)?;
+            let oids = oids.as_primitive::<Int32Type>();
+            let texts: StringArray = oids.iter().map(|oid| oid.map(|oid| names.name(kind, oid))).collect();
+            return Ok(Some(Column::Text { values: texts, binary: None }));
+        }
+        let Some(pg_type) = marked_type(promised) else {
+            return Ok(None);
+        };
+        let texts = cast(array, &DataType::Utf8)?;
+        let binary = (info.format() == FieldFormat::Binary).then_some(pg_type);
+        Ok(Some(Column::Text { values: texts.as_string::<i32>().clone(), binary }))
     }
 
     /// Encodes row `index` of the prepared columns.
@@ -313,6 +377,11 @@ pub(crate) enum Column {
     Real(Float32Array),
     /// The union type of the JSON functions.
     Json(UnionArray),
+    /// Text, and the type whose binary form it takes.
+    Text {
+        values: StringArray,
+        binary: Option<Type>,
+    },
     Null,
     /// Left to arrow-pg.
     Other {
@@ -361,6 +430,8 @@ impl Column {
                 Some(text) => put_text(out, &text),
                 None => out.put_i32(-1),
             },
+            Self::Text { values, .. } if values.is_null(index) => out.put_i32(-1),
+            Self::Text { values, binary } => put_marked(out, values.value(index), binary.as_ref())?,
             // Only NULLs of `Other` come here.
             Self::Null | Self::Other { .. } => out.put_i32(-1),
         }
@@ -370,6 +441,57 @@ impl Column {
 
 fn put_text(out: &mut BytesMut, text: &str) {
     put_value(out, |out| out.put_slice(text.as_bytes()));
+}
+
+/// Appends a value of a type that is text here, in the binary form of `pg_type` if there is one.
+fn put_marked(out: &mut BytesMut, text: &str, pg_type: Option<&Type>) -> PgWireResult<()> {
+    match pg_type {
+        Some(&Type::JSONB) => put_value(out, |out| {
+            // The version of the format.
+            out.put_u8(1);
+            out.put_slice(text.as_bytes());
+        }),
+        Some(&Type::UUID) => {
+            let digits = text.bytes().filter(|byte| *byte != b'-');
+            let digits =
+                digits.map(|byte| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
+            let digits: Vec<u8> = digits.collect::<Option<_>>().unwrap_or_default();
+            if digits.len() != 32 {
+                return Err(error(
+                    sqlstate::INVALID_TEXT_REPRESENTATION,
+                    format!("invalid input syntax for type uuid: \"{text}\""),
+                ));
+            }
+            put_value(out, |out| digits.chunks(2).for_each(|pair| out.put_u8(pair[0] << 4 | pair[1])));
+        }
+        Some(&Type::TIMETZ) => {
+            let (micros, west) = timetz_parts(text).ok_or_else(|| {
+                error(
+                    sqlstate::INVALID_TEXT_REPRESENTATION,
+                    format!("invalid input syntax for type time with time zone: \"{text}\""),
+                )
+            })?;
+            out.put_i32(12);
+            out.put_i64(micros);
+            out.put_i32(west);
+        }
+        _ => put_text(out, text),
+    }
+    Ok(())
+}
+
+/// Microseconds of the day and seconds west of UTC in `12:30:00.5+05:30`.
+fn timetz_parts(text: &str) -> Option<(i64, i32)> {
+    let sign = text.rfind(['+', '-'])?;
+    let (time, zone) = text.split_at(sign);
+    let time = NaiveTime::from_str(time.trim()).ok()?;
+    let micros =
+        i64::from(time.num_seconds_from_midnight()) * 1_000_000 + i64::from(time.nanosecond() / 1_000);
+    let mut east = 0;
+    for (part, seconds) in zone[1..].split(':').zip([3_600, 60, 1]) {
+        east += part.parse::<i32>().ok()? * seconds;
+    }
+    Some((micros, if zone.starts_with('-') { east } else { -east }))
 }
 
 /// Appends a length and the bytes that `put` writes.
@@ -383,6 +505,13 @@ fn put_value(out: &mut BytesMut, put: impl FnOnce(&mut BytesMut)) {
 
 fn timestamp_out_of_range() -> pgwire::error::PgWireError {
     error(sqlstate::DATETIME_FIELD_OVERFLOW, "timestamp out of range")
+}
+
+/// `12:30:00.5` from microseconds of the day.
+fn time_text(micros: i64) -> String {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    let text = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if fraction == 0 { text } else { format!("{text}.{fraction:06}").trim_end_matches('0').to_owned() }
 }
 
 /// The JSON text of one value of the union; `None` if it is SQL NULL or JSON null of an absent path.
@@ -430,7 +559,7 @@ mod tests {
         let options = Arc::new(FormatOptions::default());
         let fields = Arc::new(field_infos(&schema, None, format, &options).unwrap());
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array]).unwrap();
-        let mut encoder = BatchEncoder::new(fields, &schema, zone).unwrap();
+        let mut encoder = BatchEncoder::new(fields, &schema, zone, None).unwrap();
         let columns = encoder.prepare(&batch).unwrap();
         (0..batch.num_rows())
             .map(|row| {

@@ -14,13 +14,15 @@ mod cursor;
 mod cursor_statements;
 mod cursors;
 mod datetime;
-mod encode;
 mod execute;
+pub(crate) mod encode;
+mod explain;
 mod extended;
 mod float;
 mod names;
 mod numeric;
-mod params;
+pub(crate) mod params;
+mod place;
 mod rewrite;
 mod session;
 pub(crate) mod settings;
@@ -31,6 +33,7 @@ mod state;
 mod statements;
 mod tokens;
 mod transaction;
+pub(crate) mod types;
 
 use std::sync::Arc;
 
@@ -50,7 +53,7 @@ pub(crate) use state::SessionState;
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) cpu: Arc<CpuRuntime>,
-    pub(crate) catalog: CatalogTemplate,
+    pub(crate) catalog: Arc<CatalogTemplate>,
     pub(crate) slots: Arc<Semaphore>,
     /// No new statements: connections end when they are idle.
     pub(crate) draining: CancellationToken,
@@ -70,7 +73,7 @@ impl Shared {
         Self {
             engine,
             cpu,
-            catalog,
+            catalog: Arc::new(catalog),
             slots: Arc::new(Semaphore::new(max_connections)),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),

@@ -3,9 +3,10 @@
 //! DataFusion names a column after its whole expression, which breaks clients that look columns up by name.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Value,
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
 };
 
 const NO_NAME: &str = "?column?";
@@ -59,7 +60,25 @@ fn plan_name(expr: &Expr) -> String {
         Expr::TypedString(typed) => typed.value.to_string(),
         Expr::Identifier(ident) => ident_name(ident),
         Expr::CompoundIdentifier(idents) => idents.last().map(ident_name).unwrap_or_default(),
-        other => other.to_string(),
+        other => {
+            let mut other = other.clone();
+            let _ = VisitMut::visit(&mut other, &mut WithoutCasts);
+            other.to_string()
+        }
+    }
+}
+
+/// Takes the casts out of an expression.
+struct WithoutCasts;
+
+impl VisitorMut for WithoutCasts {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { expr: operand, .. } = expr {
+            *expr = operand.as_ref().clone();
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -391,7 +391,7 @@ fn list(position: usize, values: &[ScalarValue], element: &Type) -> PgWireResult
 }
 
 /// The items of `{a,"b,c",NULL}`; `None` if it is malformed or has more than one dimension.
-fn array_items(text: &str) -> Option<Vec<Option<String>>> {
+pub(crate) fn array_items(text: &str) -> Option<Vec<Option<String>>> {
     let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     let mut items = Vec::new();
     if inner.trim().is_empty() {

@@ -1,21 +1,24 @@
 //! PostgreSQL's SQL made plannable: the rewriting of statements between parsing and planning.
 //!
-//! Two paths. A statement that reads `pg_catalog` or `information_schema` comes from a client's introspection and gets
-//! all the help that datafusion-pg-catalog has. Any other statement is an analyst's: only rules that keep its meaning
-//! run on it (that crate also has one that replaces correlated sub-queries by NULL).
+//! Every rule works on the tree and keeps the meaning of any statement, whoever sent it: there is no list of statements
+//! of certain clients. Rules for one construct each are in the modules below and in datafusion-pg-catalog.
+
+mod casts;
+mod forms;
+mod subqueries;
+mod temporal;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause,
-    ObjectName, Query, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+    CastKind, DataType as SqlType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LimitClause,
+    ObjectName, ObjectNamePart, Query, Statement, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_pg_catalog::sql::rules::{
-    CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral, RewriteArrayAnyAllOperation,
-    RewritePgCatalogOperator, RewriteRegCastToSubquery, SqlStatementRewriteRule, StripCallableQualifier,
+    AliasDuplicatedProjectionRewrite, CurrentUserVariableToSessionUserFunctionCall,
+    RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule, StripCallableQualifier,
     StripCollate,
 };
 use pgwire::api::Type;
@@ -23,69 +26,92 @@ use pgwire::api::Type;
 use super::names::separate_names;
 use super::params::type_of_cast;
 
+/// Functions that ask the catalog, beside those whose names begin with `pg_` or `has_`.
+const CATALOG_FUNCTIONS: [&str; 15] = [
+    "regtype",
+    "to_regtype",
+    "regnamespace",
+    "to_regnamespace",
+    "regrole",
+    "to_regrole",
+    "obj_description",
+    "col_description",
+    "regclass",
+    "regproc",
+    "regprocedure",
+    "to_regclass",
+    "to_regproc",
+    "to_regprocedure",
+    "shobj_description",
+];
+
 /// Rewrites statements; one for the whole server.
 #[derive(Debug)]
 pub(crate) struct Rewriter {
-    introspection: PostgresCompatibilityParser,
-    harmless_rules: Vec<Arc<dyn SqlStatementRewriteRule>>,
+    rules: Vec<Arc<dyn SqlStatementRewriteRule>>,
+    subqueries: subqueries::SubQueries,
 }
 
 impl Rewriter {
     pub(crate) fn new() -> Self {
         Self {
-            introspection: PostgresCompatibilityParser::new(),
-            harmless_rules: vec![
+            rules: vec![
                 Arc::new(RewriteArrayAnyAllOperation),
                 Arc::new(StripCallableQualifier),
-                Arc::new(FixArrayLiteral),
                 Arc::new(CurrentUserVariableToSessionUserFunctionCall),
                 Arc::new(StripCollate),
                 Arc::new(RewritePgCatalogOperator),
-                Arc::new(RewriteRegCastToSubquery::new()),
             ],
+            subqueries: subqueries::SubQueries::new(),
         }
     }
 
-    /// Rewrites `statement`, which was parsed from `text`.
-    pub(crate) fn rewrite(&self, text: &str, statement: EngineStatement) -> EngineStatement {
+    /// Rewrites `statement`.
+    pub(crate) fn rewrite(&self, statement: EngineStatement) -> EngineStatement {
         match statement {
             EngineStatement::Statement(inner) => {
-                EngineStatement::Statement(Box::new(self.rewrite_sql(text, *inner)))
+                EngineStatement::Statement(Box::new(self.rewrite_sql(*inner)))
             }
             EngineStatement::Explain(mut explain) => {
-                // The text is that of the EXPLAIN, so only the rules on the tree apply inside.
-                if let EngineStatement::Statement(inner) = *explain.statement {
-                    let inner = self.apply_harmless_rules(*inner);
-                    explain.statement = Box::new(EngineStatement::Statement(Box::new(inner)));
-                }
+                explain.statement = Box::new(self.rewrite(*explain.statement));
                 EngineStatement::Explain(explain)
             }
             other => other,
         }
     }
 
-    fn rewrite_sql(&self, text: &str, statement: Statement) -> Statement {
-        if reads_catalog(&statement) {
-            // Parses once more, because it replaces some constructs before the parser sees them.
-            if let Ok(mut statements) = self.introspection.parse(text)
-                && statements.len() == 1
-                && let Some(rewritten) = statements.pop()
-            {
-                return rewritten;
-            }
+    fn rewrite_sql(&self, statement: Statement) -> Statement {
+        let mut statement = self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement));
+        let _ = VisitMut::visit(&mut statement, &mut CatalogNames);
+        forms::rewrite(&mut statement);
+        casts::to_functions(&mut statement);
+        self.subqueries.rewrite(&mut statement);
+        if mentions_catalog_table(&statement) {
+            statement = AliasDuplicatedProjectionRewrite.rewrite(statement);
         }
-        self.apply_harmless_rules(statement)
-    }
-
-    fn apply_harmless_rules(&self, statement: Statement) -> Statement {
-        let mut statement =
-            self.harmless_rules.iter().fold(statement, |statement, rule| rule.rewrite(statement));
         separate_names(&mut statement);
         statement
     }
 }
 
-fn reads_catalog(statement: &Statement) -> bool {
+/// Finds the tables of `pg_catalog` without their schema, as its place on every search path says.
+struct CatalogNames;
+
+impl VisitorMut for CatalogNames {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+        if let [ObjectNamePart::Identifier(ident)] = relation.0.as_slice()
+            && ident.value.to_ascii_lowercase().starts_with("pg_")
+        {
+            let schema = ObjectNamePart::Identifier(Ident::new("pg_catalog"));
+            relation.0.insert(0, schema);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn mentions_catalog_table(statement: &Statement) -> bool {
     struct Relations;
     impl Visitor for Relations {
         type Break = ();
@@ -94,12 +120,52 @@ fn reads_catalog(statement: &Statement) -> bool {
             let mut parts = relation.0.iter().filter_map(|part| part.as_ident());
             let is_catalog = parts.any(|part| {
                 let name = part.value.to_ascii_lowercase();
-                name.starts_with("pg_") || name == "information_schema"
+                name == "pg_catalog" || name == "information_schema"
             });
             if is_catalog { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
-    statement.visit(&mut Relations).is_break()
+    Visit::visit(statement, &mut Relations).is_break()
+}
+
+/// Whether `statement` asks about tables, columns or other objects.
+pub(crate) fn reads_catalog(statement: &EngineStatement) -> bool {
+    struct Functions;
+    impl Visitor for Functions {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let Expr::Function(function) = expr
+                && let Some(ident) = function.name.0.last().and_then(|part| part.as_ident())
+            {
+                let name = ident.value.to_ascii_lowercase();
+                if name.starts_with("pg_")
+                    || name.starts_with("has_")
+                    || CATALOG_FUNCTIONS.contains(&name.as_str())
+                {
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    match statement {
+        EngineStatement::Statement(inner) if is_show(inner) => true,
+        _ => sql_of(statement).is_some_and(|inner| {
+            mentions_catalog_table(inner) || Visit::visit(inner, &mut Functions).is_break()
+        }),
+    }
+}
+
+/// `SHOW TABLES` and its like, which the planner makes into queries of `information_schema`.
+fn is_show(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::ShowTables { .. }
+            | Statement::ShowColumns { .. }
+            | Statement::ShowFunctions { .. }
+            | Statement::ShowCreate { .. }
+    )
 }
 
 /// The parameters `$1`, `$2` ... of `statement`, each with the type that its place in the statement gives it: the
@@ -236,7 +302,7 @@ mod tests {
     }
 
     fn rewritten(sql: &str) -> String {
-        Rewriter::new().rewrite(sql, parse(sql)).to_string()
+        Rewriter::new().rewrite(parse(sql)).to_string()
     }
 
     #[test]
@@ -248,15 +314,43 @@ mod tests {
     }
 
     #[test]
-    fn introspection_gets_all_rules() {
+    fn catalog_tables_are_found_without_their_schema() {
         assert_eq!(rewritten("SELECT relname FROM pg_class"), "SELECT relname FROM pg_catalog.pg_class");
+        assert!(reads_catalog(&parse("SELECT 1 FROM pg_catalog.pg_class")));
+        assert!(reads_catalog(&parse("SELECT has_table_privilege('t', 'SELECT')")));
+        assert!(!reads_catalog(&parse("SELECT a FROM t")));
+    }
+
+    #[test]
+    fn casts_to_types_with_a_meaning_of_their_own_become_functions() {
+        assert_eq!(rewritten("SELECT 't'::regclass::oid"), "SELECT oid(regclass('t'))");
+        assert_eq!(rewritten("SELECT a::pg_catalog.regtype::text FROM t"), "SELECT regtype(a)::TEXT FROM t");
+        assert_eq!(rewritten("SELECT '{}'::jsonb, a::uuid FROM t"), "SELECT jsonb('{}'), uuid(a) FROM t");
+    }
+
+    #[test]
+    fn sub_queries_give_one_value() {
+        assert_eq!(
+            rewritten("SELECT (SELECT d.a FROM d WHERE d.id = t.id) FROM t"),
+            "SELECT (SELECT single_value(d.a) FROM d WHERE d.id = t.id) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT (SELECT d.a FROM d WHERE d.id = t.id ORDER BY d.b LIMIT 1) FROM t"),
+            "SELECT (SELECT first_value(d.a ORDER BY d.b) FROM d WHERE d.id = t.id) FROM t"
+        );
+        let plain = "SELECT (SELECT a FROM d) FROM t";
+        assert_eq!(rewritten(plain), plain);
+        assert_eq!(
+            rewritten("SELECT ARRAY(SELECT d.a FROM d WHERE d.id = t.id ORDER BY 1) FROM t"),
+            "SELECT (SELECT array_agg(d.a ORDER BY d.a) FROM d WHERE d.id = t.id) FROM t"
+        );
     }
 
     #[test]
     fn parameters_are_counted_and_typed_by_casts() {
         let statement = parse("SELECT $2::bigint FROM t WHERE a = $3 LIMIT $1");
         assert_eq!(parameters(&statement), [Some(Type::INT8), Some(Type::INT8), None]);
-        let any = Rewriter::new().rewrite("", parse("SELECT a FROM t WHERE a = ANY($1)"));
+        let any = Rewriter::new().rewrite(parse("SELECT a FROM t WHERE a = ANY($1)"));
         assert_eq!(parameters(&any), [Some(Type::TEXT_ARRAY)]);
         assert!(parameters(&parse("SELECT '$1'")).is_empty());
         assert_eq!(parameters(&parse("EXPLAIN SELECT $1")), [None]);

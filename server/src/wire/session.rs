@@ -4,36 +4,48 @@
 //! every commit made since. Neither plans nor batches leave the CPU runtime: what comes back is described columns and
 //! encoded rows.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arrow::datatypes::Schema;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::format::ExplainStatementOptions;
+use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ObjectType, Statement};
-use futures::{Stream, StreamExt};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::Type;
 use pgwire::api::portal::Format;
 use pgwire::api::results::FieldInfo;
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 use tokio::sync::mpsc::Sender;
 use wayfare_engine::Session;
+use wayfare_engine::statement::Positions;
 
 use super::copy::{CopyIn, CopyOut, CopySource, CopyStatement};
 use super::cursor::{Cursor, Output};
 use super::cursor_statements::{CursorStatement, DeclareText, Fetch, Rows};
 use super::cursors::OpenCursor;
 use super::encode::{BatchEncoder, field_infos};
+use super::explain::{self, ExplainOptions};
 use super::names::result_names;
 use super::params;
-use super::rewrite::{Rewriter, cast_parameters, parameters};
+use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
+use super::types::typed_field;
+use crate::catalog;
 use crate::cpu::{CpuRuntime, CpuStream};
 use crate::error::{error, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
 
@@ -79,6 +91,9 @@ pub(crate) struct SqlStatement {
     pub(crate) answer: Answer,
     // Column names as PostgreSQL gives them, where they follow from the statement alone.
     names: Option<Vec<String>>,
+    explain: Option<ExplainOptions>,
+    // Whether it asks about tables, so that they are looked at before it is planned.
+    reads_catalog: bool,
     // One for each parameter: the type that its place in the statement gives it.
     parameters: Vec<Option<Type>>,
 }
@@ -195,21 +210,46 @@ impl SqlSession {
     }
 
     fn prepare_sql(&self, text: StatementText) -> PgWireResult<Arc<SqlStatement>> {
+        let explain = ExplainOptions::parse(&text.tokens)?;
+        let sql = match explain {
+            Some((_, head)) => Cow::Owned(without_head(&text.text, head)),
+            None => Cow::Borrowed(text.text.as_str()),
+        };
+        let explain = explain.map(|(options, _)| options);
         let mut parsed =
-            self.engine.parse(&text.text).map_err(|e| user_error(place_error(from_engine(&e), &text)))?;
+            self.engine.parse(&sql).map_err(|e| user_error(place_error(from_engine(&e), &text)))?;
         let (Some(statement), true) = (parsed.pop(), parsed.is_empty()) else {
             return Err(error(
                 sqlstate::SYNTAX_ERROR,
                 "cannot insert multiple commands into a prepared statement",
             ));
         };
+        let statement = match explain {
+            Some(options) => EngineStatement::Explain(ExplainStatement {
+                statement: Box::new(statement),
+                options: ExplainStatementOptions {
+                    analyze: options.analyze,
+                    verbose: options.verbose,
+                    ..ExplainStatementOptions::default()
+                },
+            }),
+            None => statement,
+        };
         let names = match &statement {
             EngineStatement::Statement(inner) => result_names(inner),
             _ => None,
         };
         let answer = answer_of(&statement)?;
-        let statement = self.rewriter.rewrite(&text.text, statement);
-        Ok(Arc::new(SqlStatement { parameters: parameters(&statement), statement, text, answer, names }))
+        let statement = self.rewriter.rewrite(statement);
+        Ok(Arc::new(SqlStatement {
+            parameters: parameters(&statement),
+            reads_catalog: reads_catalog(&statement),
+            statement,
+            text,
+            answer,
+            names,
+            explain,
+        }))
     }
 
     /// Plans `statement` to learn its columns and the types of its parameters.
@@ -300,8 +340,9 @@ impl SqlSession {
         rows: Rows,
         presentation: Presentation,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<DataRow>)> {
+        let names = if cursor.statement.reads_catalog { catalog::names(&self.engine) } else { None };
         let stream = self.cpu.stream(|sender| async move {
-            if let Err(e) = fetch_rows(&cursor, rows, &presentation, &sender).await {
+            if let Err(e) = fetch_rows(&cursor, rows, &presentation, names, &sender).await {
                 // Nobody is left to tell if the receiver is gone.
                 let _ = sender.send(Err(e)).await;
             }
@@ -397,6 +438,17 @@ fn engine_error(failure: &wayfare_engine::Error) -> PgWireError {
     user_error(from_engine(failure))
 }
 
+/// `text` with blanks in the place of its first `head` tokens, so that places in what is left stay.
+fn without_head(text: &str, head: usize) -> String {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().unwrap_or_default();
+    let mut tokens = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    let start =
+        tokens.nth(head).map_or(text.len(), |token| Positions::new(text).byte_index(token.span.start));
+    let (before, after) = text.split_at(start);
+    let blanks: String = before.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+    blanks + after
+}
+
 /// Plans `statement` and settles the type of each parameter: as the client declared it, else as a cast in the
 /// statement or a `LIMIT` says, else as the planner infers it from its surroundings, else text.
 async fn plan(
@@ -455,6 +507,9 @@ async fn plan_once(
     statement: &SqlStatement,
     casts: &[Option<SqlType>],
 ) -> PgWireResult<LogicalPlan> {
+    if statement.reads_catalog {
+        catalog::refresh(engine).await.map_err(|e| engine_error(&e))?;
+    }
     let mut parsed = statement.statement.clone();
     cast_parameters(&mut parsed, casts);
     engine.plan(parsed).await.map_err(|e| user_error(place_error(from_engine(&e), &statement.text)))
@@ -466,7 +521,7 @@ fn inferred_types(plan: &LogicalPlan, count: usize) -> PgWireResult<Vec<Option<T
         .map(|number| {
             let inferred = by_name.get(&format!("${number}")).and_then(Option::as_ref);
             match inferred {
-                None | Some(arrow::datatypes::DataType::Null) => Ok(None),
+                None | Some(DataType::Null) => Ok(None),
                 Some(data_type) => arrow_pg::datatypes::into_pg_type(data_type).map(Some),
             }
         })
@@ -494,12 +549,39 @@ async fn bound_plan(
     plan.with_param_values(ParamValues::from(values?)).map_err(|e| user_error(from_datafusion(&e)))
 }
 
+/// The columns of the answer.
+fn answer_schema(statement: &SqlStatement, plan: &LogicalPlan) -> Schema {
+    match statement.explain {
+        Some(options) if options.json => Schema::new(vec![typed_field(explain::COLUMN, "json", true)]),
+        Some(_) => Schema::new(vec![Field::new(explain::COLUMN, DataType::Utf8, true)]),
+        None => plan.schema().as_arrow().clone(),
+    }
+}
+
+/// The rows of an `EXPLAIN` as the answer shows them.
+async fn explained(
+    options: ExplainOptions,
+    batches: SendableRecordBatchStream,
+) -> Result<RecordBatch, DataFusionError> {
+    let batches: Vec<RecordBatch> = batches.try_collect().await?;
+    let mut plans = Vec::new();
+    for batch in &batches {
+        let column = |index: usize| cast(batch.column(index), &DataType::Utf8);
+        let (kinds, texts) = (column(0)?, column(1)?);
+        for (kind, text) in kinds.as_string::<i32>().iter().zip(texts.as_string::<i32>()) {
+            plans.push((kind.unwrap_or_default().to_owned(), text.unwrap_or_default().to_owned()));
+        }
+    }
+    let lines: ArrayRef = Arc::new(StringArray::from(options.rows(&plans)));
+    Ok(RecordBatch::try_from_iter([(explain::COLUMN, lines)])?)
+}
+
 fn fields(
     statement: &SqlStatement,
     plan: &LogicalPlan,
     presentation: &Presentation,
 ) -> PgWireResult<Vec<FieldInfo>> {
-    schema_fields(statement, plan.schema().as_arrow(), presentation)
+    schema_fields(statement, &answer_schema(statement, plan), presentation)
 }
 
 fn schema_fields(
@@ -527,15 +609,23 @@ async fn send_rows<T>(
     convert: &impl Fn(DataRow) -> T,
 ) -> PgWireResult<()> {
     let plan = bound_plan(engine, statement, parameters, presentation).await?;
-    let schema = plan.schema().as_arrow().clone();
+    let schema = answer_schema(statement, &plan);
     let fields = Arc::new(fields(statement, &plan, presentation)?);
-    let mut encoder = BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone)?;
+    let names = if statement.reads_catalog { catalog::names(engine) } else { None };
+    let mut encoder =
+        BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone, names)?;
     if sender.send(Ok(Item::Fields(fields))).await.is_err() {
         return Ok(());
     }
-    let mut batches = engine.execute(plan).await.map_err(|e| engine_error(&e))?;
+    let placed = |info: ErrorInfo| user_error(place_error(info, &statement.text));
+    let mut batches = engine.execute(plan).await.map_err(|e| placed(from_engine(&e)))?;
+    if let Some(options) = statement.explain {
+        let lines = explained(options, batches).await;
+        let schema = Arc::new(schema.clone());
+        batches = Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([lines])));
+    }
     while let Some(batch) = batches.next().await {
-        let batch = batch.map_err(|e| user_error(from_datafusion(&e)))?;
+        let batch = batch.map_err(|e| placed(from_datafusion(&e)))?;
         let columns = encoder.prepare(&batch)?;
         let mut start = 0;
         while start < batch.num_rows() {
@@ -555,12 +645,13 @@ async fn fetch_rows(
     cursor: &OpenCursor,
     rows: Rows,
     presentation: &Presentation,
+    names: Option<catalog::reg::RegNames>,
     sender: &ItemSender<DataRow>,
 ) -> PgWireResult<()> {
     let mut open = cursor.cursor.lock().await;
     let schema = Arc::clone(open.schema());
     let fields = Arc::new(schema_fields(&cursor.statement, &schema, presentation)?);
-    let encoder = BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone)?;
+    let encoder = BatchEncoder::new(Arc::clone(&fields), &schema, &presentation.options.time_zone, names)?;
     if sender.send(Ok(Item::Fields(fields))).await.is_err() {
         return Ok(());
     }

@@ -11,6 +11,7 @@ use pgwire::error::{ErrorInfo, PgWireResult};
 use wayfare_engine::limits::Limit;
 use wayfare_engine::statement::Positions;
 
+use super::place;
 use crate::error::{error_info, from_engine, sqlstate, user_error};
 
 /// One statement of a query message.
@@ -62,7 +63,17 @@ impl StatementText {
 pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
     Limit::Bytes.check(message.len()).map_err(|e| user_error(from_engine(&e)))?;
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, message).tokenize_with_location().map_err(|e| {
-        let mut info = error_info(sqlstate::SYNTAX_ERROR, format!("syntax error: {}", e.message));
+        let mut info = match e.message.starts_with("Unterminated string literal") {
+            true => {
+                let start = Positions::new(message).byte_index(e.location);
+                let rest = message.get(start..).unwrap_or_default();
+                error_info(
+                    sqlstate::SYNTAX_ERROR,
+                    format!("unterminated quoted string at or near \"{rest}\""),
+                )
+            }
+            false => error_info(sqlstate::SYNTAX_ERROR, format!("syntax error: {}", e.message)),
+        };
         info.position = Positions::new(message).char_index(e.location).map(|index| (index + 1).to_string());
         user_error(info)
     })?;
@@ -116,6 +127,13 @@ fn push_statement(
 /// Replaces a `line:column` position of a parse error by the character position in the client's message.
 pub(crate) fn place_error(mut info: ErrorInfo, statement: &StatementText) -> ErrorInfo {
     let Some(position) = info.position.take() else {
+        let location = place::locate(&mut info, &statement.text);
+        let index = match location {
+            Some(location) => Positions::new(&statement.text).char_index(location),
+            None if info.message == "syntax error at end of input" => Some(statement.text.chars().count()),
+            None => None,
+        };
+        info.position = index.map(|index| (statement.offset_chars + index + 1).to_string());
         return info;
     };
     if let Some((line, column)) = position.split_once(':')

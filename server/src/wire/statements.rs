@@ -136,6 +136,9 @@ impl SessionStatement {
             }
             "CHECKPOINT" => Self::Nothing("CHECKPOINT"),
             "LOCK" => return Ok(Some(Self::LockTable)),
+            // Statistics are those of the log and always new; compaction is the operator's.
+            "ANALYZE" | "ANALYSE" => return Ok(Some(Self::Nothing("ANALYZE"))),
+            "VACUUM" => return Ok(Some(Self::Nothing("VACUUM"))),
             _ => return Ok(None),
         };
         tokens.end()?;

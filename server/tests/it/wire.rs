@@ -8,6 +8,7 @@ mod ending;
 mod errors;
 mod memory;
 mod pipelines;
+mod postgres;
 mod raw;
 mod sessions;
 mod transactions;

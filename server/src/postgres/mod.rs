@@ -1,0 +1,49 @@
+//! Functions, operators and types of PostgreSQL that the engine does not have, or has with another meaning.
+//!
+//! What DataFusion has is left to it. Everything here is pure: it knows neither sessions nor tables.
+
+mod array_in;
+mod casts;
+pub(crate) mod checked;
+mod json;
+mod jsonb_text;
+mod operators;
+mod single_value;
+mod strings;
+pub(crate) mod text_casts;
+mod timezone;
+mod typed;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::context::SessionContext;
+use datafusion::logical_expr::ScalarUDF;
+
+/// All functions that give a value for each row.
+fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
+    typed::all()
+        .into_iter()
+        .chain(json::all())
+        .chain(casts::all())
+        .chain(strings::all())
+        .chain([timezone::function()])
+}
+
+/// Their names.
+pub(crate) fn scalar_names() -> impl Iterator<Item = String> {
+    scalar_functions().map(|function| function.name().to_owned())
+}
+
+/// Adds everything to `context`.
+///
+/// # Errors
+/// Those of the registry.
+pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
+    for function in scalar_functions() {
+        FunctionRegistry::register_udf(context, Arc::new(function))?;
+    }
+    FunctionRegistry::register_udaf(context, Arc::new(single_value::function()))?;
+    context.register_expr_planner(Arc::new(operators::JsonOperators))
+}

@@ -1,0 +1,191 @@
+//! Forms of PostgreSQL's that say what the engine has another form for: `FETCH FIRST`, `LIKE ... ESCAPE`, `TEMP`, `|/`.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType as SqlType, Expr, LimitClause, Query, SelectItem, SetExpr, Statement,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+
+use super::casts::call;
+use super::temporal;
+
+/// Rewrites the forms of `statement`.
+pub(super) fn rewrite(statement: &mut Statement) {
+    // Tables that statements create belong to their session anyway.
+    if let Statement::CreateTable(create) = statement {
+        create.temporary = false;
+        create.on_commit = None;
+    }
+    let _ = VisitMut::visit(statement, &mut Forms);
+    if let Statement::Query(query) = statement {
+        small_integers(&mut query.body);
+    }
+}
+
+struct Forms;
+
+impl VisitorMut for Forms {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let Some(fetch) = &query.fetch
+            && !fetch.with_ties
+            && !fetch.percent
+        {
+            let one = Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
+            let count = fetch.quantity.clone().unwrap_or(one);
+            let (offset, is_free) = match &query.limit_clause {
+                None => (None, true),
+                Some(LimitClause::LimitOffset { limit: None, offset, limit_by }) if limit_by.is_empty() => {
+                    (offset.clone(), true)
+                }
+                Some(_) => (None, false),
+            };
+            if is_free {
+                query.limit_clause =
+                    Some(LimitClause::LimitOffset { limit: Some(count), offset, limit_by: Vec::new() });
+                query.fetch = None;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+                if let Some(escape) = escape_char.as_ref().and_then(literal).map(str::to_owned)
+                    && escape != "\\"
+                    && let Some(with_backslash) = with_backslash(pattern, &escape)
+                {
+                    **pattern = with_backslash;
+                    *escape_char = None;
+                }
+            }
+            Expr::UnaryOp { op: UnaryOperator::PGSquareRoot, expr: operand } => {
+                *expr = call("sqrt", vec![operand.as_ref().clone()]);
+            }
+            Expr::UnaryOp { op: UnaryOperator::PGCubeRoot, expr: operand } => {
+                *expr = call("cbrt", vec![operand.as_ref().clone()]);
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::HashArrow, right } => {
+                *expr = call("jsonb_path_value", vec![left.as_ref().clone(), right.as_ref().clone()]);
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::HashLongArrow, right } => {
+                *expr = call("jsonb_path_text", vec![left.as_ref().clone(), right.as_ref().clone()]);
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                *expr = call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]);
+            }
+            Expr::Cast { expr: operand, data_type, .. } => {
+                if let Expr::Value(value) = operand.as_mut() {
+                    temporal::spell_out(value, data_type);
+                }
+            }
+            Expr::TypedString(typed) => temporal::spell_out(&mut typed.value, &typed.data_type),
+            Expr::Interval(interval) if interval.leading_field.is_none() => {
+                if let Expr::Value(value) = interval.value.as_mut() {
+                    temporal::spell_out(value, &SqlType::Interval { fields: None, precision: None });
+                }
+            }
+            // Beyond what a decimal holds.
+            Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. })
+                if number.contains(['e', 'E']) =>
+            {
+                *expr = call("float8", vec![text(number)]);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn literal(value: &ValueWithSpan) -> Option<&str> {
+    match &value.value {
+        Value::SingleQuotedString(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn text(value: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.to_owned()).with_empty_span())
+}
+
+/// `pattern` with a backslash where it has the character `escape`, or with none if that is empty.
+fn with_backslash(pattern: &Expr, escape: &str) -> Option<Expr> {
+    match pattern {
+        Expr::Value(value) => {
+            let escape = escape.chars().next();
+            let mut out = String::new();
+            let mut characters = literal(value)?.chars();
+            while let Some(character) = characters.next() {
+                if Some(character) == escape {
+                    out.push('\\');
+                    out.extend(characters.next());
+                } else if character == '\\' {
+                    out.push_str("\\\\");
+                } else {
+                    out.push(character);
+                }
+            }
+            Some(text(&out))
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => Some(Expr::BinaryOp {
+            left: Box::new(with_backslash(left, escape)?),
+            op: BinaryOperator::StringConcat,
+            right: Box::new(with_backslash(right, escape)?),
+        }),
+        Expr::Nested(inner) => Some(Expr::Nested(Box::new(with_backslash(inner, escape)?))),
+        // A doubled escape character would need more than a replacement: those are literals in practice.
+        other => {
+            let doubled = call("replace", vec![other.clone(), text("\\"), text("\\\\")]);
+            Some(call("replace", vec![doubled, text(escape), text("\\")]))
+        }
+    }
+}
+
+/// Results that are made of literals alone are `integer`, as PostgreSQL types them; the engine calculates with `bigint`
+/// and the cast at the end is checked.
+fn small_integers(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                    && is_small_integer(expr)
+                {
+                    *expr = call("int4", vec![expr.clone()]);
+                }
+            }
+        }
+        SetExpr::Query(query) => small_integers(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            small_integers(left);
+            small_integers(right);
+        }
+        _ => {}
+    }
+}
+
+fn is_small_integer(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. }) => number.parse::<i32>().is_ok(),
+        Expr::Nested(inner) => is_small_integer(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_small_integer(expr),
+        Expr::BinaryOp { left, op, right } => {
+            let is_arithmetic = matches!(
+                op,
+                BinaryOperator::Plus
+                    | BinaryOperator::Minus
+                    | BinaryOperator::Multiply
+                    | BinaryOperator::Divide
+                    | BinaryOperator::Modulo
+            );
+            is_arithmetic && is_small_integer(left) && is_small_integer(right)
+        }
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter().all(|when| is_small_integer(&when.result))
+                && else_result.as_deref().is_none_or(is_small_integer)
+        }
+        _ => false,
+    }
+}

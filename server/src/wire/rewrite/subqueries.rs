@@ -1,0 +1,371 @@
+//! Sub-queries that give one value, and arrays of sub-queries.
+//!
+//! The engine plans a correlated sub-query in an expression only if it is an aggregate, because only then it is sure to
+//! give one row. `(SELECT a FROM d WHERE d.id = t.id)` is `(SELECT single_value(a) ...)`: NULL for no row, an error for
+//! more than one, as PostgreSQL has it. With `LIMIT 1` it is `first_value`; `ARRAY(SELECT ...)` is `array_agg`.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, Expr, Function, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident,
+    LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+};
+
+use super::casts::call;
+
+/// The aggregate that is an error for more than one row.
+pub(crate) const SINGLE_VALUE: &str = "single_value";
+
+/// Rewrites sub-queries.
+#[derive(Debug)]
+pub(super) struct SubQueries {
+    // A sub-query that calls any other function may be an aggregate already, and stays as it is.
+    scalar_functions: HashSet<String>,
+}
+
+impl SubQueries {
+    pub(super) fn new() -> Self {
+        let functions = datafusion::functions::all_default_functions();
+        let nested = datafusion::functions_nested::all_default_nested_functions();
+        let scalar_functions = functions.iter().chain(&nested).flat_map(|function| {
+            std::iter::once(function.name().to_owned()).chain(function.aliases().iter().cloned())
+        });
+        let ours = crate::postgres::scalar_names();
+        Self { scalar_functions: scalar_functions.chain(ours).collect() }
+    }
+
+    /// Rewrites those of `statement`.
+    pub(super) fn rewrite(&self, statement: &mut Statement) {
+        let _ = VisitMut::visit(statement, &mut SubQueryVisitor(self));
+    }
+
+    /// Makes `query` an aggregate; returns those of its conditions that are about the outer row alone.
+    fn one_value(&self, query: &mut Query) -> Vec<Expr> {
+        let limit = limit_of(query);
+        if query.with.is_some() || query.fetch.is_some() || limit == Limit::Other {
+            return Vec::new();
+        }
+        let order = order_of(query);
+        let SetExpr::Select(select) = query.body.as_ref() else { return Vec::new() };
+        if !self.is_plain(select) || !is_correlated(query, select) {
+            return Vec::new();
+        }
+        let known = relations(select);
+        let (name, order) = match (limit, order) {
+            (Limit::None, _) => (SINGLE_VALUE, Vec::new()),
+            (Limit::One, Some(order)) => ("first_value", order),
+            _ => return Vec::new(),
+        };
+        query.order_by = None;
+        query.limit_clause = None;
+        aggregate(query, name, order);
+        let SetExpr::Select(select) = query.body.as_mut() else { return Vec::new() };
+        outer_conditions(select, &known)
+    }
+
+    fn array(&self, query: &mut Query) {
+        let order = order_of(query);
+        let SetExpr::Select(select) = query.body.as_ref() else { return };
+        if query.with.is_some()
+            || query.limit_clause.is_some()
+            || query.fetch.is_some()
+            || !self.is_plain(select)
+        {
+            return;
+        }
+        let Some(order) = order else { return };
+        query.order_by = None;
+        aggregate(query, "array_agg", order);
+    }
+
+    /// Whether `select` gives one column by scalar expressions, a row for each of its input.
+    fn is_plain(&self, select: &Select) -> bool {
+        let no_groups = matches!(&select.group_by, GroupByExpr::Expressions(groups, _) if groups.is_empty());
+        if !no_groups || select.having.is_some() || select.distinct.is_some() || select.qualify.is_some() {
+            return false;
+        }
+        match select.projection.as_slice() {
+            [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => self.is_scalar(expr),
+            _ => false,
+        }
+    }
+
+    fn is_scalar(&self, expr: &Expr) -> bool {
+        struct Functions<'a>(&'a HashSet<String>);
+        impl Visitor for Functions<'_> {
+            type Break = ();
+
+            fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+                let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+                let name = function.name.to_string().to_ascii_lowercase();
+                let is_scalar = self.0.contains(&name)
+                    || name.starts_with("pg_")
+                    || name.starts_with("has_")
+                    || name.starts_with("reg")
+                    || matches!(
+                        name.as_str(),
+                        "obj_description"
+                            | "col_description"
+                            | "format_type"
+                            | "oid"
+                            | "quote_ident"
+                            | "name"
+                    );
+                if is_scalar && function.over.is_none() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            }
+        }
+        Visit::visit(expr, &mut Functions(&self.scalar_functions)).is_continue()
+    }
+}
+
+struct SubQueryVisitor<'a>(&'a SubQueries);
+
+impl VisitorMut for SubQueryVisitor<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Subquery(query) => {
+                let outer = self.0.one_value(query).into_iter().reduce(and);
+                if let Some(condition) = outer {
+                    let result = Expr::Subquery(query.clone());
+                    *expr = Expr::Case {
+                        case_token: AttachedToken::empty(),
+                        end_token: AttachedToken::empty(),
+                        operand: None,
+                        conditions: vec![CaseWhen { condition, result }],
+                        else_result: None,
+                    };
+                }
+            }
+            Expr::Function(Function { name, args: FunctionArguments::Subquery(query), .. })
+                if name.to_string().eq_ignore_ascii_case("array") =>
+            {
+                let mut query = query.clone();
+                self.0.array(&mut query);
+                *expr = Expr::Subquery(query);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Puts the one expression of the query into the aggregate `name`.
+fn aggregate(query: &mut Query, name: &str, order: Vec<OrderByExpr>) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    for item in &mut select.projection {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return };
+        let mut order = order.clone();
+        for key in &mut order {
+            // `ORDER BY 1` is the value itself.
+            if matches!(&key.expr, Expr::Value(ValueWithSpan { value: Value::Number(..), .. })) {
+                key.expr = expr.clone();
+            }
+        }
+        let mut aggregate = call(name, vec![expr.clone()]);
+        if let Expr::Function(function) = &mut aggregate
+            && let FunctionArguments::List(list) = &mut function.args
+            && !order.is_empty()
+        {
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
+        }
+        *expr = aggregate;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    None,
+    One,
+    Other,
+}
+
+fn limit_of(query: &Query) -> Limit {
+    match &query.limit_clause {
+        None => Limit::None,
+        Some(LimitClause::LimitOffset { limit: Some(limit), offset: None, limit_by })
+            if limit_by.is_empty() =>
+        {
+            match limit {
+                Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. }) if number == "1" => {
+                    Limit::One
+                }
+                _ => Limit::Other,
+            }
+        }
+        _ => Limit::Other,
+    }
+}
+
+/// The keys of ORDER BY; `None` for a form that an aggregate has not.
+fn order_of(query: &Query) -> Option<Vec<OrderByExpr>> {
+    match &query.order_by {
+        None => Some(Vec::new()),
+        Some(order) => match &order.kind {
+            OrderByKind::Expressions(keys) => Some(keys.clone()),
+            OrderByKind::All(_) => None,
+        },
+    }
+}
+
+/// Whether the query names a relation that is not in its own FROM.
+fn is_correlated(query: &Query, select: &Select) -> bool {
+    struct Qualifiers<'a>(&'a HashSet<String>);
+    impl Visitor for Qualifiers<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::CompoundIdentifier(parts) => {
+                    let qualifier = parts.len().checked_sub(2).and_then(|index| parts.get(index));
+                    if qualifier.is_some_and(|qualifier| !self.0.contains(&folded(qualifier))) {
+                        return ControlFlow::Break(());
+                    }
+                    ControlFlow::Continue(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    Visit::visit(query, &mut Qualifiers(&relations(select))).is_break()
+}
+
+/// The names under which the relations of FROM are known.
+fn relations(select: &Select) -> HashSet<String> {
+    let mut known = HashSet::new();
+    for table in &select.from {
+        for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
+            match factor {
+                TableFactor::Table { alias: Some(alias), .. }
+                | TableFactor::Derived { alias: Some(alias), .. }
+                | TableFactor::Function { alias: Some(alias), .. } => {
+                    known.insert(folded(&alias.name));
+                }
+                TableFactor::Table { name, .. } => {
+                    known.extend(name.0.last().and_then(|part| part.as_ident()).map(folded));
+                }
+                _ => {}
+            }
+        }
+    }
+    known
+}
+
+fn and(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
+}
+
+/// Conditions of WHERE as the engine can take them out of a sub-query: equalities of an inner and an outer column.
+///
+/// An outer column in any other condition is replaced by the inner one that it equals; conditions about outer columns
+/// alone are taken out and returned.
+fn outer_conditions(select: &mut Select, known: &HashSet<String>) -> Vec<Expr> {
+    let Some(selection) = select.selection.take() else { return Vec::new() };
+    let mut conditions = Vec::new();
+    conjuncts(selection, &mut conditions);
+    let equal: Vec<(Expr, Expr)> = conditions
+        .iter()
+        .filter_map(|condition| match condition {
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                match (side(left, known), side(right, known)) {
+                    (Some(true), Some(false)) => Some((right.as_ref().clone(), left.as_ref().clone())),
+                    (Some(false), Some(true)) => Some((left.as_ref().clone(), right.as_ref().clone())),
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+        .collect();
+    let mut outer = Vec::new();
+    let mut inner = Vec::new();
+    for mut condition in conditions {
+        let is_link = matches!(&condition, Expr::BinaryOp { left, op: BinaryOperator::Eq, right }
+            if side(left, known).is_some() && side(right, known).is_some() && side(left, known) != side(right, known));
+        if is_link {
+            inner.push(condition);
+        } else if is_outer(&condition, known) {
+            outer.push(condition);
+        } else {
+            let _ = VisitMut::visit(&mut condition, &mut Replace(&equal));
+            inner.push(condition);
+        }
+    }
+    select.selection = inner.into_iter().reduce(and);
+    outer
+}
+
+fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
+    match expr {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            conjuncts(*left, out);
+            conjuncts(*right, out);
+        }
+        Expr::Nested(inner) if matches!(*inner, Expr::BinaryOp { op: BinaryOperator::And, .. }) => {
+            conjuncts(*inner, out);
+        }
+        other => out.push(other),
+    }
+}
+
+/// Whether `expr` is a column of the sub-query (true) or of the outer query (false); `None` if it is anything else.
+fn side(expr: &Expr, known: &HashSet<String>) -> Option<bool> {
+    match expr {
+        Expr::CompoundIdentifier(parts) => {
+            let qualifier = parts.get(parts.len().checked_sub(2)?)?;
+            Some(known.contains(&folded(qualifier)))
+        }
+        _ => None,
+    }
+}
+
+/// Whether all columns of `condition` are outer ones, and there is one.
+fn is_outer(condition: &Expr, known: &HashSet<String>) -> bool {
+    struct Columns<'a>(&'a HashSet<String>, bool);
+    impl Visitor for Columns<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(_) | Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
+                    ControlFlow::Break(())
+                }
+                Expr::CompoundIdentifier(_) => match side(expr, self.0) {
+                    Some(false) => {
+                        self.1 = true;
+                        ControlFlow::Continue(())
+                    }
+                    _ => ControlFlow::Break(()),
+                },
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    let mut columns = Columns(known, false);
+    Visit::visit(condition, &mut columns).is_continue() && columns.1
+}
+
+/// Puts inner columns in the place of the outer ones that they equal.
+struct Replace<'a>(&'a [(Expr, Expr)]);
+
+impl VisitorMut for Replace<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some((_, inner)) = self.0.iter().find(|(outer, _)| outer == expr) {
+            *expr = inner.clone();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
