@@ -127,7 +127,7 @@ impl Session {
             if view_statements::run(&plan, &planner.scope, &context).await? {
                 return Ok(view_statements::no_rows());
             }
-            let frame = context.execute_logical_plan(plan).await?;
+            let frame = context.execute_logical_plan(view_statements::for_the_session(plan)).await?;
             Ok(frame.execute_stream().await?)
         })
         .await?

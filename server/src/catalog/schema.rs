@@ -7,8 +7,9 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::common::Result;
-use datafusion::datasource::MemTable;
+use datafusion::common::{Result, ToDFSchema};
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 
 use super::objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
 use super::rows::{Row, batch};
@@ -57,6 +58,12 @@ impl SchemaProvider for SystemSchema {
             return Ok(None);
         };
         let (schema, batches) = self.contents(&name, &table.schema)?;
+        if batches.iter().all(|batch| batch.num_rows() == 0) {
+            // Known to be empty when it is planned: what asks about policies, triggers or indexes costs nothing then, and
+            // may use what the engine could not run.
+            let empty = EmptyRelation { produce_one_row: false, schema: Arc::new(schema.to_dfschema()?) };
+            return Ok(Some(Arc::new(ViewTable::new(LogicalPlan::EmptyRelation(empty), None))));
+        }
         Ok(Some(Arc::new(MemTable::try_new(schema, vec![batches])?)))
     }
 

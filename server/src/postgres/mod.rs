@@ -28,7 +28,7 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(json::all())
         .chain(casts::all())
         .chain(strings::all())
-        .chain([timezone::function()])
+        .chain([timezone::function(), text_casts::function()])
 }
 
 /// Their names.

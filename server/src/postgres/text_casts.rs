@@ -34,9 +34,13 @@ pub(crate) struct TextCasts {
 
 impl TextCasts {
     pub(crate) fn new() -> Self {
-        let signature = Signature::any(1, Volatility::Stable);
-        Self { function: Arc::new(ScalarUDF::from(PgText { signature })) }
+        Self { function: Arc::new(function()) }
     }
+}
+
+/// The text of a value of any type.
+pub(super) fn function() -> ScalarUDF {
+    ScalarUDF::from(PgText { signature: Signature::any(1, Volatility::Stable) })
 }
 
 impl AnalyzerRule for TextCasts {

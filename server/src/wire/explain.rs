@@ -165,7 +165,7 @@ mod tests {
         let all = ExplainOptions { analyze: true, verbose: true, json: false };
         assert_eq!(parse("EXPLAIN ANALYZE VERBOSE SELECT 1").unwrap(), Some((all, 3)));
         let (options, tokens) = parse("EXPLAIN (ANALYZE, COSTS off, FORMAT JSON) SELECT 1").unwrap().unwrap();
-        assert_eq!((options.analyze, options.json, tokens), (true, true, 9));
+        assert_eq!((options.analyze, options.json, tokens), (true, true, 10));
         assert_eq!(parse("EXPLAIN (SELECT 1)").unwrap(), Some((ExplainOptions::default(), 1)));
         assert_eq!(parse("SELECT 1").unwrap(), None);
         assert!(parse("EXPLAIN (FORMAT NOPE) SELECT 1").unwrap_err().to_string().contains("22023"));

@@ -310,7 +310,7 @@ mod tests {
         let correlated = "SELECT (SELECT max(s.ts) FROM s WHERE s.user_id = t.user_id) AS latest FROM t";
         assert_eq!(rewritten(correlated), correlated);
         assert_eq!(rewritten("SELECT pg_catalog.version()"), "SELECT version()");
-        assert_eq!(rewritten("SELECT 1, 1"), "SELECT 1, 1 AS \"1 (2)\"");
+        assert_eq!(rewritten("SELECT 1, 1"), "SELECT int4(1), int4(1) AS \"int4(1) (2)\"");
     }
 
     #[test]

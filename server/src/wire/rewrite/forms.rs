@@ -68,6 +68,12 @@ impl VisitorMut for Forms {
             Expr::UnaryOp { op: UnaryOperator::PGCubeRoot, expr: operand } => {
                 *expr = call("cbrt", vec![operand.as_ref().clone()]);
             }
+            // An array is compared with a literal by their texts: the engine would not read the literal.
+            Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right }
+                if is_braced(right) && !matches!(**left, Expr::Value(_)) =>
+            {
+                **left = call("pg_value_text", vec![left.as_ref().clone()]);
+            }
             Expr::BinaryOp { left, op: BinaryOperator::HashArrow, right } => {
                 *expr = call("jsonb_path_value", vec![left.as_ref().clone(), right.as_ref().clone()]);
             }
@@ -97,6 +103,14 @@ impl VisitorMut for Forms {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether `expr` is a literal like `'{0}'`.
+fn is_braced(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => literal(value).is_some_and(|text| text.starts_with('{') && text.ends_with('}')),
+        _ => false,
     }
 }
 

@@ -10,9 +10,9 @@ use super::support::{Place, figure};
 
 /// All customers are touchpoints. A tenth of them is a plain table, whose columns are as the file has them.
 const VIEWS: &str = "
-CREATE VIEW master AS
+CREATE OR REPLACE VIEW master AS
 SELECT user_id, ts, revenue, CAST(properties->>'number_of_cds' AS INT) AS cds FROM touchpoints;
-CREATE VIEW sample AS
+CREATE OR REPLACE VIEW sample AS
 SELECT sample_id AS user_id, make_date(date / 10000, date / 100 % 100, date % 100) AS ts, dollar_value AS revenue,
        number_of_cds AS cds FROM sample_rows;
 ";

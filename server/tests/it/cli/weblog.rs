@@ -31,12 +31,12 @@ const COVERED: [&str; 16] = [
 
 /// What the questions are about: all requests, and those of them that are pages a person looked at.
 const VIEWS: &str = r"
-CREATE VIEW requests AS
+CREATE OR REPLACE VIEW requests AS
 SELECT concat(user_id, '|', user_agent) AS user_id, user_id AS address, ts, CAST(event_id AS BIGINT) AS line_no,
        method, CAST(status AS INT) AS status, CAST(bytes AS BIGINT) AS bytes, page,
        split_part(page, '?', 1) AS path, split_part(split_part(referrer, '/', 3), ':', 1) AS referring_host
 FROM touchpoints;
-CREATE VIEW pages AS
+CREATE OR REPLACE VIEW pages AS
 SELECT user_id, ts, line_no,
        -- Rows of one second count as they stand in the log.
        CAST(date_part('epoch', ts) AS BIGINT) * 100000 + line_no AS place,
