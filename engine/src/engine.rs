@@ -46,6 +46,15 @@ pub struct TableSummary {
     pub days: Option<(i32, i32)>,
 }
 
+/// What the queries of an engine hold at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceUsage {
+    /// Reserved memory.
+    pub memory_reserved_bytes: usize,
+    /// Spilled data on disk.
+    pub temp_bytes: u64,
+}
+
 impl Engine {
     /// Opens the store that `config` names.
     ///
@@ -67,7 +76,7 @@ impl Engine {
     }
 
     fn with_store(config: EngineConfig, stores: ObjectStores, store: Store) -> Result<Self> {
-        let mut disk = DiskManagerBuilder::default();
+        let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(config.temp_limit_bytes);
         if let Some(dir) = &config.temp_dir {
             disk = disk.with_mode(DiskManagerMode::Directories(vec![dir.clone()]));
         }
@@ -129,6 +138,14 @@ impl Engine {
             }));
         }
         Ok(history::history(&handle).await?)
+    }
+
+    /// What queries hold now.
+    pub fn resource_usage(&self) -> ResourceUsage {
+        ResourceUsage {
+            memory_reserved_bytes: self.runtime.memory_pool.reserved(),
+            temp_bytes: self.runtime.disk_manager.used_disk_space(),
+        }
     }
 
     /// The store.

@@ -77,6 +77,8 @@ pub enum Limit {
     PlanNodes,
     /// [`MAX_PLAN_DEPTH`].
     PlanDepth,
+    /// Rows of a result, with their largest number: see [`crate::EngineConfig::max_result_rows`].
+    ResultRows(u64),
 }
 
 impl Limit {
@@ -96,6 +98,7 @@ impl Limit {
             Self::Views => MAX_VIEWS,
             Self::PlanNodes => MAX_PLAN_NODES,
             Self::PlanDepth => MAX_PLAN_DEPTH,
+            Self::ResultRows(most) => usize::try_from(most).unwrap_or(usize::MAX),
         }
     }
 
@@ -138,6 +141,12 @@ impl fmt::Display for LimitExceeded {
             Limit::PlanNodes => ("operators in its plan", "name large views and WITH queries less often"),
             Limit::PlanDepth => {
                 ("operators above one another in its plan", "keep parts of the result in a table")
+            }
+            Limit::ResultRows(most) => {
+                return write!(
+                    f,
+                    "the result has more than {most} rows, the most that are sent; add a LIMIT, or aggregate"
+                );
             }
         };
         let Self { limit, found } = self;

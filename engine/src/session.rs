@@ -26,6 +26,7 @@ use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
+use crate::execute::Executor;
 use crate::people::rule::with_people_rule;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -48,6 +49,7 @@ struct Planner {
     context: Arc<SessionContext>,
     scope: Arc<StatementScope>,
     planning: tokio::sync::Mutex<()>,
+    executor: Executor,
 }
 
 impl std::fmt::Debug for Session {
@@ -68,7 +70,7 @@ impl Session {
         let catalog = Arc::new(SessionCatalog::default());
         let state = SessionStateBuilder::new()
             .with_config(session_config(config, options))
-            .with_runtime_env(runtime)
+            .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
@@ -83,7 +85,9 @@ impl Session {
         context.register_catalog(CATALOG, catalog);
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
-        Ok(Self { planner: Arc::new(Planner { context, scope, planning: tokio::sync::Mutex::default() }) })
+        let executor = Executor::new(runtime, config);
+        let planner = Planner { context, scope, planning: tokio::sync::Mutex::default(), executor };
+        Ok(Self { planner: Arc::new(planner) })
     }
 
     /// Parses `sql` into its statements; empty text gives none.
@@ -109,13 +113,13 @@ impl Session {
     }
 
     /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
+    ///
+    /// # Errors
+    /// Those of the plan. Also later, from the stream: out of memory or temporary disk; more rows than
+    /// [`EngineConfig::max_result_rows`].
     pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-        let context = Arc::clone(&self.planner.context);
-        deep::run(async move {
-            let frame = context.execute_logical_plan(plan).await?;
-            Ok(frame.execute_stream().await?)
-        })
-        .await?
+        let planner = Arc::clone(&self.planner);
+        deep::run(async move { planner.executor.run(&planner.context, plan).await }).await?
     }
 
     /// Runs one statement.
@@ -221,7 +225,7 @@ fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionCon
     let settings = session.options_mut();
     settings
         .extensions
-        .insert(Settings { memory_limit_bytes: config.memory_limit_bytes, ..Settings::default() });
+        .insert(Settings { memory_limit_bytes: config.query_memory_bytes(), ..Settings::default() });
     settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;

@@ -32,6 +32,10 @@ pub mod sqlstate {
     pub const READ_ONLY_SQL_TRANSACTION: &str = "25006";
     pub const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
     pub const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
+    pub const INVALID_AUTHORIZATION: &str = "28000";
+    pub const INVALID_PASSWORD: &str = "28P01";
+    pub const INVALID_CATALOG_NAME: &str = "3D000";
+    pub const DISK_FULL: &str = "53100";
     pub const INVALID_SQL_STATEMENT_NAME: &str = "26000";
     pub const INVALID_CURSOR_NAME: &str = "34000";
     pub const INVALID_SAVEPOINT_SPECIFICATION: &str = "3B001";
@@ -90,7 +94,7 @@ pub fn from_engine(error: &EngineError) -> ErrorInfo {
         EngineError::Query(e) => from_datafusion(e),
         EngineError::Limit(exceeded) => {
             let code = match exceeded.limit {
-                Limit::Bytes => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+                Limit::Bytes | Limit::ResultRows(_) => sqlstate::PROGRAM_LIMIT_EXCEEDED,
                 _ => sqlstate::STATEMENT_TOO_COMPLEX,
             };
             error_info(code, exceeded.to_string())
@@ -135,6 +139,11 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
         }
         DataFusionError::Configuration(message) => from_configuration(message),
         DataFusionError::Execution(message) => from_execution_text(message),
+        DataFusionError::ResourcesExhausted(message) if message.contains("disk space") => {
+            let mut info = error_info(sqlstate::DISK_FULL, "temporary disk space is used up");
+            info.detail = Some(clean(message));
+            info
+        }
         DataFusionError::ResourcesExhausted(message) => {
             let mut info = error_info(sqlstate::OUT_OF_MEMORY, "out of memory");
             info.detail = Some(clean(message));

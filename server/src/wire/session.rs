@@ -21,14 +21,17 @@ use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 use tokio::sync::mpsc::Sender;
-use wayfare_engine::Session;
+use wayfare_engine::{Role, Session};
 
 use super::encode::{BatchEncoder, field_infos};
 use super::names::result_names;
+use super::observe::{Observed, Observer};
 use super::params;
+use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
+use super::Shared;
 use crate::cpu::{CpuRuntime, CpuStream};
 use crate::error::{error, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
 
@@ -118,11 +121,20 @@ pub(crate) struct SqlSession {
     engine: Arc<Session>,
     cpu: Arc<CpuRuntime>,
     rewriter: Arc<Rewriter>,
+    role: Role,
+    observer: Observer,
 }
 
 impl SqlSession {
-    pub(crate) fn new(engine: Arc<Session>, cpu: Arc<CpuRuntime>, rewriter: Arc<Rewriter>) -> Self {
-        Self { engine, cpu, rewriter }
+    /// A session on `engine`, of a user with `role`.
+    pub(crate) fn new(engine: Arc<Session>, role: Role, shared: &Shared) -> Self {
+        Self {
+            engine,
+            cpu: Arc::clone(&shared.cpu),
+            rewriter: Arc::clone(&shared.rewriter),
+            role,
+            observer: shared.observer.clone(),
+        }
     }
 
     /// Parses every statement of a query message.
@@ -150,6 +162,7 @@ impl SqlSession {
                 "cannot insert multiple commands into a prepared statement",
             ));
         };
+        privilege::check(self.role, &statement)?;
         let names = match &statement {
             EngineStatement::Statement(inner) => result_names(inner),
             _ => None,
@@ -197,6 +210,7 @@ impl SqlSession {
         parameters: Parameters,
         presentation: Presentation,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream)> {
+        let observed = self.observer.begin(&statement.text.tokens);
         let engine = Arc::clone(&self.engine);
         let mut stream = self.cpu.stream(|sender| async move {
             if let Err(e) = send_rows(&engine, &statement, parameters, &presentation, &sender).await {
@@ -206,7 +220,7 @@ impl SqlSession {
         });
         match stream.next().await {
             Some(Ok(Ok(Item::Fields(fields)))) => {
-                Ok((fields, RowStream { stream, chunk: Vec::new().into_iter() }))
+                Ok((fields, RowStream { stream, chunk: Vec::new().into_iter(), observed }))
             }
             Some(Ok(Ok(Item::Rows(_)))) | None => {
                 Err(error(sqlstate::INTERNAL_ERROR, "internal error: a result began without its columns"))
@@ -226,6 +240,7 @@ impl SqlSession {
         parameters: Parameters,
         presentation: Presentation,
     ) -> PgWireResult<usize> {
+        let _observed = self.observer.begin(&statement.text.tokens);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
@@ -426,6 +441,7 @@ async fn send_rows(
 pub(crate) struct RowStream {
     stream: CpuStream<PgWireResult<Item>>,
     chunk: std::vec::IntoIter<DataRow>,
+    observed: Observed,
 }
 
 impl Stream for RowStream {
@@ -434,6 +450,7 @@ impl Stream for RowStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(row) = self.chunk.next() {
+                self.observed.row();
                 return Poll::Ready(Some(Ok(row)));
             }
             match std::task::ready!(self.stream.poll_next_unpin(cx)) {

@@ -10,6 +10,7 @@
 
 mod cli;
 mod clients;
+mod guard;
 mod s3;
 mod slt_wire;
 mod support;

@@ -2,7 +2,7 @@
 
 mod bytes;
 mod errors;
-mod raw;
+pub mod raw;
 
 use std::time::{Duration, Instant};
 

@@ -9,13 +9,13 @@ use tokio::net::TcpStream;
 use crate::support::TestServer;
 
 /// A client that writes messages itself.
-pub(super) struct RawClient {
+pub(crate) struct RawClient {
     socket: TcpStream,
     received: BytesMut,
 }
 
 impl RawClient {
-    pub(super) async fn connect(server: &TestServer) -> Self {
+    pub(crate) async fn connect(server: &TestServer) -> Self {
         let socket = TcpStream::connect(server.address).await.unwrap();
         let mut client = Self { socket, received: BytesMut::new() };
         let parameters = b"user\0ana\0database\0wayfare\0\0";
@@ -28,7 +28,7 @@ impl RawClient {
         client
     }
 
-    pub(super) async fn send(&mut self, kind: u8, body: &[u8]) {
+    pub(crate) async fn send(&mut self, kind: u8, body: &[u8]) {
         let mut message = BytesMut::new();
         message.put_u8(kind);
         message.put_u32(u32::try_from(body.len() + 4).unwrap());
@@ -36,11 +36,11 @@ impl RawClient {
         self.socket.write_all(&message).await.unwrap();
     }
 
-    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).await.unwrap();
     }
 
-    pub(super) async fn next(&mut self) -> (u8, BytesMut) {
+    pub(crate) async fn next(&mut self) -> (u8, BytesMut) {
         loop {
             if self.received.len() >= 5 {
                 let length = usize::try_from((&self.received[1..5]).get_u32()).unwrap();
@@ -58,7 +58,7 @@ impl RawClient {
     }
 
     /// Everything up to ReadyForQuery, whose status comes last.
-    pub(super) async fn until_ready(&mut self) -> (Vec<(u8, BytesMut)>, u8) {
+    pub(crate) async fn until_ready(&mut self) -> (Vec<(u8, BytesMut)>, u8) {
         let mut messages = Vec::new();
         loop {
             let (kind, body) = self.next().await;
@@ -70,7 +70,7 @@ impl RawClient {
     }
 
     /// Parse, Bind with all parameters as text, Describe portal, Execute, Sync.
-    pub(super) async fn extended(
+    pub(crate) async fn extended(
         &mut self,
         sql: &str,
         oids: &[u32],
@@ -107,12 +107,12 @@ impl RawClient {
     }
 }
 
-pub(super) fn kinds(messages: &[(u8, BytesMut)]) -> String {
+pub(crate) fn kinds(messages: &[(u8, BytesMut)]) -> String {
     messages.iter().map(|(kind, _)| char::from(*kind)).collect()
 }
 
 /// The text fields of a DataRow.
-pub(super) fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
+pub(crate) fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
     let (_, row) = messages.iter().find(|(kind, _)| *kind == b'D').expect("a row");
     let mut row = row.clone();
     let count = row.get_u16();
@@ -125,7 +125,7 @@ pub(super) fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
         .collect()
 }
 
-pub(super) fn code(messages: &[(u8, BytesMut)]) -> String {
+pub(crate) fn code(messages: &[(u8, BytesMut)]) -> String {
     let (_, error) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
     let parts = error.as_ref().split(|byte| *byte == 0);
     let code = parts.filter_map(|part| part.strip_prefix(b"C")).next().expect("a code");
