@@ -15,8 +15,10 @@
 //! [`store`]. This crate knows no wire protocol.
 
 pub mod access;
+mod bounded;
 pub mod catalog;
 pub mod config;
+mod copies;
 mod deep;
 pub mod engine;
 pub mod error;

@@ -30,7 +30,7 @@ use crate::execute::Executor;
 use crate::people::rule::with_people_rule;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::{deep, limits, statement};
+use crate::{bounded, copies, deep, limits, statement};
 
 /// Options of DataFusion that would bring the dynamic filters of aggregates back, which drop rows that hold the
 /// answer where a partition has only NULLs: <https://github.com/apache/datafusion/issues/25147>.
@@ -80,6 +80,7 @@ impl Session {
         let mut context = SessionContext::new_with_state(state);
         wayfare_udfs::register_all(&mut context)?;
         datafusion_functions_json::register_all(&mut context)?;
+        bounded::install(&context);
         register_schema(&catalog, PUBLIC_SCHEMA, Arc::new(PublicSchema::new(Arc::clone(&scope))))?;
         register_schema(&catalog, JOURNEY_SCHEMA, Arc::new(JourneySchema::new(Arc::clone(&scope))))?;
         context.register_catalog(CATALOG, catalog);
@@ -176,6 +177,7 @@ impl Planner {
     /// Refuses what a statement must not do anywhere in it: reach files, or change the store.
     fn checked(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         limits::check_plan(&plan)?;
+        copies::check(&plan)?;
         let mut refused = None;
         plan.apply(|node| {
             refused = refused.take().or_else(|| refusal(node)).or_else(|| self.keeps(node));

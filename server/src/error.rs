@@ -139,11 +139,6 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
         }
         DataFusionError::Configuration(message) => from_configuration(message),
         DataFusionError::Execution(message) => from_execution_text(message),
-        DataFusionError::ResourcesExhausted(message) if message.contains("disk space") => {
-            let mut info = error_info(sqlstate::DISK_FULL, "temporary disk space is used up");
-            info.detail = Some(clean(message));
-            info
-        }
         DataFusionError::ResourcesExhausted(message) => {
             let mut info = error_info(sqlstate::OUT_OF_MEMORY, "out of memory");
             info.detail = Some(clean(message));
@@ -159,6 +154,9 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
         }
         DataFusionError::ObjectStore(e) => {
             error_info(sqlstate::IO_ERROR, format!("cannot read the store: {e}"))
+        }
+        DataFusionError::IoError(e) if e.to_string().contains("disk space during the spilling") => {
+            disk_full()
         }
         DataFusionError::IoError(e) => error_info(sqlstate::IO_ERROR, e.to_string()),
         DataFusionError::ExecutionJoin(e) if e.is_cancelled() => {
@@ -184,7 +182,17 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     if let Some(e) = error.downcast_ref::<ArrowError>() {
         return from_arrow(e);
     }
-    error_info(sqlstate::IO_ERROR, error.to_string())
+    let text = error.to_string();
+    if text.contains("disk space during the spilling") { disk_full() } else { error_info(sqlstate::IO_ERROR, text) }
+}
+
+/// DataFusion says so with an I/O error of its own.
+fn disk_full() -> ErrorInfo {
+    let mut info = error_info(sqlstate::DISK_FULL, "temporary disk space for queries is used up");
+    info.hint = Some(
+        "Restrict the days or people that the query reads, or start the server with a larger --max-temp-size.".to_owned(),
+    );
+    info
 }
 
 fn from_arrow(error: &ArrowError) -> ErrorInfo {
@@ -205,6 +213,7 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
         ArrowError::NotYetImplemented(message) => error_info(sqlstate::FEATURE_NOT_SUPPORTED, clean(message)),
         ArrowError::ExternalError(inner) => from_external(inner.as_ref()),
         ArrowError::MemoryError(message) => error_info(sqlstate::OUT_OF_MEMORY, clean(message)),
+        ArrowError::IoError(message, _) if message.contains("disk space during the spilling") => disk_full(),
         ArrowError::IoError(message, _) => error_info(sqlstate::IO_ERROR, clean(message)),
         other => {
             error_info(sqlstate::INTERNAL_ERROR, format!("internal error: {}", clean(&other.to_string())))

@@ -19,7 +19,7 @@ use pgwire::api::{
     RandomPidSecretKeyGenerator,
 };
 use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
-use pgwire::messages::startup::Authentication;
+use pgwire::messages::startup::{Authentication, PasswordMessageFamily};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use wayfare_engine::catalog::provider::CATALOG;
 use wayfare_engine::{Role, SessionOptions};
@@ -56,13 +56,13 @@ impl StartupHandler for Connection {
                 self.begin(client).await
             }
             (Login::Asked { user }, PgWireFrontendMessage::PasswordMessageFamily(message)) => {
-                let first = message.into_sasl_initial_response().map_err(|_| malformed_scram())?;
-                self.answer_first(client, user, &first.auth_method, first.data.as_deref().unwrap_or_default())
-                    .await
+                let body = body_of(&message).ok_or_else(malformed_scram)?;
+                let (mechanism, first) = initial_response(body).ok_or_else(malformed_scram)?;
+                self.answer_first(client, user, mechanism, first).await
             }
             (Login::Answered { user, role, exchange }, PgWireFrontendMessage::PasswordMessageFamily(message)) => {
-                let last = message.into_sasl_response().map_err(|_| malformed_scram())?;
-                match (exchange.finish(&last.data), role) {
+                let last = body_of(&message).ok_or_else(malformed_scram)?;
+                match (exchange.finish(last), role) {
                     (Ok(proof), Some(role)) => {
                         let last = Authentication::SASLFinal(proof.into());
                         client.feed(PgWireBackendMessage::Authentication(last)).await?;
@@ -240,6 +240,22 @@ fn check_database(asked: &HashMap<String, String>) -> Result<(), ErrorInfo> {
         }
         _ => Ok(()),
     }
+}
+
+fn body_of(message: &PasswordMessageFamily) -> Option<&[u8]> {
+    match message {
+        PasswordMessageFamily::Raw(body) => Some(body),
+        _ => None,
+    }
+}
+
+/// Mechanism and data of a `SASLInitialResponse`. The library's decoder trusts the lengths in it.
+fn initial_response(body: &[u8]) -> Option<(&str, &[u8])> {
+    let end = body.iter().position(|byte| *byte == 0)?;
+    let mechanism = std::str::from_utf8(&body[..end]).ok()?;
+    let (length, data) = body[end + 1..].split_first_chunk::<4>()?;
+    let fits = usize::try_from(i32::from_be_bytes(*length)).is_ok_and(|length| length == data.len());
+    fits.then_some((mechanism, data))
 }
 
 fn malformed_scram() -> PgWireError {

@@ -15,7 +15,8 @@ async fn request(address: SocketAddr, text: &str) -> String {
     socket.write_all(text.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let read = socket.read_to_string(&mut answer);
-    tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().unwrap();
+    // What is too long is not read to its end, so the end may be a reset.
+    let _ = tokio::time::timeout(Duration::from_secs(30), read).await.expect("an end");
     answer
 }
 

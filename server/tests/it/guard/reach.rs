@@ -72,8 +72,7 @@ async fn options_of_the_engine_belong_to_the_operator() {
         ("SET datafusion.optimizer.max_passes = 1000000000", "42501"),
         ("SET datafusion.execution.target_partitions = 1000000000", "22023"),
         ("SET datafusion.execution.batch_size = 100000000000", "22023"),
-        ("SET wayfare.memory_limit_bytes = 1", "42501"),
-        ("SET \"datafusion.runtime.memory_limit\" = '99G'", "42704"),
+        ("SET \"datafusion.runtime.memory_limit\" = '99G'", "42501"),
         ("RESET datafusion.runtime.memory_limit", "42501"),
     ] {
         let (found, message) = failure(&client, sql).await;

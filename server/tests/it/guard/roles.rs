@@ -20,7 +20,6 @@ async fn readers_read_loaders_define() {
         "UPDATE touchpoints SET event = 'x'",
         "DELETE FROM touchpoints",
         "TRUNCATE touchpoints",
-        "COPY touchpoints FROM STDIN",
         "CREATE SCHEMA s",
     ] {
         assert_eq!(failure(&reader, sql).await.0, "42501", "{sql}");
