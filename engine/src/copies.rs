@@ -136,7 +136,9 @@ impl Copies {
 }
 
 fn is_fixed_size(expression: &Expr, schema: &DFSchema) -> bool {
-    expression.get_type(schema).is_ok_and(|data_type: DataType| data_type.is_primitive() || data_type == DataType::Boolean)
+    expression
+        .get_type(schema)
+        .is_ok_and(|data_type: DataType| data_type.is_primitive() || data_type == DataType::Boolean)
 }
 
 /// Operators that show other columns than their inputs have.

@@ -20,10 +20,7 @@ use crate::limits::{Limit, LimitExceeded};
 
 /// `runtime` with a memory pool for one query, of at most `limit_bytes`.
 pub(crate) fn for_one_query(runtime: &RuntimeEnv, limit_bytes: usize) -> Arc<RuntimeEnv> {
-    let pool = QueryPool {
-        own: FairSpillPool::new(limit_bytes),
-        shared: Arc::clone(&runtime.memory_pool),
-    };
+    let pool = QueryPool { own: FairSpillPool::new(limit_bytes), shared: Arc::clone(&runtime.memory_pool) };
     Arc::new(RuntimeEnv { memory_pool: Arc::new(pool), ..runtime.clone() })
 }
 
@@ -67,7 +64,9 @@ impl MemoryPool for QueryPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         self.own.try_grow(reservation, additional)?;
-        self.shared.try_grow(reservation, additional).inspect_err(|_| self.own.shrink(reservation, additional))
+        self.shared
+            .try_grow(reservation, additional)
+            .inspect_err(|_| self.own.shrink(reservation, additional))
     }
 
     fn reserved(&self) -> usize {

@@ -183,7 +183,11 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
         return from_arrow(e);
     }
     let text = error.to_string();
-    if text.contains("disk space during the spilling") { disk_full() } else { error_info(sqlstate::IO_ERROR, text) }
+    if text.contains("disk space during the spilling") {
+        disk_full()
+    } else {
+        error_info(sqlstate::IO_ERROR, text)
+    }
 }
 
 /// DataFusion says so with an I/O error of its own.

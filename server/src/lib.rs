@@ -104,7 +104,9 @@ pub enum ServeError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The address for metrics can be reached from elsewhere.
-    #[error("refusing to answer metrics on {address}, which other machines can reach: use a loopback address")]
+    #[error(
+        "refusing to answer metrics on {address}, which other machines can reach: use a loopback address"
+    )]
     ExposedMonitor { address: SocketAddr },
     /// The system gives no random numbers.
     #[error("the system has no random numbers")]
@@ -162,7 +164,16 @@ impl Server {
             Access::Users => Some(Users::new(Arc::clone(&engine)).map_err(|_| ServeError::Random)?),
         };
         let observer = Observer { metrics: Arc::default(), slow: options.slow_statement };
-        let shared = Shared::new(engine, Arc::new(cpu), catalog, users, tls, options.max_connections, options.limits, observer);
+        let shared = Shared::new(
+            engine,
+            Arc::new(cpu),
+            catalog,
+            users,
+            tls,
+            options.max_connections,
+            options.limits,
+            observer,
+        );
         Ok(Self {
             listener,
             address,

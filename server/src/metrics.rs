@@ -127,11 +127,19 @@ impl Metrics {
         let mut text = String::new();
         let started = self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut put = |name: &str, kind: &str, help: &str, value: f64| {
-            let _ = write!(text, "# HELP wayfare_{name} {help}\n# TYPE wayfare_{name} {kind}\nwayfare_{name} {value}\n");
+            let _ = write!(
+                text,
+                "# HELP wayfare_{name} {help}\n# TYPE wayfare_{name} {kind}\nwayfare_{name} {value}\n"
+            );
         };
         #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
         let number = |counter: &Counter| counter.get() as f64;
-        put("start_time_seconds", "gauge", "When the server started, since the Unix epoch.", started.as_secs_f64());
+        put(
+            "start_time_seconds",
+            "gauge",
+            "When the server started, since the Unix epoch.",
+            started.as_secs_f64(),
+        );
         #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
         for (name, help, value) in [
             ("sessions", "Logged-in connections.", self.sessions.get() as f64),
@@ -139,7 +147,11 @@ impl Metrics {
             ("running_statements", "Statements that have begun and not ended.", self.running.get() as f64),
             ("memory_reserved_bytes", "Memory that queries hold.", levels.memory_reserved_bytes as f64),
             ("memory_limit_bytes", "Memory that queries may hold.", levels.memory_limit_bytes as f64),
-            ("temp_bytes", "Disk that queries hold for what does not fit into memory.", levels.temp_bytes as f64),
+            (
+                "temp_bytes",
+                "Disk that queries hold for what does not fit into memory.",
+                levels.temp_bytes as f64,
+            ),
         ] {
             put(name, "gauge", help, value);
         }
@@ -180,7 +192,10 @@ impl Metrics {
         let count = count.get();
         let _ = writeln!(text, "wayfare_statement_seconds_bucket{{le=\"+Inf\"}} {count}");
         let seconds = Duration::from_micros(sum_us.get()).as_secs_f64();
-        let _ = write!(text, "wayfare_statement_seconds_sum {seconds}\nwayfare_statement_seconds_count {count}\n");
+        let _ = write!(
+            text,
+            "wayfare_statement_seconds_sum {seconds}\nwayfare_statement_seconds_count {count}\n"
+        );
     }
 }
 

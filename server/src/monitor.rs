@@ -71,7 +71,9 @@ async fn answer(mut socket: TcpStream, shared: &Shared) -> io::Result<()> {
             Ok(()) => ("200 OK", "text/plain", "ok\n".to_owned()),
             Err(why) => ("503 Service Unavailable", "text/plain", format!("{why}\n")),
         },
-        (b"GET" | b"HEAD", _) => ("404 Not Found", "text/plain", "there are /metrics and /health\n".to_owned()),
+        (b"GET" | b"HEAD", _) => {
+            ("404 Not Found", "text/plain", "there are /metrics and /health\n".to_owned())
+        }
         _ => ("405 Method Not Allowed", "text/plain", "only GET and HEAD\n".to_owned()),
     };
     let head = format!(

@@ -114,14 +114,12 @@ fn contents(options: &TlsOptions) -> Result<[Vec<u8>; 2], TlsError> {
 }
 
 fn identity(options: &TlsOptions, contents: [Vec<u8>; 2]) -> Result<Identity, TlsError> {
-    let bad_certificate = |reason: String| TlsError::Unusable {
-        what: CERTIFICATE,
-        path: options.certificate.clone(),
-        reason,
-    };
+    let bad_certificate =
+        |reason: String| TlsError::Unusable { what: CERTIFICATE, path: options.certificate.clone(), reason };
     let bad_key = |reason: String| TlsError::Unusable { what: KEY, path: options.key.clone(), reason };
 
-    let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&contents[0]).collect();
+    let chain: Result<Vec<CertificateDer<'static>>, _> =
+        CertificateDer::pem_slice_iter(&contents[0]).collect();
     let chain = chain.map_err(|e| bad_certificate(format!("not PEM: {e}")))?;
     let Some(first) = chain.first() else {
         return Err(bad_certificate("it holds no certificate in PEM form".to_owned()));

@@ -159,12 +159,8 @@ async fn remove(location: &StorageLocation, numbers: &[u64]) {
 
 async fn numbers(location: &StorageLocation) -> Result<Vec<u64>, StoreError> {
     let directory = location.path.clone().join(DIRECTORY);
-    let files: Vec<_> = location
-        .store
-        .list(Some(&directory))
-        .try_collect()
-        .await
-        .map_err(|e| io("read", location, e))?;
+    let files: Vec<_> =
+        location.store.list(Some(&directory)).try_collect().await.map_err(|e| io("read", location, e))?;
     let number = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
     Ok(files.iter().filter_map(|file| number(&file.location)).collect())
 }

@@ -69,7 +69,12 @@ impl Verifier {
     fn with_salt(password: &str, salt: Vec<u8>, iterations: u32) -> Self {
         let salted = salted_password(password, &salt, iterations);
         let client_key = hmac(&salted, &[b"Client Key"]);
-        Self { iterations, salt, stored_key: sha_256(&client_key), server_key: hmac(&salted, &[b"Server Key"]) }
+        Self {
+            iterations,
+            salt,
+            stored_key: sha_256(&client_key),
+            server_key: hmac(&salted, &[b"Server Key"]),
+        }
     }
 
     /// A verifier that no password fits, always the same one for `user` and `secret`: what is answered for a user
@@ -365,7 +370,10 @@ mod tests {
         // An offer that the client did not see.
         assert_eq!(begin(SCRAM_SHA_256, "y,,", Some(&end_point[..])).unwrap_err(), ScramError::Binding);
         assert!(begin(SCRAM_SHA_256, "y,,", None).is_ok());
-        assert_eq!(begin(SCRAM_SHA_256_PLUS, "p=tls-server-end-point,,", None).unwrap_err(), ScramError::Binding);
+        assert_eq!(
+            begin(SCRAM_SHA_256_PLUS, "p=tls-server-end-point,,", None).unwrap_err(),
+            ScramError::Binding
+        );
         assert!(begin(SCRAM_SHA_256_PLUS, "n,,", Some(&end_point[..])).is_err());
 
         let salted = salted_password("pencil", &STANDARD.decode(SALT).unwrap(), 4_096);

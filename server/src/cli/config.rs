@@ -135,7 +135,8 @@ impl FileConfig {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|e| CliError::io("read the configuration", place.clone(), e))?;
-        Self::parse(&text).map_err(|why| CliError::Other(format!("cannot use the configuration {place:?}: {why}")))
+        Self::parse(&text)
+            .map_err(|why| CliError::Other(format!("cannot use the configuration {place:?}: {why}")))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -164,7 +165,9 @@ mod tests {
         ("serve", "host", "\"10.0.0.1\"", |c| c.serve.host == Some([10, 0, 0, 1].into())),
         ("serve", "port", "1234", |c| c.serve.port == Some(1234)),
         ("serve", "auth", "false", |c| c.serve.auth == Some(false)),
-        ("serve", "shutdown_grace", "\"7s\"", |c| c.serve.shutdown_grace == Some(Time(Duration::from_secs(7)))),
+        ("serve", "shutdown_grace", "\"7s\"", |c| {
+            c.serve.shutdown_grace == Some(Time(Duration::from_secs(7)))
+        }),
         ("tls", "mode", "\"allow\"", |c| c.tls.mode == Some(TlsArg::Allow)),
         ("tls", "certificate", "\"c.pem\"", |c| c.tls.certificate.as_deref() == Some(Path::new("c.pem"))),
         ("tls", "key", "\"k.pem\"", |c| c.tls.key.as_deref() == Some(Path::new("k.pem"))),

@@ -57,7 +57,10 @@ fn options(args: &ServeArgs, file: &FileConfig) -> Result<ServeOptions, CliError
                 .max_pending_logins
                 .or(limits.pending_logins)
                 .unwrap_or(default.limits.max_pending_logins),
-            login_time: args.login_time.or(limits.login_time.map(|time| time.0)).unwrap_or(default.limits.login_time),
+            login_time: args
+                .login_time
+                .or(limits.login_time.map(|time| time.0))
+                .unwrap_or(default.limits.login_time),
             statement_time: statement_time(args, file, default.limits.statement_time),
             max_message_bytes: args
                 .max_message_size
@@ -88,8 +91,14 @@ fn tls(args: &ServeArgs, file: &FileConfig) -> Result<Option<TlsOptions>, CliErr
     };
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some(TlsOptions { mode, certificate, key })),
-        (None, _) => Err(CliError::Other("TLS needs a certificate: give --tls-cert FILE, or tls.certificate in the configuration".to_owned())),
-        (_, None) => Err(CliError::Other("TLS needs the certificate's key: give --tls-key FILE, or tls.key in the configuration".to_owned())),
+        (None, _) => Err(CliError::Other(
+            "TLS needs a certificate: give --tls-cert FILE, or tls.certificate in the configuration"
+                .to_owned(),
+        )),
+        (_, None) => Err(CliError::Other(
+            "TLS needs the certificate's key: give --tls-key FILE, or tls.key in the configuration"
+                .to_owned(),
+        )),
     }
 }
 

@@ -38,7 +38,9 @@ impl<'de, T: TryFrom<String, Error = String>> Deserialize<'de> for Limit<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "none" => Ok(Self(None)),
-            text => T::try_from(text.to_owned()).map(|value| Self(Some(value))).map_err(serde::de::Error::custom),
+            text => {
+                T::try_from(text.to_owned()).map(|value| Self(Some(value))).map_err(serde::de::Error::custom)
+            }
         }
     }
 }

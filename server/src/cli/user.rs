@@ -64,7 +64,8 @@ pub async fn run(config: EngineConfig, command: UserCommand) -> Result<(), CliEr
         }
         UserCommand::List => {
             let list = store.access_list().await?;
-            let lines: String = list.users().map(|user| format!("{:<7} {}\n", user.role, user.name)).collect();
+            let lines: String =
+                list.users().map(|user| format!("{:<7} {}\n", user.role, user.name)).collect();
             output::print(if lines.is_empty() { "no users\n" } else { &lines })
         }
     }
@@ -81,7 +82,9 @@ fn missing(name: &str) -> CliError {
 fn verifier(args: &PasswordArgs) -> Result<String, CliError> {
     let password = password(args.password_file.as_deref())?;
     if password.chars().count() < MIN_PASSWORD_CHARS {
-        return Err(CliError::Other(format!("the password must have {MIN_PASSWORD_CHARS} characters or more")));
+        return Err(CliError::Other(format!(
+            "the password must have {MIN_PASSWORD_CHARS} characters or more"
+        )));
     }
     let verifier = Verifier::of_password(&password).map_err(|e| CliError::Other(e.to_string()))?;
     Ok(verifier.to_string())

@@ -21,8 +21,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
 use crate::error::{error, fatal_info, sqlstate, user_error};
+use crate::metrics::Metrics;
 
 /// How often a running statement looks whether its client is still there.
 const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(250);

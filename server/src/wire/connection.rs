@@ -28,8 +28,8 @@ use super::negotiate::{Socket, negotiate};
 use super::pending::PendingLogin;
 use super::session::{Prepared, Presentation, SqlSession};
 use super::settings::Settings;
-use super::statements::{Forget, Outcome, SessionState, SessionStatement};
 use super::startup::Login;
+use super::statements::{Forget, Outcome, SessionState, SessionStatement};
 use super::{Shared, startup};
 use crate::cpu::CpuTaskError;
 use crate::error::{error, fatal_info, from_cpu, sqlstate, user_error};
@@ -211,7 +211,10 @@ fn broken_protocol(failure: &PgWireError) -> ErrorInfo {
 }
 
 fn malformed() -> ErrorInfo {
-    fatal_info(sqlstate::PROTOCOL_VIOLATION, "invalid message from the client: its content does not fit its length")
+    fatal_info(
+        sqlstate::PROTOCOL_VIOLATION,
+        "invalid message from the client: its content does not fit its length",
+    )
 }
 
 /// Tells the client why, and closes.

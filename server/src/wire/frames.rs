@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn messages_pass_however_they_are_cut() {
         let budget = Arc::new(Semaphore::new(100));
-        let all = [start_up(20), message(b'p', 10), message(b'S', 0), message(b'Q', 90_000), message(b'X', 0)];
+        let all =
+            [start_up(20), message(b'p', 10), message(b'S', 0), message(b'Q', 90_000), message(b'X', 0)];
         for piece in [1, 3, 7, 1_000, 1 << 20] {
             let mut scan = Scan::default();
             feed(&mut scan, &all.concat(), piece, &budget).unwrap();
@@ -199,7 +200,10 @@ mod tests {
         let check = |bytes: Vec<u8>| feed(&mut Scan::default(), &bytes, 2, &budget);
         assert_eq!(check(vec![0, 0, 0, 7]), Err(FrameError::Malformed(7)));
         assert_eq!(check([start_up(10), vec![b'Q', 0, 0, 0, 3]].concat()), Err(FrameError::Malformed(3)));
-        assert_eq!(check([start_up(10), vec![b'Q', 0xff, 0xff, 0xff, 0xff]].concat()), Err(FrameError::Malformed(-1)));
+        assert_eq!(
+            check([start_up(10), vec![b'Q', 0xff, 0xff, 0xff, 0xff]].concat()),
+            Err(FrameError::Malformed(-1))
+        );
         let long = FrameError::TooLong { found: 100_001, limit: 100_000 };
         assert_eq!(check([start_up(10), vec![b'Q', 0, 1, 0x86, 0xa1]].concat()), Err(long));
     }

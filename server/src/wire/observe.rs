@@ -136,10 +136,7 @@ mod tests {
         for (sql, expected) in [
             ("SELECT * FROM t WHERE user_id = 'ana' -- secret", "SELECT * FROM t WHERE user_id = ?"),
             ("select a.b, 1.5 from t where x in (1, 2,3)", "select a.b, ? from t where x in (?)"),
-            (
-                "SELECT f('a', x, E'b\\n', $$c$$, DATE '2024-01-01')",
-                "SELECT f (?, x, ?, DATE ?)",
-            ),
+            ("SELECT f('a', x, E'b\\n', $$c$$, DATE '2024-01-01')", "SELECT f (?, x, ?, DATE ?)"),
             ("SELECT \"Name\" FROM t WHERE k = $1 LIMIT 10", "SELECT \"Name\" FROM t WHERE k = $1 LIMIT ?"),
         ] {
             assert_eq!(shape(&split(sql).unwrap()[0].tokens), expected);

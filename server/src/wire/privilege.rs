@@ -22,7 +22,9 @@ pub(crate) fn check(role: Role, statement: &EngineStatement) -> PgWireResult<()>
         }
         EngineStatement::Explain(explain) => check(role, &explain.statement),
         // These are refused to everybody.
-        EngineStatement::CopyTo(_) | EngineStatement::CreateExternalTable(_) | EngineStatement::Reset(_) => Ok(()),
+        EngineStatement::CopyTo(_) | EngineStatement::CreateExternalTable(_) | EngineStatement::Reset(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -101,9 +103,10 @@ fn action(statement: &Statement) -> Action {
         Statement::CreateView(create) if create.temporary => Action::Read,
         // A statement drops no table of the store, only one of the session.
         Statement::Drop { object_type: ObjectType::Table, .. } => Action::Read,
-        Statement::Update(_) | Statement::Delete(_) | Statement::Truncate { .. } | Statement::Merge { .. } => {
-            Action::Administer
-        }
+        Statement::Update(_)
+        | Statement::Delete(_)
+        | Statement::Truncate { .. }
+        | Statement::Merge { .. } => Action::Administer,
         _ => Action::Define,
     }
 }
@@ -116,7 +119,8 @@ mod tests {
     use super::*;
 
     fn allowed(role: Role, sql: &str) -> bool {
-        let statement = DFParser::parse_sql_with_dialect(sql, &PostgreSqlDialect {}).unwrap().pop_front().unwrap();
+        let statement =
+            DFParser::parse_sql_with_dialect(sql, &PostgreSqlDialect {}).unwrap().pop_front().unwrap();
         check(role, &statement).is_ok()
     }
 

@@ -23,6 +23,7 @@ use pgwire::types::format::FormatOptions;
 use tokio::sync::mpsc::Sender;
 use wayfare_engine::{Role, Session};
 
+use super::Shared;
 use super::encode::{BatchEncoder, field_infos};
 use super::names::result_names;
 use super::observe::{Observed, Observer};
@@ -31,7 +32,6 @@ use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
-use super::Shared;
 use crate::cpu::{CpuRuntime, CpuStream};
 use crate::error::{error, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
 

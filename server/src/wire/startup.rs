@@ -31,8 +31,8 @@ use super::settings::{self, Settings};
 use super::statements::SessionState;
 use crate::auth::scram::{Exchange, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramError};
 use crate::catalog::Identity;
-use crate::tls::Tls;
 use crate::error::{fatal_info, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
+use crate::tls::Tls;
 
 /// How long an answer to a wrong password takes.
 const FAILED_LOGIN_PAUSE: Duration = Duration::from_millis(300);
@@ -60,7 +60,10 @@ impl StartupHandler for Connection {
                 let (mechanism, first) = initial_response(body).ok_or_else(malformed_scram)?;
                 self.answer_first(client, user, mechanism, first).await
             }
-            (Login::Answered { user, role, exchange }, PgWireFrontendMessage::PasswordMessageFamily(message)) => {
+            (
+                Login::Answered { user, role, exchange },
+                PgWireFrontendMessage::PasswordMessageFamily(message),
+            ) => {
                 let last = body_of(&message).ok_or_else(malformed_scram)?;
                 match (exchange.finish(last), role) {
                     (Ok(proof), Some(role)) => {
@@ -73,7 +76,9 @@ impl StartupHandler for Connection {
                     (Ok(_), None) => Err(self.refuse(client, &user, &ScramError::WrongPassword).await),
                 }
             }
-            _ => Err(user_error(fatal_info(sqlstate::PROTOCOL_VIOLATION, "unexpected message during log-in"))),
+            _ => {
+                Err(user_error(fatal_info(sqlstate::PROTOCOL_VIOLATION, "unexpected message during log-in")))
+            }
         }
     }
 }
@@ -167,7 +172,9 @@ impl Connection {
         tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
         let (code, message) = match failure {
             ScramError::Malformed(_) => (sqlstate::PROTOCOL_VIOLATION, "malformed SCRAM message".to_owned()),
-            ScramError::Binding => (sqlstate::INVALID_AUTHORIZATION, "SCRAM channel binding check failed".to_owned()),
+            ScramError::Binding => {
+                (sqlstate::INVALID_AUTHORIZATION, "SCRAM channel binding check failed".to_owned())
+            }
             ScramError::WrongPassword => {
                 (sqlstate::INVALID_PASSWORD, format!("password authentication failed for user \"{user}\""))
             }

@@ -77,7 +77,8 @@ async fn one_query_cannot_take_the_memory_of_all() {
         assert_eq!(code, "53200", "{message}: {sql}");
     }
     // Tables that fit one by one do not fit all together, until one is dropped.
-    let table = |name: &str| format!("CREATE TABLE {name} AS SELECT * FROM generate_series(1, 400000) AS s(x)");
+    let table =
+        |name: &str| format!("CREATE TABLE {name} AS SELECT * FROM generate_series(1, 400000) AS s(x)");
     client.batch_execute(&table("a")).await.unwrap();
     client.batch_execute(&table("b")).await.unwrap();
     assert_eq!(failure(&client, &table("c")).await.0, "53200");

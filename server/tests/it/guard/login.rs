@@ -19,10 +19,14 @@ async fn the_right_password_lets_in_and_nothing_else_does() {
     assert_eq!(text_value(&client, "SELECT current_user").await.as_deref(), Some("reader"));
 
     // A wrong password and a user that does not exist are told alike.
-    for (user, password) in [("reader", "wrong password"), ("nobody", PASSWORD), ("nobody", "wrong password")] {
+    for (user, password) in [("reader", "wrong password"), ("nobody", PASSWORD), ("nobody", "wrong password")]
+    {
         let refused = log_in(server.address, user, password, "wayfare").await.err().unwrap();
         let (code, message) = db_error(&refused);
-        assert_eq!((code.as_str(), message), ("28P01", format!("password authentication failed for user \"{user}\"")));
+        assert_eq!(
+            (code.as_str(), message),
+            ("28P01", format!("password authentication failed for user \"{user}\""))
+        );
     }
     let empty = log_in(server.address, "reader", "", "wayfare").await;
     assert!(empty.is_err());
@@ -32,7 +36,9 @@ async fn the_right_password_lets_in_and_nothing_else_does() {
 async fn libpq_logs_in() {
     let server = server_with_users(ServeOptions::default()).await;
     let at = format!("host=127.0.0.1 port={} dbname=wayfare", server.address.port());
-    let Some(output) = psql(format!("{at} user=loader require_auth=scram-sha-256"), PASSWORD, "SELECT 7").await else {
+    let Some(output) =
+        psql(format!("{at} user=loader require_auth=scram-sha-256"), PASSWORD, "SELECT 7").await
+    else {
         return;
     };
     // psql 15 does not know require_auth; then without.
@@ -166,7 +172,10 @@ async fn other_machines_need_passwords_and_encryption() {
     for (access, missing) in [(Access::Anyone, "passwords"), (Access::Users, "encryption")] {
         let options = ServeOptions { listen: everywhere, access, ..ServeOptions::default() };
         let refused = Server::bind(engine.clone(), options).await.unwrap_err();
-        assert!(matches!(refused, ServeError::Exposed { .. }) && refused.to_string().contains(missing), "{refused}");
+        assert!(
+            matches!(refused, ServeError::Exposed { .. }) && refused.to_string().contains(missing),
+            "{refused}"
+        );
     }
     let options = ServeOptions { monitor: Some(everywhere), ..ServeOptions::default() };
     let refused = Server::bind(engine, options).await.unwrap_err();

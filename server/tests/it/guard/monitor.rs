@@ -31,7 +31,8 @@ fn value(metrics: &str, name: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_and_name_nobody() {
-    let options = ServeOptions { monitor: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..ServeOptions::default() };
+    let options =
+        ServeOptions { monitor: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..ServeOptions::default() };
     let server = server_with_users(options).await;
     let address = server.monitor.unwrap();
     assert!(get(address, "/health").await.starts_with("HTTP/1.1 200 OK\r\n"));
@@ -39,7 +40,10 @@ async fn metrics_count_and_name_nobody() {
     let client = log_in(server.address, "reader", PASSWORD, "wayfare").await.unwrap();
     assert!(log_in(server.address, "reader", "wrong password", "wayfare").await.is_err());
     client.query("SELECT * FROM generate_series(1, 10)", &[]).await.unwrap();
-    assert_eq!(failure(&client, "SELECT * FROM touchpoints WHERE user_id = 'ana' AND nope = 1").await.0, "42703");
+    assert_eq!(
+        failure(&client, "SELECT * FROM touchpoints WHERE user_id = 'ana' AND nope = 1").await.0,
+        "42703"
+    );
     let metrics = get(address, "/metrics").await;
     for (name, expected) in [
         ("wayfare_sessions", 1.0),
@@ -60,7 +64,8 @@ async fn metrics_count_and_name_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_requests_are_answered_shortly() {
-    let options = ServeOptions { monitor: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..ServeOptions::default() };
+    let options =
+        ServeOptions { monitor: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..ServeOptions::default() };
     let server = server_with_users(options).await;
     let address = server.monitor.unwrap();
     assert!(get(address, "/").await.starts_with("HTTP/1.1 404 "));

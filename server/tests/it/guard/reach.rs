@@ -5,7 +5,9 @@ use crate::support::{TestServer, failure, text_value};
 /// Statements that would read or write a file, open a URL, or change how the server runs.
 fn statements(file: &str) -> Vec<String> {
     let mut all = Vec::new();
-    for place in [file, "file:///etc/passwd", "/etc/passwd", "http://127.0.0.1:1/x.csv", "s3://bucket/x.parquet"] {
+    for place in
+        [file, "file:///etc/passwd", "/etc/passwd", "http://127.0.0.1:1/x.csv", "s3://bucket/x.parquet"]
+    {
         for sql in [
             "SELECT * FROM '{}'",
             "SELECT * FROM \"{}\"",
@@ -49,7 +51,8 @@ async fn no_statement_reaches_a_file_or_a_url() {
     let client = server.connect().await;
     for sql in statements(&file.display().to_string()) {
         let (code, message) = failure(&client, &sql).await;
-        let refused = ["42P01", "42883", "42501", "42601", "0A000", "42000", "22023", "42704", "42602", "3F000"];
+        let refused =
+            ["42P01", "42883", "42501", "42601", "0A000", "42000", "22023", "42704", "42602", "3F000"];
         assert!(refused.contains(&code.as_str()), "{code} {message}: {sql}");
         assert!(!message.contains("hush"), "{message}");
         // The extended protocol takes another way.

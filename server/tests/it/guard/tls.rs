@@ -48,7 +48,8 @@ async fn libpq_binds_the_login_to_the_certificate() {
     let output = psql(strict, "not the password", "SELECT 7").await.unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("password authentication failed"), "{output:?}");
     // Without binding it works too, as older drivers do.
-    let output = psql(format!("{at} sslmode=require channel_binding=disable"), PASSWORD, "SELECT 8").await.unwrap();
+    let output =
+        psql(format!("{at} sslmode=require channel_binding=disable"), PASSWORD, "SELECT 8").await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "8\n", "{output:?}");
     let output = psql(format!("{at} sslmode=disable"), PASSWORD, "SELECT 9").await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -105,7 +105,8 @@ impl Wire {
         wire.send(&scram_first("fyko+d2lbbFgONRv9qkxdawL")).await?;
         let answer = wire.expect(b'R').await?;
         let answer = String::from_utf8_lossy(&answer[4..]).into_owned();
-        let part = |name: &str| answer.split(',').find_map(|part| part.strip_prefix(name)).unwrap_or_default();
+        let part =
+            |name: &str| answer.split(',').find_map(|part| part.strip_prefix(name)).unwrap_or_default();
         let keys = match keys {
             Some(keys) => keys.clone(),
             None => Keys::of(password, &STANDARD.decode(part("s=")).unwrap(), part("i=").parse().unwrap()),

@@ -139,7 +139,10 @@ impl Healthy {
 }
 
 async fn ask(session: &mut Wire) {
-    session.send(&message(b'Q', b"SELECT count(*) FROM touchpoints WHERE event = 'view'\0")).await.expect("a session");
+    session
+        .send(&message(b'Q', b"SELECT count(*) FROM touchpoints WHERE event = 'view'\0"))
+        .await
+        .expect("a session");
     assert_eq!(session.until_ready().await.expect("an answer"), None);
 }
 
@@ -220,7 +223,11 @@ async fn hostile_statements(address: SocketAddr, keys: &Keys) -> usize {
         session.send(&message(b'Q', format!("{sql}\0").as_bytes())).await.expect("a session");
         let code = session.until_ready().await.unwrap_or_else(|e| panic!("{e}: {start}"));
         if std::env::var_os("WAYFARE_HOSTILE_VERBOSE").is_some() {
-            tell(format!("{:>6} ms {} {start}", began.elapsed().as_millis(), code.as_deref().unwrap_or("-----")));
+            tell(format!(
+                "{:>6} ms {} {start}",
+                began.elapsed().as_millis(),
+                code.as_deref().unwrap_or("-----")
+            ));
         }
         assert_ne!(code.as_deref(), Some("XX000"), "{start}");
     }

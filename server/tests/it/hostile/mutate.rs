@@ -12,7 +12,8 @@ pub fn before_login(random: &mut StdRng) -> Vec<u8> {
     let messages = [
         request(80_877_103),
         request(80_877_104),
-        [&16_u32.to_be_bytes()[..], &80_877_102_u32.to_be_bytes(), &random.next_u32().to_be_bytes(), &[0; 4]].concat(),
+        [&16_u32.to_be_bytes()[..], &80_877_102_u32.to_be_bytes(), &random.next_u32().to_be_bytes(), &[0; 4]]
+            .concat(),
         start_up("reader"),
         start_up("nobody"),
         scram_first("abcdefghijklmnop"),
@@ -27,7 +28,8 @@ pub fn before_login(random: &mut StdRng) -> Vec<u8> {
 
 /// What clients say after it.
 pub fn after_login(random: &mut StdRng) -> Vec<u8> {
-    let parse = |name: &str, sql: &str| message(b'P', format!("{name}\0{sql}\0\0\u{1}\0\0\0\u{17}").as_bytes());
+    let parse =
+        |name: &str, sql: &str| message(b'P', format!("{name}\0{sql}\0\0\u{1}\0\0\0\u{17}").as_bytes());
     let messages = [
         message(b'Q', b"SELECT 1; SELECT 'two' AS b\0"),
         message(b'Q', b"BEGIN; SELECT nope\0"),

@@ -33,7 +33,14 @@ impl ServerProcess {
         }
         let mut command = wayfare(&dir);
         command.args(["serve", "--port", "0", "--memory-limit", "256MiB", "--max-query-memory", "64MiB"]);
-        command.args(["--max-temp-size", "256MiB", "--max-statement-time", "2s", "--max-connections", "1200"]);
+        command.args([
+            "--max-temp-size",
+            "256MiB",
+            "--max-statement-time",
+            "2s",
+            "--max-connections",
+            "1200",
+        ]);
         command.args(["--max-pending-logins", "500", "--login-time", "60s", "--log-level", "error"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

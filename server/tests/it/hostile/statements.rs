@@ -80,7 +80,10 @@ fn long() -> Vec<String> {
         format!("SELECT {}", list(100_000, ", ", |i| i.to_string())),
         format!("SELECT * FROM (VALUES {}) AS v(a)", list(20_000, ", ", |i| format!("({i})"))),
         format!("SELECT 1 WHERE 1 IN ({})", list(100_000, ", ", |i| i.to_string())),
-        format!("SELECT {} FROM touchpoints", list(500, ", ", |i| format!("count(*) FILTER (WHERE event = '{i}') AS c{i}"))),
+        format!(
+            "SELECT {} FROM touchpoints",
+            list(500, ", ", |i| format!("count(*) FILTER (WHERE event = '{i}') AS c{i}"))
+        ),
         format!("SELECT concat({})", list(50_000, ", ", |_| "'x'".to_owned())),
         format!("SELECT coalesce({})", list(10_000, ", ", |_| "NULL".to_owned())),
         format!("SELECT \"{}\"", "n".repeat(500_000)),
@@ -163,7 +166,9 @@ fn greedy() -> Vec<String> {
     .iter()
     .map(|sql| (*sql).to_owned())
     .collect();
-    for (first, double) in [("'x'", "a || a"), ("'x'::varchar", "concat(a, a)"), ("ARRAY[1]", "array_concat(a, a)")] {
+    for (first, double) in
+        [("'x'", "a || a"), ("'x'::varchar", "concat(a, a)"), ("ARRAY[1]", "array_concat(a, a)")]
+    {
         let mut sql = format!("SELECT {first} AS a");
         for _ in 0..40 {
             sql = format!("SELECT {double} AS a FROM ({sql})");
@@ -174,7 +179,9 @@ fn greedy() -> Vec<String> {
     for i in 0..1_600 {
         let _ = write!(wide, ", x + {i} AS c{i}");
     }
-    all.push(format!("SELECT count(*) FROM ({wide} FROM generate_series(1, 100000) AS s(x) ORDER BY c0, c1, c2)"));
+    all.push(format!(
+        "SELECT count(*) FROM ({wide} FROM generate_series(1, 100000) AS s(x) ORDER BY c0, c1, c2)"
+    ));
     all
 }
 
