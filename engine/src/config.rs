@@ -11,6 +11,12 @@ pub struct EngineConfig {
     pub store_url: String,
     /// Memory that queries and loads together may reserve before they spill or fail.
     pub memory_limit_bytes: usize,
+    /// Memory that one query may reserve, and one session keep in temporary tables; as much as all together if `None`.
+    pub query_memory_limit_bytes: Option<usize>,
+    /// Disk that queries together may use for spilled data.
+    pub temp_limit_bytes: u64,
+    /// Rows that a result may have; a statement with more fails when it comes to that. No limit if `None`.
+    pub max_result_rows: Option<u64>,
     /// Where spilled data goes; the system's temporary directory if `None`.
     pub temp_dir: Option<PathBuf>,
     /// How many partitions a query or load works on at once.
@@ -29,12 +35,22 @@ impl Default for EngineConfig {
         Self {
             store_url: "./wayfare-data".to_owned(),
             memory_limit_bytes: 4 << 30,
+            query_memory_limit_bytes: None,
+            temp_limit_bytes: 100 << 30,
+            max_result_rows: None,
             temp_dir: None,
             target_partitions: std::thread::available_parallelism().map_or(2, usize::from),
             target_file_bytes: 128 << 20,
             row_group_rows: 64 * 1024,
             verify_files: false,
         }
+    }
+}
+
+impl EngineConfig {
+    /// What one query may hold in memory.
+    pub fn query_memory_bytes(&self) -> usize {
+        self.query_memory_limit_bytes.unwrap_or(self.memory_limit_bytes).min(self.memory_limit_bytes)
     }
 }
 

@@ -53,6 +53,15 @@ pub struct TableSummary {
     pub days: Option<(i32, i32)>,
 }
 
+/// What the queries of an engine hold at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceUsage {
+    /// Reserved memory.
+    pub memory_reserved_bytes: usize,
+    /// Spilled data on disk.
+    pub temp_bytes: u64,
+}
+
 impl Engine {
     /// Opens the store that `config` names.
     ///
@@ -75,7 +84,7 @@ impl Engine {
 
     fn with_store(config: EngineConfig, stores: ObjectStores, store: Store) -> Result<Self> {
         let store = if config.verify_files { store.verifying() } else { store };
-        let mut disk = DiskManagerBuilder::default();
+        let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(config.temp_limit_bytes);
         if let Some(dir) = &config.temp_dir {
             disk = disk.with_mode(DiskManagerMode::Directories(vec![dir.clone()]));
         }
@@ -189,6 +198,14 @@ impl Engine {
             }));
         }
         Ok(history::history(&handle).await?)
+    }
+
+    /// What queries hold now.
+    pub fn resource_usage(&self) -> ResourceUsage {
+        ResourceUsage {
+            memory_reserved_bytes: self.runtime.memory_pool.reserved(),
+            temp_bytes: self.runtime.disk_manager.used_disk_space(),
+        }
     }
 
     /// The store.

@@ -14,16 +14,21 @@
 //! The life of a load is told in [`load`], the life of a statement in [`session`], the layout on disk in
 //! [`store`]. This crate knows no wire protocol.
 
+pub mod access;
+mod bounded;
 pub mod catalog;
 pub mod config;
+mod copies;
 mod deep;
 pub mod engine;
 pub mod error;
+mod execute;
 pub mod limits;
 pub mod load;
 pub mod maintain;
 mod object_file;
 pub mod people;
+mod query_memory;
 pub mod scan;
 pub mod schema;
 pub mod session;
@@ -31,10 +36,12 @@ pub mod settings;
 pub mod statement;
 pub mod storage;
 pub mod store;
+mod temporary;
 mod yielding;
 
+pub use access::{Action, Role, User};
 pub use config::{EngineConfig, SessionOptions, VersionPin};
-pub use engine::{Engine, TableSummary};
+pub use engine::{Engine, ResourceUsage, TableSummary};
 pub use error::{Error, Result, StoreError};
 pub use session::Session;
 pub use store::history::CommitSummary;

@@ -48,6 +48,10 @@ pub const MAX_PLAN_NODES: usize = 5_000;
 /// Most operators of a plan one above the other.
 pub const MAX_PLAN_DEPTH: usize = 1_000;
 
+/// Most copies of values that one expression of a plan puts together, through all queries below it: `a || a` over
+/// `a || a` is four.
+pub const MAX_COPIES: usize = 1_000;
+
 /// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -77,6 +81,12 @@ pub enum Limit {
     PlanNodes,
     /// [`MAX_PLAN_DEPTH`].
     PlanDepth,
+    /// [`MAX_COPIES`].
+    Copies,
+    /// Copies of what the round before gave in a round of a recursive query: with two, it doubles each time.
+    RecursiveCopies,
+    /// Rows of a result, with their largest number: see [`crate::EngineConfig::max_result_rows`].
+    ResultRows(u64),
 }
 
 impl Limit {
@@ -96,6 +106,9 @@ impl Limit {
             Self::Views => MAX_VIEWS,
             Self::PlanNodes => MAX_PLAN_NODES,
             Self::PlanDepth => MAX_PLAN_DEPTH,
+            Self::Copies => MAX_COPIES,
+            Self::RecursiveCopies => 1,
+            Self::ResultRows(most) => usize::try_from(most).unwrap_or(usize::MAX),
         }
     }
 
@@ -138,6 +151,16 @@ impl fmt::Display for LimitExceeded {
             Limit::PlanNodes => ("operators in its plan", "name large views and WITH queries less often"),
             Limit::PlanDepth => {
                 ("operators above one another in its plan", "keep parts of the result in a table")
+            }
+            Limit::Copies => ("copies of values in one expression", "concatenate less often"),
+            Limit::RecursiveCopies => {
+                ("copies of a value in each round of a recursive query", "concatenate what the round adds")
+            }
+            Limit::ResultRows(most) => {
+                return write!(
+                    f,
+                    "the result has more than {most} rows, the most that are sent; add a LIMIT, or aggregate"
+                );
             }
         };
         let Self { limit, found } = self;

@@ -23,17 +23,18 @@ use wayfare_udfs::unnest::with_unnest_rule;
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
-use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::relations::{self, Relation};
+use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::catalog::view_statements;
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
+use crate::execute::Executor;
 use crate::people::rule::with_people_rule;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::yielding::with_yielding_joins;
-use crate::{deep, limits, statement};
+use crate::{bounded, copies, deep, limits, statement};
 
 /// Options of DataFusion that would bring the dynamic filters of aggregates back, which drop rows that hold the
 /// answer where a partition has only NULLs: <https://github.com/apache/datafusion/issues/25147>.
@@ -53,6 +54,7 @@ struct Planner {
     scope: Arc<StatementScope>,
     path: Arc<SearchPathSchema>,
     planning: tokio::sync::Mutex<()>,
+    executor: Executor,
 }
 
 impl std::fmt::Debug for Session {
@@ -73,7 +75,7 @@ impl Session {
         let catalog = Arc::new(SessionCatalog::default());
         let state = SessionStateBuilder::new()
             .with_config(session_config(config, options))
-            .with_runtime_env(runtime)
+            .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
@@ -85,6 +87,7 @@ impl Session {
         let mut context = SessionContext::new_with_state(state);
         wayfare_udfs::register_all(&mut context)?;
         datafusion_functions_json::register_all(&mut context)?;
+        bounded::install(&context);
         register_schema(&catalog, PUBLIC_SCHEMA, Arc::new(PublicSchema::new(Arc::clone(&scope))))?;
         register_schema(&catalog, JOURNEY_SCHEMA, Arc::new(JourneySchema::new(Arc::clone(&scope))))?;
         let path = Arc::new(SearchPathSchema::new(&catalog));
@@ -92,9 +95,9 @@ impl Session {
         context.register_catalog(CATALOG, catalog);
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
-        Ok(Self {
-            planner: Arc::new(Planner { context, scope, path, planning: tokio::sync::Mutex::default() }),
-        })
+        let executor = Executor::new(runtime, config);
+        let planner = Planner { context, scope, path, planning: tokio::sync::Mutex::default(), executor };
+        Ok(Self { planner: Arc::new(planner) })
     }
 
     /// Parses `sql` into its statements; empty text gives none.
@@ -120,15 +123,17 @@ impl Session {
     }
 
     /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
+    ///
+    /// # Errors
+    /// Those of the plan. Also later, from the stream: out of memory or temporary disk; more rows than
+    /// [`EngineConfig::max_result_rows`].
     pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-        let context = Arc::clone(&self.planner.context);
         let planner = Arc::clone(&self.planner);
         deep::run(async move {
-            if view_statements::run(&plan, &planner.scope, &context).await? {
+            if view_statements::run(&plan, &planner.scope, &planner.context).await? {
                 return Ok(view_statements::no_rows());
             }
-            let frame = context.execute_logical_plan(view_statements::for_the_session(plan)).await?;
-            Ok(frame.execute_stream().await?)
+            planner.executor.run(&planner.context, view_statements::for_the_session(plan)).await
         })
         .await?
     }
@@ -219,6 +224,7 @@ impl Planner {
     /// Refuses what a statement must not do anywhere in it: reach files, or change the store.
     fn checked(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         limits::check_plan(&plan)?;
+        copies::check(&plan)?;
         let mut refused = None;
         plan.apply(|node| {
             refused = refused.take().or_else(|| refusal(node)).or_else(|| self.keeps(node));
@@ -268,7 +274,7 @@ fn session_config(config: &EngineConfig, options: &SessionOptions) -> SessionCon
     let settings = session.options_mut();
     settings
         .extensions
-        .insert(Settings { memory_limit_bytes: config.memory_limit_bytes, ..Settings::default() });
+        .insert(Settings { memory_limit_bytes: config.query_memory_bytes(), ..Settings::default() });
     settings.sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;

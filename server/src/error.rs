@@ -43,6 +43,10 @@ pub mod sqlstate {
     pub const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
     pub const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
     pub const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: &str = "25P03";
+    pub const INVALID_AUTHORIZATION: &str = "28000";
+    pub const INVALID_PASSWORD: &str = "28P01";
+    pub const INVALID_CATALOG_NAME: &str = "3D000";
+    pub const DISK_FULL: &str = "53100";
     pub const INVALID_SQL_STATEMENT_NAME: &str = "26000";
     pub const INVALID_CURSOR_NAME: &str = "34000";
     pub const INVALID_SAVEPOINT_SPECIFICATION: &str = "3B001";
@@ -169,7 +173,7 @@ pub fn from_engine(error: &EngineError) -> ErrorInfo {
         EngineError::Query(e) => from_datafusion(e),
         EngineError::Limit(exceeded) => {
             let code = match exceeded.limit {
-                Limit::Bytes => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+                Limit::Bytes | Limit::ResultRows(_) => sqlstate::PROGRAM_LIMIT_EXCEEDED,
                 _ => sqlstate::STATEMENT_TOO_COMPLEX,
             };
             error_info(code, exceeded.to_string())
@@ -228,6 +232,9 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
         DataFusionError::ObjectStore(e) => {
             error_info(sqlstate::IO_ERROR, format!("cannot read the store: {e}"))
         }
+        DataFusionError::IoError(e) if e.to_string().contains("disk space during the spilling") => {
+            disk_full()
+        }
         DataFusionError::IoError(e) => error_info(sqlstate::IO_ERROR, e.to_string()),
         DataFusionError::ExecutionJoin(e) if e.is_cancelled() => {
             error_info(sqlstate::QUERY_CANCELED, "canceling statement because its task was stopped")
@@ -275,6 +282,9 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     if text.starts_with("regex parse error") {
         return invalid_regex(&text);
     }
+    if text.contains("disk space during the spilling") {
+        return disk_full();
+    }
     error_info(sqlstate::IO_ERROR, text)
 }
 
@@ -288,6 +298,15 @@ fn invalid_regex(text: &str) -> ErrorInfo {
         other => other,
     };
     error_info("2201B", format!("invalid regular expression: {reason}"))
+}
+
+/// DataFusion says so with an I/O error of its own.
+fn disk_full() -> ErrorInfo {
+    let mut info = error_info(sqlstate::DISK_FULL, "temporary disk space for queries is used up");
+    info.hint = Some(
+        "Restrict the days or people that the query reads, or start the server with a larger --max-temp-size.".to_owned(),
+    );
+    info
 }
 
 fn from_arrow(error: &ArrowError) -> ErrorInfo {
@@ -310,6 +329,7 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
         ArrowError::NotYetImplemented(message) => error_info(sqlstate::FEATURE_NOT_SUPPORTED, clean(message)),
         ArrowError::ExternalError(inner) => from_external(inner.as_ref()),
         ArrowError::MemoryError(message) => error_info(sqlstate::OUT_OF_MEMORY, clean(message)),
+        ArrowError::IoError(message, _) if message.contains("disk space during the spilling") => disk_full(),
         ArrowError::IoError(message, _) => error_info(sqlstate::IO_ERROR, clean(message)),
         other => {
             error_info(sqlstate::INTERNAL_ERROR, format!("internal error: {}", clean(&other.to_string())))

@@ -8,7 +8,8 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use cli::CliError;
-use cli::args::Cli;
+use cli::args::{Cli, Command};
+use cli::config::{FileConfig, LogFormat, LogLevel};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -18,11 +19,11 @@ const STACK_BYTES: usize = 64 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A server says what went wrong; a command says it in its one error line.
-    let serves = matches!(cli.command, cli::args::Command::Serve(_) | cli::args::Command::Demo(_));
-    let level = if serves { "error" } else { "off" };
-    let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let file = match FileConfig::load(cli.config.as_deref()) {
+        Ok(file) => file,
+        Err(error) => return failed(&error.to_string()),
+    };
+    start_log(&cli, &file);
     // Damage in a file can make its decoder panic; the loader catches that. Any panic ends as one error line.
     std::panic::set_hook(Box::new(|panic| {
         // Only the place: the message may hold a user's data.
@@ -38,13 +39,35 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         let _file_size = survive_file_size_limit();
         // Spawned, so that it runs on a worker with the large stack.
-        tokio::spawn(cli::run(cli)).await
+        tokio::spawn(cli::run(cli, file)).await
     });
     match outcome {
         // Whoever closed the output has seen enough.
         Ok(Ok(()) | Err(CliError::OutputClosed)) => ExitCode::SUCCESS,
         Ok(Err(error)) => failed(&error.to_string()),
         Err(error) => failed(&format!("internal error, please report it: {error}")),
+    }
+}
+
+/// Log lines to standard error: of this product's own events only, since those of libraries may show a user's data.
+fn start_log(cli: &Cli, file: &FileConfig) {
+    let (level, format) = match &cli.command {
+        // A server says what went wrong; a command says it in its one error line.
+        Command::Serve(args) => (
+            args.log_level.or(file.log.level).unwrap_or(LogLevel::Warn),
+            args.log_format.or(file.log.format).unwrap_or(LogFormat::Text),
+        ),
+        Command::Demo(_) => (LogLevel::Error, LogFormat::Text),
+        _ => (LogLevel::Off, LogFormat::Text),
+    };
+    let level = level.name();
+    let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!("off,wayfare={level},wayfare_server={level},wayfare_engine={level}"))
+    });
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
     }
 }
 

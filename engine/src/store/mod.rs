@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! STORE/wayfare.json                   marker with the format number
+//! STORE/_access-list/N.json            the users: no table, see [`access_list`]
 //! STORE/TABLE/_delta_log/...           Delta protocol, one file per commit
 //! STORE/TABLE/day=2026-11-21/k2-1-UUID.parquet    touchpoint tables: day, prefix bits, prefix
 //! STORE/TABLE/part-UUID.parquet        reference tables
 //! STORE/_views/NAME.json               views, see [`views`]
 //! ```
 
+pub mod access_list;
 pub mod changes;
 pub mod commit;
 pub mod history;
@@ -29,6 +31,7 @@ use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::error::StoreError;
 use crate::storage::StorageLocation;
+use access_list::AccessList;
 use snapshot::TableSnapshot;
 use table::Table;
 
@@ -156,6 +159,26 @@ impl Store {
     /// Where the store is.
     pub fn location(&self) -> &StorageLocation {
         &self.location
+    }
+
+    /// The users of the store. Costs a listing and a read.
+    ///
+    /// # Errors
+    /// The list cannot be read, is damaged, or of a newer version.
+    pub async fn access_list(&self) -> Result<AccessList, StoreError> {
+        access_list::read(&self.location).await
+    }
+
+    /// Changes the users by `change`, all or nothing. It is called again, on the newest list, if another change was
+    /// faster; with its error nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`Self::access_list`] and of `change`.
+    pub async fn change_access_list<E: From<StoreError>>(
+        &self,
+        change: impl FnMut(&mut AccessList) -> Result<(), E>,
+    ) -> Result<(), E> {
+        access_list::change(&self.location, change).await
     }
 
     /// Names of the tables, sorted.

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wayfare_engine::VersionPin;
 use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime};
 use wayfare_engine::maintain::optimize::DayRange;
+use wayfare_engine::{Role, VersionPin};
+
+use super::config::{LogFormat, LogLevel, TlsArg};
+use super::units::{Limit, parse_bytes, parse_duration, parse_time_limit};
 
 /// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
 #[derive(Debug, Parser)]
@@ -18,9 +21,13 @@ pub struct Cli {
     #[arg(long, global = true, env = "WAYFARE_STORE", value_name = "URL")]
     pub store: Option<String>,
 
-    /// Memory that queries and loads may take before they spill to disk, such as 512MiB or 4GiB
-    #[arg(long, global = true, env = "WAYFARE_MEMORY_LIMIT", value_name = "SIZE", default_value = "4GiB", value_parser = parse_bytes)]
-    pub memory_limit: usize,
+    /// Configuration file in TOML; options and environment variables go before it
+    #[arg(long, global = true, env = "WAYFARE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Memory that queries and loads may take before they spill to disk, such as 512MiB [default: 4GiB]
+    #[arg(long, global = true, env = "WAYFARE_MEMORY_LIMIT", value_name = "SIZE", value_parser = parse_bytes)]
+    pub memory_limit: Option<usize>,
 
     /// Where to spill [default: the system's temporary directory]
     #[arg(long, global = true, value_name = "DIR")]
@@ -47,7 +54,10 @@ pub enum Command {
     /// Run SQL and print the result
     Query(QueryArgs),
     /// Serve the PostgreSQL protocol
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// Manage who may log in to `serve`
+    #[command(subcommand)]
+    User(UserCommand),
     /// Write realistic generated touchpoints
     Generate(GenerateArgs),
     /// Merge the small files of each day, and take over files that other engines appended
@@ -78,14 +88,98 @@ pub struct DemoArgs {
     pub port: u16,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ServeArgs {
-    /// Address to listen on; every client is trusted, so keep it to this machine
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// Port to listen on
-    #[arg(long, default_value_t = wayfare_server::DEFAULT_PORT)]
-    pub port: u16,
+    /// Address to listen on; other machines can connect only with users and --tls require [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<std::net::IpAddr>,
+    /// Port to listen on [default: 5433]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Let everybody on this machine connect as an admin, without users and passwords
+    #[arg(long)]
+    pub no_auth: bool,
+    /// Encryption [default: require if there is a certificate]
+    #[arg(long, value_enum)]
+    pub tls: Option<TlsArg>,
+    /// Certificate, with those between it and the root, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Where to answer metrics and health over HTTP, such as 127.0.0.1:9433
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<std::net::SocketAddr>,
+    /// Logged-in connections at the same time [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<usize>,
+    /// Connections that are not logged in; with one more the oldest ends [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub max_pending_logins: Option<usize>,
+    /// Time from connecting to being logged in [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub login_time: Option<Duration>,
+    /// Longest message of a client [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub max_message_size: Option<usize>,
+    /// How long a statement may run, whatever statement_timeout says, or none [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
+    pub max_statement_time: Option<Limit<Duration>>,
+    /// Rows of a result [default: 1000000000]
+    #[arg(long, value_name = "N")]
+    pub max_result_rows: Option<u64>,
+    /// Memory that one query may hold [default: half of --memory-limit]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub max_query_memory: Option<usize>,
+    /// Disk that all queries together may spill to [default: 100GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub max_temp_size: Option<usize>,
+    /// Log statements that take longer, without their literals
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub slow_statement: Option<Duration>,
+    /// What is logged to standard error [default: warn]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// How log lines are written [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a user
+    Add {
+        /// The name to log in with
+        name: String,
+        /// reader queries; loader loads and creates views too; admin may do everything
+        #[arg(long)]
+        role: Role,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// List the users
+    List,
+    /// Remove a user
+    Remove {
+        /// The user
+        name: String,
+    },
+    /// Change the password of a user
+    Password {
+        /// The user
+        name: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// File whose only line is the password, - for standard input
+    /// [default: the variable WAYFARE_PASSWORD, else you are asked]
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -391,30 +485,6 @@ pub enum DedupArg {
     None,
 }
 
-/// Parses a size such as `512MiB`, `2GB` or plain bytes.
-fn parse_bytes(text: &str) -> Result<usize, String> {
-    const UNITS: [(&str, u64); 8] = [
-        ("kib", 1 << 10),
-        ("mib", 1 << 20),
-        ("gib", 1 << 30),
-        ("tib", 1 << 40),
-        ("kb", 1_000),
-        ("mb", 1_000_000),
-        ("gb", 1_000_000_000),
-        ("b", 1),
-    ];
-    let lower = text.trim().to_ascii_lowercase();
-    let (number, factor) = UNITS
-        .iter()
-        .find_map(|(unit, factor)| lower.strip_suffix(unit).map(|number| (number, *factor)))
-        .unwrap_or((lower.as_str(), 1));
-    let bytes = number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
-    match bytes.and_then(|b| usize::try_from(b).ok()) {
-        Some(bytes) if bytes > 0 => Ok(bytes),
-        _ => Err("expected a size such as 512MiB or 4GiB".to_owned()),
-    }
-}
-
 fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|t| t.with_timezone(&Utc))
@@ -453,16 +523,6 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes() {
-        assert_eq!(parse_bytes("1GiB"), Ok(1 << 30));
-        assert_eq!(parse_bytes(" 2 mb"), Ok(2_000_000));
-        assert_eq!(parse_bytes("17"), Ok(17));
-        for bad in ["", "0", "x", "-1GiB", "99999999999TiB"] {
-            assert!(parse_bytes(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `wayfare demo`: real data, five questions, a server.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use wayfare_datasets::simple_shop;
@@ -8,6 +8,8 @@ use wayfare_engine::load::read::ReadOptions;
 use wayfare_engine::load::{Dedup, LoadRequest, NoProgress, OnError};
 use wayfare_engine::store::TOUCHPOINTS;
 use wayfare_engine::{Engine, EngineConfig, Session, SessionOptions};
+use wayfare_server::ServeOptions;
+use wayfare_server::auth::Access;
 
 use super::args::{DemoArgs, OutputFormat};
 use super::error::CliError;
@@ -56,7 +58,12 @@ pub async fn run(config: EngineConfig, args: &DemoArgs) -> Result<(), CliError> 
     if args.no_serve {
         return Ok(());
     }
-    serve::serve(engine, Ipv4Addr::LOCALHOST.into(), args.port).await
+    let options = ServeOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
+        access: Access::Anyone,
+        ..ServeOptions::default()
+    };
+    serve::serve(engine, options).await
 }
 
 async fn load_bundled(engine: &Engine, store_url: &str) -> Result<(), CliError> {

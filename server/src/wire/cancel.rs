@@ -1,10 +1,12 @@
 //! Cancel keys and the interruption of running statements.
 //!
 //! A cancel request comes over a connection of its own and names the victim by process id and secret key. It ends the
-//! statement that runs at that moment, if any: the row stream is dropped, which stops the query.
+//! statement that runs at that moment, if any: the row stream is dropped, which stops the query. Keys are random; an
+//! address that sends wrong ones is not listened to for a while.
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{error, fatal_info, sqlstate, user_error};
+use crate::metrics::Metrics;
 
 /// How often a running statement looks whether its client is still there.
 const CLIENT_CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -29,10 +32,24 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Wrong keys that an address may send in [`GUESS_PERIOD`]; then its requests are ignored until the period ends.
+const MAX_GUESSES: u32 = 10;
+const GUESS_PERIOD: Duration = Duration::from_secs(60);
+/// Addresses whose guesses are counted; beyond that the counts begin anew.
+const MAX_GUESSERS: usize = 10_000;
+
 /// The connections of one server, by process id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CancelRegistry {
     connections: Mutex<HashMap<i32, Registered>>,
+    guesses: Mutex<HashMap<IpAddr, Guesses>>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+struct Guesses {
+    since: Instant,
+    count: u32,
 }
 
 #[derive(Debug)]
@@ -53,6 +70,10 @@ pub(crate) enum Signalled {
 }
 
 impl CancelRegistry {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { connections: Mutex::default(), guesses: Mutex::default(), metrics }
+    }
+
     /// Makes `current` reachable for cancel requests with `key`, and the session of `user` for those of sessions, until
     /// the guard is dropped. `stop` ends the connection.
     pub(crate) fn register(
@@ -83,13 +104,44 @@ impl CancelRegistry {
     }
 
     /// Cancels what runs on connection `pid` if `key` is its key; says nothing otherwise, as PostgreSQL.
-    fn cancel(&self, pid: i32, key: &SecretKey) {
-        let current = lock(&self.connections)
+    fn cancel(&self, peer: IpAddr, pid: i32, key: &SecretKey, now: Instant) {
+        self.metrics.cancel_requests.add(1);
+        if self.guesses_too_much(peer, now) {
+            return;
+        }
+        let connection = lock(&self.connections)
             .get(&pid)
-            .filter(|registered| same_key(&registered.key, &key.to_bytes()))
-            .map(|registered| Arc::clone(&registered.current));
-        if let Some(current) = current {
-            current.cancel();
+            .map(|registered| (same_key(&registered.key, &key.to_bytes()), Arc::clone(&registered.current)));
+        match connection {
+            Some((true, current)) => current.cancel(),
+            Some((false, _)) => self.count_guess(peer, now),
+            // The connection may have ended since.
+            None => {}
+        }
+    }
+
+    fn guesses_too_much(&self, peer: IpAddr, now: Instant) -> bool {
+        let mut guesses = lock(&self.guesses);
+        match guesses.get(&peer) {
+            Some(of_peer) if now < of_peer.since + GUESS_PERIOD => of_peer.count >= MAX_GUESSES,
+            Some(_) => {
+                guesses.remove(&peer);
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn count_guess(&self, peer: IpAddr, now: Instant) {
+        self.metrics.wrong_cancel_keys.add(1);
+        let mut guesses = lock(&self.guesses);
+        if guesses.len() >= MAX_GUESSERS && !guesses.contains_key(&peer) {
+            guesses.clear();
+        }
+        let of_peer = guesses.entry(peer).or_insert(Guesses { since: now, count: 0 });
+        of_peer.count += 1;
+        if of_peer.count == MAX_GUESSES {
+            tracing::warn!(%peer, "wrong cancel keys: ignoring cancel requests of this address for a minute");
         }
     }
 }
@@ -117,12 +169,14 @@ impl Drop for Registration {
 #[derive(Debug)]
 pub(crate) struct Cancel {
     pub(crate) registry: Arc<CancelRegistry>,
+    /// Where the request comes from.
+    pub(crate) peer: IpAddr,
 }
 
 #[async_trait]
 impl CancelHandler for Cancel {
     async fn on_cancel_request(&self, request: CancelRequest) {
-        self.registry.cancel(request.pid, &request.secret_key);
+        self.registry.cancel(self.peer, request.pid, &request.secret_key, Instant::now());
     }
 }
 
@@ -278,18 +332,19 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_key_cancels_and_only_a_running_statement() {
-        let registry = Arc::new(CancelRegistry::default());
+        let registry = Arc::new(CancelRegistry::new(Arc::default()));
+        let (peer, now) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
         let current = Arc::new(CurrentStatement::default());
         let stop = CancellationToken::new();
         let user = "ana".to_owned();
         let registration = registry.register(7, &SecretKey::I32(1), user, Arc::clone(&current), stop.clone());
 
-        registry.cancel(7, &SecretKey::I32(1)); // nothing runs
+        registry.cancel(peer, 7, &SecretKey::I32(1), now); // nothing runs
         let interrupt = Interrupt::start(Arc::clone(&current), None, None, CancellationToken::new());
-        registry.cancel(7, &SecretKey::I32(2));
-        registry.cancel(8, &SecretKey::I32(1));
+        registry.cancel(peer, 7, &SecretKey::I32(2), now);
+        registry.cancel(peer, 8, &SecretKey::I32(1), now);
         assert!(interrupt.check().is_ok());
-        registry.cancel(7, &SecretKey::I32(1));
+        registry.cancel(peer, 7, &SecretKey::I32(1), now);
         assert!(interrupt.check().unwrap_err().to_string().contains("57014"));
         let waited = interrupt.guard(std::future::pending::<()>()).await;
         assert!(waited.is_err());
@@ -299,8 +354,36 @@ mod tests {
         assert!(!stop.is_cancelled());
         assert_eq!(registry.signal(7, "ana", true), Signalled::Yes);
         assert!(stop.is_cancelled());
-        drop(registration);
+        drop((interrupt, registration));
         assert!(lock(&registry.connections).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_guesses_is_not_heard_for_a_while() {
+        let registry = Arc::new(CancelRegistry::new(Arc::default()));
+        let current = Arc::new(CurrentStatement::default());
+        let _registration = registry.register(
+            7,
+            &SecretKey::I32(1),
+            "ana".to_owned(),
+            Arc::clone(&current),
+            CancellationToken::new(),
+        );
+        let interrupt = Interrupt::start(current, None, None, CancellationToken::new());
+        let (guesser, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let now = Instant::now();
+        for key in 2..20 {
+            registry.cancel(guesser, 7, &SecretKey::I32(key), now);
+        }
+        registry.cancel(guesser, 7, &SecretKey::I32(1), now);
+        assert!(interrupt.check().is_ok());
+        // Connections that have ended are no guesses.
+        for pid in 100..200 {
+            registry.cancel(other, pid, &SecretKey::I32(1), now);
+        }
+        let now = now + GUESS_PERIOD;
+        registry.cancel(guesser, 7, &SecretKey::I32(1), now);
+        assert!(interrupt.check().is_err());
     }
 
     #[tokio::test]

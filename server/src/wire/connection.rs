@@ -2,38 +2,40 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use pgwire::api::portal::Format;
 use pgwire::api::{ClientInfo, NoopHandler, PgWireConnectionState};
 use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::response::TransactionStatus;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
-use pgwire::tokio::server::{
-    MaybeTls, PgWireMessageServerCodec, negotiate_tls, process_error, process_message,
-};
+use pgwire::tokio::server::{process_error, process_message};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::codec::Framed;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::cancel::{Cancel, ClientWatch, CurrentStatement, Interrupt, Registration, lock, terminated};
 use super::copy::ActiveCopy;
 use super::cursors::Cursors;
+use super::frames::FrameError;
+use super::negotiate::{Socket, negotiate};
+use super::pending::PendingLogin;
 use super::session::{Prepared, Presentation, SqlSession};
 use super::settings::Settings;
+use super::startup::Login;
 use super::state::SessionState;
-use crate::error::{error, fatal_info, sqlstate, user_error};
+use crate::cpu::CpuTaskError;
+use crate::error::{error, fatal_info, from_cpu, sqlstate, user_error};
+use crate::metrics::Metrics;
+use crate::tls::{Identity, Tls};
 
-/// How long a client may take from connecting to being logged in.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of answers that gather before they are written to the socket.
 const WRITE_BUFFER_BYTES: usize = 64 << 10;
-
-type Socket = Framed<MaybeTls, PgWireMessageServerCodec<Prepared>>;
 
 /// The state of one connection. Shared by its message handlers, used by one of them at a time.
 #[derive(Debug)]
@@ -50,6 +52,9 @@ pub(crate) struct Connection {
     // Set once, when the client is logged in.
     sql: OnceLock<SqlSession>,
     admission: Mutex<Option<Admission>>,
+    pub(crate) login: tokio::sync::Mutex<Login>,
+    // The certificate that the connection's encryption began with.
+    pub(crate) identity: Option<Arc<Identity>>,
     // The portal store cannot list its statements, which DEALLOCATE ALL needs.
     pub(crate) prepared_names: Mutex<HashSet<String>>,
 }
@@ -59,6 +64,24 @@ pub(crate) struct Connection {
 pub(crate) struct Admission {
     pub(crate) _slot: OwnedSemaphorePermit,
     pub(crate) _registration: Registration,
+    pub(crate) _session: CountedSession,
+}
+
+/// A session that the metrics count.
+#[derive(Debug)]
+pub(crate) struct CountedSession(Arc<Metrics>);
+
+impl CountedSession {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.sessions.add(1);
+        Self(metrics)
+    }
+}
+
+impl Drop for CountedSession {
+    fn drop(&mut self) {
+        self.0.sessions.add(-1);
+    }
 }
 
 /// Serves one connection until the client leaves, breaks the protocol, or the server shuts down.
@@ -66,27 +89,42 @@ pub(crate) struct Admission {
 /// # Errors
 /// The socket fails.
 pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    shared.metrics.connections.add(1);
+    let peer = socket.peer_addr()?.ip();
+    let pending = shared.pending.enter();
     let (socket, watch) = ClientWatch::split(socket)?;
-    let login_deadline = tokio::time::sleep(LOGIN_TIMEOUT);
+    let login_deadline = tokio::time::sleep(shared.limits.login_time);
     tokio::pin!(login_deadline);
+    let identity = shared.tls.as_ref().map(Tls::current);
+    let logged_in = Arc::new(AtomicBool::new(false));
+    let negotiating =
+        negotiate(socket, identity.as_deref(), Arc::clone(&logged_in), Arc::clone(&shared.frames));
     let negotiated = tokio::select! {
         () = &mut login_deadline => return Ok(()),
+        () = pending.evicted() => {
+            shared.metrics.evicted.add(1);
+            return Ok(());
+        }
         () = shared.draining.cancelled() => return Ok(()),
-        negotiated = negotiate_tls(socket, None) => negotiated?,
+        negotiated = negotiating => negotiated?,
     };
     let Some(mut socket) = negotiated else {
         return Ok(());
     };
     socket.set_backpressure_boundary(WRITE_BUFFER_BYTES);
 
-    let connection = Arc::new(Connection::new(Arc::clone(&shared), watch));
-    let cancel = Arc::new(Cancel { registry: Arc::clone(&shared.cancels) });
+    let connection = Arc::new(Connection::new(Arc::clone(&shared), watch, identity));
+    let cancel = Arc::new(Cancel { registry: Arc::clone(&shared.cancels), peer });
+    let mut pending = Some(pending);
     let mut copy: Option<ActiveCopy> = None;
     loop {
         let logging_in = matches!(
             socket.state(),
             PgWireConnectionState::AwaitingStartup | PgWireConnectionState::AuthenticationInProgress
         );
+        if !logging_in && pending.take().is_some() {
+            logged_in.store(true, Ordering::Release);
+        }
         let idle = connection.idle_limit(&socket, copy.is_some());
         let received = tokio::select! {
             biased;
@@ -97,36 +135,62 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
             () = &mut login_deadline, if logging_in => return Ok(()),
             failure = copy_ended(copy.as_mut()) => Err(failure),
             info = idle_too_long(idle) => return end_with(&mut socket, info).await,
-            message = socket.next() => Ok(message),
-        };
-        let mut is_extended = copy.as_ref().is_some_and(|copy| copy.rest.is_none());
-        let outcome = match (received, copy.take()) {
-            (Err(failure), _) => Err(failure),
-            (Ok(None | Some(Ok(PgWireFrontendMessage::Terminate(_)))), _) => return Ok(()),
-            (Ok(Some(Err(e))), _) => return end_with(&mut socket, broken_protocol(&e)).await,
-            (Ok(Some(Ok(message))), Some(active)) => {
-                match connection.copy_message(&mut socket, active, message).await {
-                    Ok(active) => {
-                        copy = active;
-                        Ok(())
-                    }
-                    Err(failure) => Err(failure),
-                }
+            () = evicted(pending.as_ref()) => {
+                shared.metrics.evicted.add(1);
+                return Ok(());
             }
-            (Ok(Some(Ok(message))), None) => {
-                is_extended = message.is_extended_query();
-                process_message(
-                    message,
-                    &mut socket,
-                    Arc::clone(&connection),
-                    Arc::clone(&connection),
-                    Arc::clone(&connection),
-                    Arc::new(NoopHandler),
-                    Arc::clone(&cancel),
-                )
-                .await
-            }
+            // The decoder trusts what is inside a message.
+            message = AssertUnwindSafe(socket.next()).catch_unwind() => match message {
+                Ok(message) => Ok(message),
+                Err(_) => return end_with(&mut socket, malformed()).await,
+            },
         };
+        let message = match received {
+            Err(failure) => Err(failure),
+            Ok(None | Some(Ok(PgWireFrontendMessage::Terminate(_)))) => return Ok(()),
+            Ok(Some(Err(e))) => return end_with(&mut socket, broken_protocol(&e)).await,
+            Ok(Some(Ok(message))) => Ok(message),
+        };
+        let active = copy.take();
+        let is_extended = match (&active, &message) {
+            (Some(active), _) => active.rest.is_none(),
+            (None, Ok(message)) => message.is_extended_query(),
+            (None, Err(_)) => false,
+        };
+        let processing = async {
+            let message = message?;
+            if let Some(active) = active {
+                return connection.copy_message(&mut socket, active, message).await;
+            }
+            process_message(
+                message,
+                &mut socket,
+                Arc::clone(&connection),
+                Arc::clone(&connection),
+                Arc::clone(&connection),
+                Arc::new(NoopHandler),
+                Arc::clone(&cancel),
+            )
+            .await?;
+            Ok(None)
+        };
+        let outcome = if logging_in {
+            tokio::select! {
+                () = &mut login_deadline => return Ok(()),
+                outcome = AssertUnwindSafe(processing).catch_unwind() => outcome,
+            }
+        } else {
+            AssertUnwindSafe(processing).catch_unwind().await
+        };
+        let Ok(outcome) = outcome else {
+            // What the client was told so far is not known.
+            let mut info = from_cpu(CpuTaskError::Panicked);
+            "FATAL".clone_into(&mut info.severity);
+            info.severity_nonlocalized = Some("FATAL".to_owned());
+            shared.metrics.error(&info.code);
+            return end_with(&mut socket, info).await;
+        };
+        let outcome = outcome.map(|active| copy = active);
         if copy.is_none() {
             copy = lock(&connection.begun_copy).take();
         }
@@ -136,6 +200,7 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
             Err(PgWireError::IoError(e)) => return Err(e),
             Err(failure) => {
                 let info = ErrorInfo::from(failure);
+                shared.metrics.error(&info.code);
                 // Neither statements nor messages are logged: both may hold personal data.
                 tracing::debug!(code = info.code, "statement failed");
                 if info.is_fatal() {
@@ -167,8 +232,31 @@ async fn idle_too_long(limit: Option<(Duration, ErrorInfo)>) -> ErrorInfo {
     }
 }
 
+async fn evicted(pending: Option<&PendingLogin>) {
+    match pending {
+        Some(pending) => pending.evicted().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn broken_protocol(failure: &PgWireError) -> ErrorInfo {
+    if let PgWireError::IoError(error) = failure
+        && let Some(frame) = error.get_ref().and_then(|inner| inner.downcast_ref::<FrameError>())
+    {
+        let code = match frame {
+            FrameError::Busy => sqlstate::OUT_OF_MEMORY,
+            FrameError::Malformed(_) | FrameError::TooLong { .. } => sqlstate::PROTOCOL_VIOLATION,
+        };
+        return fatal_info(code, frame.to_string());
+    }
     fatal_info(sqlstate::PROTOCOL_VIOLATION, format!("invalid message from the client: {failure}"))
+}
+
+fn malformed() -> ErrorInfo {
+    fatal_info(
+        sqlstate::PROTOCOL_VIOLATION,
+        "invalid message from the client: its content does not fit its length",
+    )
 }
 
 /// Tells the client why, and closes.
@@ -178,7 +266,7 @@ async fn end_with(socket: &mut Socket, info: ErrorInfo) -> io::Result<()> {
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, client: ClientWatch) -> Self {
+    fn new(shared: Arc<Shared>, client: ClientWatch, identity: Option<Arc<Identity>>) -> Self {
         Self {
             state: Arc::new(Mutex::new(SessionState::new(Settings::new("")))),
             current: Arc::new(CurrentStatement::default()),
@@ -189,6 +277,8 @@ impl Connection {
             client: Arc::new(client),
             sql: OnceLock::new(),
             admission: Mutex::new(None),
+            login: tokio::sync::Mutex::default(),
+            identity,
             prepared_names: Mutex::new(HashSet::new()),
         }
     }
@@ -219,7 +309,8 @@ impl Connection {
     }
 
     fn interrupt_of(&self, client: Option<Arc<ClientWatch>>) -> Interrupt {
-        let timeout = lock(&self.state).settings.statement_timeout();
+        let asked = lock(&self.state).settings.statement_timeout();
+        let timeout = shortest(asked, self.shared.limits.statement_time);
         Interrupt::start(Arc::clone(&self.current), timeout, client, self.stop.clone())
     }
 
@@ -243,4 +334,9 @@ impl Connection {
     pub(crate) fn presentation(&self, format: Format) -> Presentation {
         Presentation { format, options: Arc::new(lock(&self.state).settings.format_options()) }
     }
+}
+
+/// The shorter of two times of which each may be unlimited.
+fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }

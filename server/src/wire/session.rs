@@ -30,9 +30,10 @@ use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 use tokio::sync::mpsc::Sender;
-use wayfare_engine::Session;
 use wayfare_engine::statement::Positions;
+use wayfare_engine::{Action, Role, Session};
 
+use super::Shared;
 use super::copy::{CopyIn, CopyOut, CopySource, CopyStatement};
 use super::cursor::{Cursor, Output};
 use super::cursor_statements::{CursorStatement, DeclareText, Fetch, Rows};
@@ -40,7 +41,9 @@ use super::cursors::OpenCursor;
 use super::encode::{BatchEncoder, field_infos};
 use super::explain::{self, ExplainOptions};
 use super::names::result_names;
+use super::observe::{Observed, Observer};
 use super::params;
+use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
@@ -145,11 +148,20 @@ pub(crate) struct SqlSession {
     engine: Arc<Session>,
     cpu: Arc<CpuRuntime>,
     rewriter: Arc<Rewriter>,
+    role: Role,
+    observer: Observer,
 }
 
 impl SqlSession {
-    pub(crate) fn new(engine: Arc<Session>, cpu: Arc<CpuRuntime>, rewriter: Arc<Rewriter>) -> Self {
-        Self { engine, cpu, rewriter }
+    /// A session on `engine`, of a user with `role`.
+    pub(crate) fn new(engine: Arc<Session>, role: Role, shared: &Shared) -> Self {
+        Self {
+            engine,
+            cpu: Arc::clone(&shared.cpu),
+            rewriter: Arc::clone(&shared.rewriter),
+            role,
+            observer: shared.observer.clone(),
+        }
     }
 
     /// Parses every statement of a query message.
@@ -190,6 +202,7 @@ impl SqlSession {
                     options,
                 })),
                 CopyStatement::TableIn { table, columns, options } => {
+                    privilege::require(self.role, Action::Load)?;
                     Prepared::CopyIn(Arc::new(CopyIn { table, columns, options }))
                 }
             });
@@ -235,6 +248,7 @@ impl SqlSession {
             }),
             None => statement,
         };
+        privilege::check(self.role, &statement)?;
         let names = match &statement {
             EngineStatement::Statement(inner) => result_names(inner),
             _ => None,
@@ -285,6 +299,7 @@ impl SqlSession {
         presentation: Presentation,
         convert: impl Fn(DataRow) -> T + Send + Sync + 'static,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<T>)> {
+        let observed = self.observer.begin(&statement.text.tokens);
         let engine = Arc::clone(&self.engine);
         let stream = self.cpu.stream(|sender| async move {
             let sent = send_rows(&engine, &statement, parameters, &presentation, &sender, &convert).await;
@@ -293,7 +308,7 @@ impl SqlSession {
                 let _ = sender.send(Err(e)).await;
             }
         });
-        begun(stream).await
+        begun(stream, observed).await
     }
 
     /// Starts the query of a cursor.
@@ -307,6 +322,7 @@ impl SqlSession {
         presentation: Presentation,
         scrolls: bool,
     ) -> PgWireResult<Cursor> {
+        let _observed = self.observer.begin(&statement.text.tokens);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
@@ -340,6 +356,7 @@ impl SqlSession {
         rows: Rows,
         presentation: Presentation,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<DataRow>)> {
+        let observed = self.observer.begin(&cursor.statement.text.tokens);
         let names = if cursor.statement.reads_catalog { catalog::names(&self.engine) } else { None };
         let stream = self.cpu.stream(|sender| async move {
             if let Err(e) = fetch_rows(&cursor, rows, &presentation, names, &sender).await {
@@ -347,7 +364,7 @@ impl SqlSession {
                 let _ = sender.send(Err(e)).await;
             }
         });
-        begun(stream).await
+        begun(stream, observed).await
     }
 
     /// Moves a cursor; returns how many rows it passes.
@@ -378,6 +395,7 @@ impl SqlSession {
         parameters: Parameters,
         presentation: Presentation,
     ) -> PgWireResult<usize> {
+        let _observed = self.observer.begin(&statement.text.tokens);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
@@ -661,10 +679,11 @@ async fn fetch_rows(
 /// Waits for the columns, which come first.
 async fn begun<T: Send + 'static>(
     mut stream: CpuStream<PgWireResult<Item<T>>>,
+    observed: Observed,
 ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<T>)> {
     match stream.next().await {
         Some(Ok(Ok(Item::Fields(fields)))) => {
-            Ok((fields, RowStream { stream, chunk: Vec::new().into_iter() }))
+            Ok((fields, RowStream { stream, chunk: Vec::new().into_iter(), observed }))
         }
         Some(Ok(Ok(Item::Rows(_)))) | None => {
             Err(error(sqlstate::INTERNAL_ERROR, "internal error: a result began without its columns"))
@@ -678,6 +697,7 @@ async fn begun<T: Send + 'static>(
 pub(crate) struct RowStream<T = DataRow> {
     stream: CpuStream<PgWireResult<Item<T>>>,
     chunk: std::vec::IntoIter<T>,
+    observed: Observed,
 }
 
 impl<T: Unpin> Stream for RowStream<T> {
@@ -686,6 +706,7 @@ impl<T: Unpin> Stream for RowStream<T> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(row) = self.chunk.next() {
+                self.observed.row();
                 return Poll::Ready(Some(Ok(row)));
             }
             match std::task::ready!(self.stream.poll_next_unpin(cx)) {

@@ -1,30 +1,41 @@
 //! Log-in: from the start-up packet to a session that is ready for statements.
 //!
-//! Every user is trusted for now, which is why the server listens on the loopback address only by default. Passwords
-//! take their place between [`protocol_negotiation`] and [`Connection::open_session`]; nothing else changes then.
+//! A server with users asks for SCRAM-SHA-256 and nothing else, over TLS for SCRAM-SHA-256-PLUS too. Whether the user
+//! exists makes no difference until the end, and none in the answer.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::sink::Sink;
+use futures::sink::{Sink, SinkExt};
 use pgwire::api::auth::{
     ServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
     save_startup_parameters_to_metadata,
 };
-use pgwire::api::{ClientInfo, METADATA_USER, PidSecretKeyGenerator, RandomPidSecretKeyGenerator};
+use pgwire::api::{
+    ClientInfo, METADATA_DATABASE, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator,
+    RandomPidSecretKeyGenerator,
+};
 use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use pgwire::messages::startup::{Authentication, PasswordMessageFamily};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
-use wayfare_engine::SessionOptions;
+use wayfare_engine::catalog::provider::CATALOG;
+use wayfare_engine::{Role, SessionOptions};
 
 use super::cancel::lock;
-use super::connection::{Admission, Connection};
+use super::connection::{Admission, Connection, CountedSession};
 use super::session::SqlSession;
 use super::settings::{self, Settings};
 use super::state::SessionState;
+use crate::auth::scram::{Exchange, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramError};
 use crate::catalog::Identity;
 use crate::error::{fatal_info, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
+use crate::tls::Tls;
+
+/// How long an answer to a wrong password takes.
+const FAILED_LOGIN_PAUSE: Duration = Duration::from_millis(300);
 
 /// Process ids and cancel keys, unique in this process.
 static KEYS: LazyLock<RandomPidSecretKeyGenerator> = LazyLock::new(RandomPidSecretKeyGenerator::default);
@@ -37,25 +48,154 @@ impl StartupHandler for Connection {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let PgWireFrontendMessage::Startup(startup) = message else {
-            return Err(user_error(fatal_info(sqlstate::PROTOCOL_VIOLATION, "expected a start-up packet")));
-        };
-        protocol_negotiation(client, &startup).await?;
-        save_startup_parameters_to_metadata(client, &startup);
+        let step = std::mem::take(&mut *self.login.lock().await);
+        match (step, message) {
+            (Login::Nothing, PgWireFrontendMessage::Startup(startup)) => {
+                protocol_negotiation(client, &startup).await?;
+                save_startup_parameters_to_metadata(client, &startup);
+                self.begin(client).await
+            }
+            (Login::Asked { user }, PgWireFrontendMessage::PasswordMessageFamily(message)) => {
+                let body = body_of(&message).ok_or_else(malformed_scram)?;
+                let (mechanism, first) = initial_response(body).ok_or_else(malformed_scram)?;
+                self.answer_first(client, user, mechanism, first).await
+            }
+            (
+                Login::Answered { user, role, exchange },
+                PgWireFrontendMessage::PasswordMessageFamily(message),
+            ) => {
+                let last = body_of(&message).ok_or_else(malformed_scram)?;
+                match (exchange.finish(last), role) {
+                    (Ok(proof), Some(role)) => {
+                        let last = Authentication::SASLFinal(proof.into());
+                        client.feed(PgWireBackendMessage::Authentication(last)).await?;
+                        self.complete(client, user, role).await
+                    }
+                    (Err(failure), _) => Err(self.refuse(client, &user, &failure).await),
+                    // A decoy that was guessed: no password does that.
+                    (Ok(_), None) => Err(self.refuse(client, &user, &ScramError::WrongPassword).await),
+                }
+            }
+            _ => {
+                Err(user_error(fatal_info(sqlstate::PROTOCOL_VIOLATION, "unexpected message during log-in")))
+            }
+        }
+    }
+}
+
+/// How far a log-in has come.
+#[derive(Debug, Default)]
+pub(crate) enum Login {
+    #[default]
+    Nothing,
+    /// The client knows how to authenticate.
+    Asked { user: String },
+    /// The client has the salt.
+    Answered { user: String, role: Option<Role>, exchange: Exchange },
+}
+
+impl Connection {
+    /// Takes the start-up packet, whose parameters are in the client's metadata.
+    async fn begin<C>(&self, client: &mut C) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
         let user = match client.metadata().get(METADATA_USER) {
             Some(user) if !user.is_empty() => user.clone(),
             _ => {
                 return Err(user_error(fatal_info(
-                    "28000",
+                    sqlstate::INVALID_AUTHORIZATION,
                     "no PostgreSQL user name specified in startup packet",
                 )));
             }
         };
-        let settings = initial_settings(&user, client.metadata()).map_err(|info| fatal(*info))?;
+        if self.shared.tls.as_ref().is_some_and(Tls::requires) && !client.is_secure() {
+            let mut info =
+                fatal_info(sqlstate::INVALID_AUTHORIZATION, "connections without encryption are refused");
+            info.hint = Some("Connect with sslmode=require, or better verify-full.".to_owned());
+            return Err(user_error(info));
+        }
+        if self.shared.users.is_none() {
+            return self.complete(client, user, Role::Admin).await;
+        }
+        client.set_state(PgWireConnectionState::AuthenticationInProgress);
+        let mechanisms = match self.end_point(client) {
+            Some(_) => vec![SCRAM_SHA_256_PLUS.to_owned(), SCRAM_SHA_256.to_owned()],
+            None => vec![SCRAM_SHA_256.to_owned()],
+        };
+        *self.login.lock().await = Login::Asked { user };
+        client.send(PgWireBackendMessage::Authentication(Authentication::SASL(mechanisms))).await?;
+        Ok(())
+    }
 
+    /// What channel binding binds to, if it was offered.
+    fn end_point(&self, client: &impl ClientInfo) -> Option<&[u8]> {
+        self.identity.as_ref().filter(|_| client.is_secure())?.end_point.as_deref()
+    }
+
+    async fn answer_first<C>(
+        &self,
+        client: &mut C,
+        user: String,
+        mechanism: &str,
+        first: &[u8],
+    ) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let Some(users) = &self.shared.users else {
+            return Err(malformed_scram());
+        };
+        let candidate = users.candidate(&user).await.map_err(|error| {
+            tracing::error!(%error, "cannot read the list of users");
+            user_error(fatal_info(sqlstate::IO_ERROR, "cannot read the list of users"))
+        })?;
+        match Exchange::begin(candidate.verifier, mechanism, self.end_point(client), first) {
+            Ok((exchange, answer)) => {
+                *self.login.lock().await = Login::Answered { user, role: candidate.role, exchange };
+                let answer = Authentication::SASLContinue(answer.into());
+                client.send(PgWireBackendMessage::Authentication(answer)).await?;
+                Ok(())
+            }
+            Err(failure) => Err(self.refuse(client, &user, &failure).await),
+        }
+    }
+
+    /// The answer to a log-in that failed, after a pause.
+    async fn refuse(&self, client: &impl ClientInfo, user: &str, failure: &ScramError) -> PgWireError {
+        self.shared.metrics.failed_logins.add(1);
+        tracing::warn!(user, peer = %client.socket_addr(), why = %failure, "log-in failed");
+        tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
+        let (code, message) = match failure {
+            ScramError::Malformed(_) => (sqlstate::PROTOCOL_VIOLATION, "malformed SCRAM message".to_owned()),
+            ScramError::Binding => {
+                (sqlstate::INVALID_AUTHORIZATION, "SCRAM channel binding check failed".to_owned())
+            }
+            ScramError::WrongPassword => {
+                (sqlstate::INVALID_PASSWORD, format!("password authentication failed for user \"{user}\""))
+            }
+            ScramError::Random => (sqlstate::INTERNAL_ERROR, failure.to_string()),
+        };
+        user_error(fatal_info(code, message))
+    }
+
+    /// Opens the session of a user who is who he says.
+    async fn complete<C>(&self, client: &mut C, user: String, role: Role) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        check_database(client.metadata()).map_err(user_error)?;
+        let settings = initial_settings(&user, client.metadata()).map_err(|info| fatal(*info))?;
         let (pid, key) = KEYS.generate(client);
         client.set_pid_and_secret_key(pid, key.clone());
         let slot = Arc::clone(&self.shared.slots).try_acquire_owned().map_err(|_| {
+            self.shared.metrics.refused.add(1);
             user_error(fatal_info(sqlstate::TOO_MANY_CONNECTIONS, "sorry, too many clients already"))
         })?;
         let reported =
@@ -63,18 +203,24 @@ impl StartupHandler for Connection {
         let time_zone = settings.time_zone();
         let search_path = settings.search_path();
         *lock(&self.state) = SessionState::new(settings);
-        let sql = self.open_session(user.clone(), pid, time_zone).await?;
+        tracing::info!(user, %role, pid, peer = %client.socket_addr(), tls = client.is_secure(), "logged in");
+        let sql = self.open_session(user.clone(), role, pid, time_zone).await?;
         sql.set_search_path(search_path);
         let registration =
             self.shared.cancels.register(pid, &key, user, Arc::clone(&self.current), self.stop.clone());
-        self.admit(sql, Admission { _slot: slot, _registration: registration });
+        let session = CountedSession::new(Arc::clone(&self.shared.metrics));
+        self.admit(sql, Admission { _slot: slot, _registration: registration, _session: session });
         finish_authentication(client, &reported).await
     }
-}
 
-impl Connection {
     /// Opens the engine session of `user` and gives it PostgreSQL's catalog.
-    async fn open_session(&self, user: String, pid: i32, time_zone: String) -> PgWireResult<SqlSession> {
+    async fn open_session(
+        &self,
+        user: String,
+        role: Role,
+        pid: i32,
+        time_zone: String,
+    ) -> PgWireResult<SqlSession> {
         let shared = Arc::clone(&self.shared);
         let state = Arc::clone(&self.state);
         let opened = self.shared.cpu.run(async move {
@@ -90,8 +236,41 @@ impl Connection {
             Ok(Err(info)) => return Err(fatal(info)),
             Err(e) => return Err(fatal(from_cpu(e))),
         };
-        Ok(SqlSession::new(session, Arc::clone(&self.shared.cpu), Arc::clone(&self.shared.rewriter)))
+        Ok(SqlSession::new(session, role, &self.shared))
     }
+}
+
+/// There is one database. A client that names none means it.
+fn check_database(asked: &HashMap<String, String>) -> Result<(), ErrorInfo> {
+    match asked.get(METADATA_DATABASE) {
+        Some(name) if !name.is_empty() && name != CATALOG => {
+            let mut info =
+                fatal_info(sqlstate::INVALID_CATALOG_NAME, format!("database \"{name}\" does not exist"));
+            info.hint = Some(format!("The database is called \"{CATALOG}\"."));
+            Err(info)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn body_of(message: &PasswordMessageFamily) -> Option<&[u8]> {
+    match message {
+        PasswordMessageFamily::Raw(body) => Some(body),
+        _ => None,
+    }
+}
+
+/// Mechanism and data of a `SASLInitialResponse`. The library's decoder trusts the lengths in it.
+fn initial_response(body: &[u8]) -> Option<(&str, &[u8])> {
+    let end = body.iter().position(|byte| *byte == 0)?;
+    let mechanism = std::str::from_utf8(&body[..end]).ok()?;
+    let (length, data) = body[end + 1..].split_first_chunk::<4>()?;
+    let fits = usize::try_from(i32::from_be_bytes(*length)).is_ok_and(|length| length == data.len());
+    fits.then_some((mechanism, data))
+}
+
+fn malformed_scram() -> PgWireError {
+    user_error(fatal_info(sqlstate::PROTOCOL_VIOLATION, "malformed SCRAM message"))
 }
 
 /// The settings that a client asks for in its start-up packet. Unknown ones are refused, as PostgreSQL does.

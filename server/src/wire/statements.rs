@@ -6,20 +6,12 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 use pgwire::error::PgWireResult;
 
+use super::engine_options;
 use super::settings;
 use super::split::StatementText;
 use super::tokens::Tokens;
 use super::transaction::Modes;
 use crate::error::{error, sqlstate};
-
-/// Engine options that a session may set; everything else of DataFusion belongs to the operator.
-const ENGINE_OPTION_PREFIXES: &[&str] = &[
-    "wayfare.",
-    "datafusion.execution.",
-    "datafusion.explain.",
-    "datafusion.optimizer.",
-    "datafusion.sql_parser.",
-];
 
 /// A statement about the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +98,7 @@ impl SessionStatement {
                 } else {
                     let name = tokens.dotted_name()?;
                     if name.contains('.') && !settings::is_custom(&name) {
-                        check_engine_option(&name)?;
+                        engine_options::check(&name, None)?;
                         return Ok(None);
                     }
                     Self::Reset(Some(name))
@@ -210,7 +202,8 @@ fn parse_set(mut tokens: Tokens<'_>) -> PgWireResult<Option<SessionStatement>> {
     }
     let name = tokens.dotted_name()?;
     if name.contains('.') && !settings::is_custom(&name) {
-        check_engine_option(&name)?;
+        let _ = tokens.accept("TO") || tokens.accept_token(&Token::Eq);
+        engine_options::check(&name, tokens.value()?.as_deref())?;
         return Ok(None);
     }
     if !tokens.accept("TO") && !tokens.accept_token(&Token::Eq) {
@@ -274,14 +267,6 @@ fn role(tokens: &mut Tokens<'_>) -> PgWireResult<Option<SessionStatement>> {
             Err(error(sqlstate::INSUFFICIENT_PRIVILEGE, format!("permission denied to set role \"{role}\"")))
         }
     }
-}
-
-fn check_engine_option(name: &str) -> PgWireResult<()> {
-    let lower = name.to_ascii_lowercase();
-    if ENGINE_OPTION_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
-        return Ok(());
-    }
-    Err(error(sqlstate::INSUFFICIENT_PRIVILEGE, format!("permission denied to set parameter \"{name}\"")))
 }
 
 fn parse_show(mut tokens: Tokens<'_>) -> Option<SessionStatement> {

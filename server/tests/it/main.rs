@@ -10,6 +10,8 @@
 
 mod cli;
 mod clients;
+mod guard;
+mod hostile;
 mod s3;
 mod slt_wire;
 mod support;

@@ -14,6 +14,8 @@ use wayfare_server::{ServeOptions, Server};
 /// A server on a free port over an empty store in memory. Stops when dropped.
 pub struct TestServer {
     pub address: SocketAddr,
+    /// Where metrics are, if the options name an address for them.
+    pub monitor: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
 }
@@ -35,11 +37,12 @@ impl TestServer {
             ServeOptions { listen: SocketAddr::from(([127, 0, 0, 1], 0)), cpu_threads: 2, ..options };
         let server = Server::bind(engine, options).await.expect("a free port");
         let address = server.local_addr();
+        let monitor = server.monitor_addr();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), running: Some(running) }
+        Self { address, monitor, stop: Some(stop), running: Some(running) }
     }
 
     /// Begins the shutdown; returns when the server has ended.

@@ -9,7 +9,7 @@ mod errors;
 mod memory;
 mod pipelines;
 mod postgres;
-mod raw;
+pub mod raw;
 mod sessions;
 mod transactions;
 

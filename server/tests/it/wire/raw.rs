@@ -9,18 +9,18 @@ use tokio::net::TcpStream;
 use crate::support::TestServer;
 
 /// A client that writes messages itself.
-pub(super) struct RawClient {
+pub(crate) struct RawClient {
     socket: TcpStream,
     received: BytesMut,
     pid: i32,
 }
 
 impl RawClient {
-    pub(super) async fn connect(server: &TestServer) -> Self {
+    pub(crate) async fn connect(server: &TestServer) -> Self {
         Self::connect_as(server, "ana").await
     }
 
-    pub(super) async fn connect_as(server: &TestServer, user: &str) -> Self {
+    pub(crate) async fn connect_as(server: &TestServer, user: &str) -> Self {
         let socket = TcpStream::connect(server.address).await.unwrap();
         let mut client = Self { socket, received: BytesMut::new(), pid: 0 };
         let parameters = format!("user\0{user}\0database\0wayfare\0\0");
@@ -35,7 +35,7 @@ impl RawClient {
         client
     }
 
-    pub(super) async fn send(&mut self, kind: u8, body: &[u8]) {
+    pub(crate) async fn send(&mut self, kind: u8, body: &[u8]) {
         let mut message = BytesMut::new();
         message.put_u8(kind);
         message.put_u32(u32::try_from(body.len() + 4).unwrap());
@@ -44,32 +44,32 @@ impl RawClient {
     }
 
     /// Sends a simple query.
-    pub(super) async fn query(&mut self, sql: &str) {
+    pub(crate) async fn query(&mut self, sql: &str) {
         let mut body = sql.as_bytes().to_vec();
         body.push(0);
         self.send(b'Q', &body).await;
     }
 
     /// Sends Parse of a statement without declared types.
-    pub(super) async fn parse(&mut self, name: &str, sql: &str) {
+    pub(crate) async fn parse(&mut self, name: &str, sql: &str) {
         let body = [name.as_bytes(), b"\0", sql.as_bytes(), b"\0\0\0"].concat();
         self.send(b'P', &body).await;
     }
 
     /// Sends Bind without values; results as text.
-    pub(super) async fn bind(&mut self, portal: &str, statement: &str) {
+    pub(crate) async fn bind(&mut self, portal: &str, statement: &str) {
         let body = [portal.as_bytes(), b"\0", statement.as_bytes(), b"\0\0\0\0\0\0\0"].concat();
         self.send(b'B', &body).await;
     }
 
     /// Sends Execute; zero is no limit.
-    pub(super) async fn execute(&mut self, portal: &str, max_rows: u32) {
+    pub(crate) async fn execute(&mut self, portal: &str, max_rows: u32) {
         let body = [portal.as_bytes(), b"\0", &max_rows.to_be_bytes()].concat();
         self.send(b'E', &body).await;
     }
 
     /// Sends Sync and returns all answers up to it as lines, the status last.
-    pub(super) async fn sync(&mut self) -> Vec<String> {
+    pub(crate) async fn sync(&mut self) -> Vec<String> {
         self.send(b'S', b"").await;
         let (messages, status) = self.until_ready().await;
         let mut lines: Vec<String> = messages.iter().map(|(kind, body)| shown(*kind, body)).collect();
@@ -78,11 +78,11 @@ impl RawClient {
     }
 
     /// Copies `data` in, in pieces of a few bytes, and returns the answers after it as lines, the status last.
-    pub(super) async fn copy_in(&mut self, sql: &str, data: &str) -> Vec<String> {
+    pub(crate) async fn copy_in(&mut self, sql: &str, data: &str) -> Vec<String> {
         self.copy_bytes_in(sql, data.as_bytes()).await
     }
 
-    pub(super) async fn copy_bytes_in(&mut self, sql: &str, data: &[u8]) -> Vec<String> {
+    pub(crate) async fn copy_bytes_in(&mut self, sql: &str, data: &[u8]) -> Vec<String> {
         self.query(sql).await;
         let mut before = Vec::new();
         loop {
@@ -106,15 +106,15 @@ impl RawClient {
     }
 
     /// The process id that the server told at log-in.
-    pub(super) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
 
-    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).await.unwrap();
     }
 
-    pub(super) async fn next(&mut self) -> (u8, BytesMut) {
+    pub(crate) async fn next(&mut self) -> (u8, BytesMut) {
         loop {
             if self.received.len() >= 5 {
                 let length = usize::try_from((&self.received[1..5]).get_u32()).unwrap();
@@ -132,7 +132,7 @@ impl RawClient {
     }
 
     /// Everything up to ReadyForQuery, whose status comes last.
-    pub(super) async fn until_ready(&mut self) -> (Vec<(u8, BytesMut)>, u8) {
+    pub(crate) async fn until_ready(&mut self) -> (Vec<(u8, BytesMut)>, u8) {
         let mut messages = Vec::new();
         loop {
             let (kind, body) = self.next().await;
@@ -144,7 +144,7 @@ impl RawClient {
     }
 
     /// Parse, Bind with all parameters as text, Describe portal, Execute, Sync.
-    pub(super) async fn extended(
+    pub(crate) async fn extended(
         &mut self,
         sql: &str,
         oids: &[u32],
@@ -182,7 +182,7 @@ impl RawClient {
 }
 
 /// What the server answers to a simple query, a line for each message: columns, rows, tags, errors, the status last.
-pub(super) async fn said(client: &mut RawClient, sql: &str) -> Vec<String> {
+pub(crate) async fn said(client: &mut RawClient, sql: &str) -> Vec<String> {
     client.query(sql).await;
     let (messages, status) = client.until_ready().await;
     let mut lines: Vec<String> = messages.iter().map(|(kind, body)| shown(*kind, body)).collect();
@@ -191,7 +191,7 @@ pub(super) async fn said(client: &mut RawClient, sql: &str) -> Vec<String> {
 }
 
 /// One message of the server as a line.
-pub(super) fn shown(kind: u8, body: &BytesMut) -> String {
+pub(crate) fn shown(kind: u8, body: &BytesMut) -> String {
     let mut body = body.clone();
     match kind {
         b'T' => {
@@ -238,12 +238,12 @@ fn text(body: &[u8]) -> String {
     String::from_utf8_lossy(body.strip_suffix(b"\0").unwrap_or(body)).into_owned()
 }
 
-pub(super) fn kinds(messages: &[(u8, BytesMut)]) -> String {
+pub(crate) fn kinds(messages: &[(u8, BytesMut)]) -> String {
     messages.iter().map(|(kind, _)| char::from(*kind)).collect()
 }
 
 /// The text fields of a DataRow.
-pub(super) fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
+pub(crate) fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
     let (_, row) = messages.iter().find(|(kind, _)| *kind == b'D').expect("a row");
     let mut row = row.clone();
     let count = row.get_u16();
@@ -256,7 +256,7 @@ pub(super) fn fields(messages: &[(u8, BytesMut)]) -> Vec<Option<String>> {
         .collect()
 }
 
-pub(super) fn code(messages: &[(u8, BytesMut)]) -> String {
+pub(crate) fn code(messages: &[(u8, BytesMut)]) -> String {
     let (_, error) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
     let parts = error.as_ref().split(|byte| *byte == 0);
     let code = parts.filter_map(|part| part.strip_prefix(b"C")).next().expect("a code");
