@@ -154,10 +154,11 @@ def session_settings(server):
     connection = connect(server)
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
     equal(ask(connection, "SHOW transaction_isolation"), [("repeatable read",)])
+    equal(ask(connection, "SHOW transaction_read_only"), [("on",)])
     connection.rollback()
     connection.set_client_encoding("UTF8")
-    connection.autocommit = True
-    equal(ask(connection, "SHOW default_transaction_read_only"), [("on",)])
+    connection.set_session(readonly=False, autocommit=True)
+    equal(ask(connection, "SELECT 1"), [(1,)])
 
 
 @suite.check
