@@ -4,6 +4,7 @@ Every suite takes HOST PORT USER DATABASE [PASSWORD] and is the same program whi
 holds `touchpoints` with the rows of simple_shop and of edge.csv.
 """
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datetime import timezone
 SHOP_ROWS = 35381
 EDGE_ROWS = 5
 ROWS = SHOP_ROWS + EDGE_ROWS
-SECONDS_PER_CHECK = 20
+SECONDS_PER_CHECK = int(os.environ.get("SECONDS_PER_CHECK", "20"))
 UTC = timezone.utc
 
 
