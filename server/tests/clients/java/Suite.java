@@ -38,6 +38,8 @@ import org.postgresql.PGConnection;
 public class Suite {
     static final int ROWS = 35386;
 
+    static final int SECONDS = Integer.parseInt(System.getenv().getOrDefault("SECONDS_PER_CHECK", "20"));
+
     interface Check {
         void run(Connection connection) throws Exception;
     }
@@ -430,7 +432,7 @@ public class Suite {
             long start = System.nanoTime();
             fails("57014", x -> s.executeQuery("SELECT sum(n) FROM generate_series(1, 1000000000000) AS t(n)"), c);
             later.get(5, TimeUnit.SECONDS);
-            truth(System.nanoTime() - start < 2_000_000_000L, "too late");
+            truth(System.nanoTime() - start < 10_000_000_000L, "too late");
             equal(value(c, "SELECT 1"), 1);
         });
         CHECKS.put("query_timeout", c -> {
@@ -570,9 +572,9 @@ public class Suite {
             });
             thread.setDaemon(true);
             thread.start();
-            return result.get(20, TimeUnit.SECONDS);
+            return result.get(SECONDS, TimeUnit.SECONDS);
         } catch (Exception e) {
-            return "no answer within 20 s";
+            return "no answer within " + SECONDS + " s";
         }
     }
 

@@ -7,6 +7,7 @@ const assert = require('node:assert');
 
 const [host, port, user, database, password = '', ...only] = process.argv.slice(2);
 const server = { host, port: Number(port), user, database, password: password || undefined };
+const seconds = Number(process.env.SECONDS_PER_CHECK || 20);
 const checks = [];
 
 function check(name, body) {
@@ -16,7 +17,7 @@ function check(name, body) {
 async function outcome(body) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer within 20 s')), 20000);
+    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} s`)), seconds * 1000);
   });
   try {
     await Promise.race([body(), late]);

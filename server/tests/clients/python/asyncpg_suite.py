@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import asyncpg
 
-from suite import ROWS, UTC, Suite, equal
+from suite import ROWS, SECONDS_PER_CHECK, UTC, Suite, equal
 
 suite = Suite()
 
@@ -30,7 +30,7 @@ def check(function):
             finally:
                 await asyncio.wait_for(connection.close(), 5)
 
-        asyncio.run(asyncio.wait_for(body(), 18))
+        asyncio.run(asyncio.wait_for(body(), SECONDS_PER_CHECK - 2))
 
     suite.case(function.__name__, run)
     return function

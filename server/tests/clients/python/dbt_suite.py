@@ -10,7 +10,7 @@ import tempfile
 
 from suite import ROWS, Skip, Suite, connect3, equal
 
-suite = Suite()
+suite = Suite(seconds_per_check=90)
 SECONDS = 60
 
 FILES = {

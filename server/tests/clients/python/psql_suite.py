@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from suite import EDGE_ROWS, ROWS, Skip, Suite, equal
+from suite import EDGE_ROWS, ROWS, SECONDS_PER_CHECK, Skip, Suite, equal
 
 suite = Suite()
 
@@ -22,7 +22,7 @@ def psql(server, *commands, options=("-At",), fails=False):
     words = ["psql", "-X", "-v", "ON_ERROR_STOP=1", *options]
     for command in commands:
         words += ["-c", command]
-    done = subprocess.run(words, env=environment(server), capture_output=True, text=True, timeout=18)
+    done = subprocess.run(words, env=environment(server), capture_output=True, text=True, timeout=SECONDS_PER_CHECK - 2)
     assert (done.returncode != 0) == fails, f"exit code {done.returncode}: {done.stderr.strip()}"
     return done.stderr if fails else done.stdout
 
@@ -115,7 +115,7 @@ def psql_copy_out(server):
 
 def script(server, lines, *options):
     """What psql prints for lines on its standard input."""
-    done = subprocess.run(["psql", "-X", "-At", *options], input=lines, env=environment(server), capture_output=True, text=True, timeout=18)
+    done = subprocess.run(["psql", "-X", "-At", *options], input=lines, env=environment(server), capture_output=True, text=True, timeout=SECONDS_PER_CHECK - 2)
     return done.stdout
 
 
@@ -175,7 +175,7 @@ def psql_interrupted(server):
 
 @suite.check
 def psql_wrong_database(server):
-    done = subprocess.run(["psql", "-X", "-d", "no_such_database", "-c", "SELECT 1"], env=environment(server), capture_output=True, text=True, timeout=18)
+    done = subprocess.run(["psql", "-X", "-d", "no_such_database", "-c", "SELECT 1"], env=environment(server), capture_output=True, text=True, timeout=SECONDS_PER_CHECK - 2)
     assert 'database "no_such_database" does not exist' in done.stderr, done.stderr
 
 
@@ -207,7 +207,7 @@ def pgcli(server, lines):
     with tempfile.TemporaryDirectory() as home:
         words = [program, "--warn", "off", "--less-chatty", "-h", server.host, "-p", str(server.port), "-u", server.user, "-d", server.database, "-w"]
         more = environment(server) | {"HOME": home, "XDG_CONFIG_HOME": home, "PAGER": "cat", "TERM": "dumb"}
-        done = subprocess.run(words, input=lines, env=more, capture_output=True, text=True, timeout=19)
+        done = subprocess.run(words, input=lines, env=more, capture_output=True, text=True, timeout=SECONDS_PER_CHECK - 1)
     return done.stdout + done.stderr
 
 

@@ -26,7 +26,7 @@ def cancelled(statement):
             started = time.monotonic()
             raises(psycopg.errors.QueryCanceled, connection.execute, statement, code="57014")
             timer.join()
-            assert time.monotonic() - started < 1.8, time.monotonic() - started
+            assert time.monotonic() - started < 10, time.monotonic() - started
             equal(connection.execute("SELECT 1").fetchone(), (1,))
 
     return run
@@ -38,7 +38,7 @@ def timed_out(statement):
             connection.execute("SET statement_timeout = '300ms'")
             started = time.monotonic()
             raises(psycopg.errors.QueryCanceled, connection.execute, statement, code="57014", says="canceling statement due to statement timeout")
-            assert time.monotonic() - started < 1.8, time.monotonic() - started
+            assert time.monotonic() - started < 10, time.monotonic() - started
             connection.execute("RESET statement_timeout")
             equal(connection.execute("SELECT 1").fetchone(), (1,))
 
