@@ -86,8 +86,8 @@ def programs(directory):
 
 
 @contextlib.contextmanager
-def postgres(directory, folder, source):
-    """A new cluster with `touchpoints` as the server `source` shows it."""
+def postgres(directory, folder, source=None):
+    """A new cluster, with `touchpoints` as the server `source` shows it if there is one."""
     home = programs(directory)
     data = os.path.join(folder, "postgres")
     os.mkdir(data)
@@ -107,7 +107,8 @@ def postgres(directory, folder, source):
     try:
         wait(address, "postgres")
         psql(address, "CREATE DATABASE wayfare", "postgres")
-        copy_rows(source, address)
+        if source:
+            copy_rows(source, address)
         yield address
     finally:
         end(process)
