@@ -4,7 +4,8 @@
     python3 server/tests/clients/compare.py --wayfare target/release/wayfare
 
 Both servers are started here, on free ports of this machine, over the same rows, and ended. PostgreSQL's programs are
-looked for in --postgres or where Debian has them. WAYFARE_PYTHON, WAYFARE_NODE_MODULES and WAYFARE_JDBC name the clients
+looked for in --postgres or where Debian has them; the suite of tokio-postgres is an example of the server's crate
+(`cargo build --workspace --examples`). WAYFARE_PYTHON, WAYFARE_NODE_MODULES and WAYFARE_JDBC name the clients
 as in the tests. A check that fails on PostgreSQL is a mistake of the suite: the run ends with exit code 1.
 """
 
@@ -25,11 +26,16 @@ ROOT = HERE.parent.parent.parent
 
 
 def tools():
-    return {"python": os.environ.get("WAYFARE_PYTHON", sys.executable), "jdbc": os.environ.get("WAYFARE_JDBC", "/usr/share/java/postgresql.jar")}
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    return {
+        "tokio": os.environ.get("WAYFARE_TOKIO_SUITE", f"{target}/debug/examples/tokio_suite"),
+        "python": os.environ.get("WAYFARE_PYTHON", sys.executable),
+        "jdbc": os.environ.get("WAYFARE_JDBC", "/usr/share/java/postgresql.jar"),
+    }
 
 
 def filled(words):
-    return [word.format(**tools()) if word in ("{python}", "{jdbc}") else word for word in words]
+    return [word.format(**tools()) if word in ("{python}", "{jdbc}", "{tokio}") else word for word in words]
 
 
 def environment():

@@ -50,5 +50,6 @@ suites!(
     node_postgres,
     postgres_js,
     pgjdbc,
+    tokio_postgres,
     tools,
 );
