@@ -91,7 +91,8 @@ def measure(words, server, rows):
     seconds = time.monotonic() - started
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "rror" in line] or done.stderr.splitlines()
-        return None, (lines[-1] if lines else "failed")[:100]
+        print(f"{command[0]} {command[1]}: {lines[-1] if lines else 'failed'}", file=sys.stderr)
+        return None, "fails"
     count, own_seconds = done.stdout.split()
     if int(count) != rows:
         return None, f"{count} rows"
@@ -124,6 +125,7 @@ def main():
     words.add_argument("--only", help="clients whose name has this")
     words.add_argument("--out", default=str(ROOT / "docs" / "streaming.md"))
     words = words.parse_args()
+    servers.end_tidily()
     folder = tempfile.mkdtemp(prefix="wayfare-streaming-", dir=words.dir)
     table = []
     try:

@@ -88,6 +88,7 @@ def main():
     words.add_argument("--suites", nargs="*", help="names of suites; nothing is written")
     words.add_argument("--out", default=str(ROOT / "docs" / "clients.md"))
     words = words.parse_args()
+    servers.end_tidily()
     suites = [one for one in json.loads((HERE / "suites.json").read_text()) if not words.suites or one["name"] in words.suites]
     results, wrong, missing = [], 0, []
     folder = tempfile.mkdtemp(prefix="wayfare-clients-")

@@ -4,8 +4,10 @@ import contextlib
 import getpass
 import os
 import pathlib
+import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 
@@ -49,6 +51,11 @@ def wait(address, database):
             last = error
             time.sleep(0.3)
     raise RuntimeError(f"no answer on port {address.port}: {last.stderr}")
+
+
+def end_tidily():
+    """Makes a request to end unwind what has been started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def end(process):
