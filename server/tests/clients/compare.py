@@ -94,6 +94,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="wayfare-clients-")
     try:
         with servers.wayfare(words.wayfare, folder) as ours, servers.postgres(words.postgres, folder, ours) as theirs:
+            # Before a suite can make a server too busy to say it.
+            versions = servers.version(theirs), servers.version(ours)
             for suite in suites:
                 if not installed(suite):
                     missing.append(suite["client"])
@@ -110,7 +112,6 @@ def main():
                         if word == "fail":
                             print(f"  {name}: {reason}", file=sys.stderr)
                 results.append((suite, peer, own))
-            versions = (servers.version(theirs), servers.version(ours))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not words.suites:

@@ -35,7 +35,7 @@ def free_port():
 
 def psql(address, statement, database=None, **more):
     words = ["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", address.host, "-p", str(address.port), "-U", address.user, "-d", database or address.database, "-c", statement]
-    return subprocess.run(words, check=True, capture_output=True, text=True, **more).stdout
+    return subprocess.run(words, check=True, capture_output=True, text=True, env=os.environ | {"PGCONNECT_TIMEOUT": "10"}, **more).stdout
 
 
 def version(address):
