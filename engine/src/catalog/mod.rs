@@ -4,7 +4,7 @@ pub mod comments;
 pub mod hidden;
 pub mod journey;
 pub mod provider;
-pub mod search_path;
 pub mod relations;
+pub mod search_path;
 pub mod store_schema;
 pub(crate) mod view_statements;
