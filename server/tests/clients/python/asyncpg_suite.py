@@ -63,8 +63,10 @@ VALUES = [
 
 
 def round_trip(kind, value):
+    # asyncpg asks the catalog for the types of arrays: a server that answers wrong is asked again and again.
     async def run(connection, _server):
-        found = await connection.fetchval(f"SELECT $1::{kind}", value)
+        asked = connection.fetchval(f"SELECT $1::{kind}", value)
+        found = await asyncio.wait_for(asked, 4)
         if kind.startswith("uuid"):
             equal(str(found), str(value))
         else:
