@@ -28,8 +28,7 @@ use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntAr
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 use datafusion_pg_catalog::pg_catalog::{
     ArrowTable, PgCatalogStaticTables, array_bounds_udf, create_current_database_udf,
-    create_pg_get_partition_ancestors_udf, create_pg_relation_is_publishable_udf, format_type,
-    quote_ident_udf,
+    create_pg_get_partition_ancestors_udf, format_type, quote_ident_udf,
 };
 use wayfare_engine::Session;
 use wayfare_engine::catalog::provider::CATALOG;
@@ -129,7 +128,6 @@ impl CatalogTemplate {
         for function in [
             create_current_database_udf(CATALOG),
             format_type::create_format_type_udf(),
-            create_pg_relation_is_publishable_udf(),
             create_pg_get_partition_ancestors_udf(),
             quote_ident_udf::create_quote_ident_udf(),
             quote_ident_udf::create_parse_ident_udf(),

@@ -1,4 +1,4 @@
-//! Taking people, or rows by a condition, out of a table for good.
+//! Taking people out of a table for good.
 //!
 //! Files that hold such rows are rewritten without them, each once; one commit exchanges them all. That commit also
 //! brings the suppression list into force ([`crate::store::suppression`]): killed at any moment, an erasure has
@@ -164,41 +164,6 @@ async fn erase_from(
         }
     }
     Err(StoreError::Contention { table: name.to_owned(), attempts: MAX_RESTARTS }.into())
-}
-
-/// Deletes the rows of a table that `selection` chooses, in one commit.
-///
-/// `columns` are those that the choice needs, all if `None`. Gives the version, `None` if no row was chosen, and
-/// the number of rows.
-///
-/// # Errors
-/// The table is as it was.
-pub async fn delete_rows(
-    store: &Store,
-    config: &EngineConfig,
-    table: &str,
-    selection: Arc<dyn Selection>,
-    columns: Option<&[&str]>,
-) -> Result<(Option<u64>, u64)> {
-    for _ in 0..MAX_RESTARTS {
-        let snapshot = touchpoint_snapshot(store, table).await?;
-        let rewritten = rewrite(config, &snapshot, Arc::clone(&selection), columns).await?;
-        let rows = rewritten.rows_removed();
-        if rows == 0 {
-            return Ok((None, 0));
-        }
-        let terms = Terms {
-            operation: DeltaOperation::Delete { predicate: None },
-            data_change: true,
-            needs_all_rows: true,
-            info: vec![(history::INFO_OPERATION.to_owned(), "delete".into())],
-            transaction_ids: Vec::new(),
-        };
-        if let Some(version) = rewritten.commit(&snapshot, &terms).await? {
-            return Ok((Some(version), rows));
-        }
-    }
-    Err(StoreError::Contention { table: table.to_owned(), attempts: MAX_RESTARTS }.into())
 }
 
 /// Files that lost rows, and those to come in their place.

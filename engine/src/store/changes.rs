@@ -44,10 +44,10 @@ impl CommitChanges {
                 changes.id = info.get(INFO_COMMIT).and_then(Value::as_str).map(str::to_owned);
             } else if let Some(id) = action.pointer("/txn/appId").and_then(Value::as_str) {
                 changes.erases |= id.starts_with(ERASURE_PREFIX);
-            } else if let Some(file) = action.get("add").or_else(|| action.get("remove")) {
-                if file.get("dataChange").and_then(Value::as_bool).unwrap_or(true) {
-                    changes.days.push(day_of(file));
-                }
+            } else if let Some(file) = action.get("add").or_else(|| action.get("remove"))
+                && file.get("dataChange").and_then(Value::as_bool).unwrap_or(true)
+            {
+                changes.days.push(day_of(file));
             }
         }
         Some(changes)

@@ -32,6 +32,7 @@ pub(crate) fn all(identity: &Identity) -> Vec<ScalarUDF> {
         constant("pg_is_other_temp_schema", &[1], ScalarValue::Boolean(Some(false))),
         // One search path reaches everything.
         constant("pg_function_is_visible", &[1], yes()),
+        constant("pg_relation_is_publishable", &[1], yes()),
         constant("pg_type_is_visible", &[1], yes()),
         constant("pg_opclass_is_visible", &[1], yes()),
         constant("pg_opfamily_is_visible", &[1], yes()),

@@ -3,6 +3,7 @@
 use wayfare_engine::catalog::provider::{CATALOG, PUBLIC_SCHEMA};
 
 use super::objects::{Column, Object, PG_CATALOG, schemas};
+use super::reg::sql_type_name;
 use super::rows::{Cell, Row, row};
 use super::schema::Sources;
 use super::{OWNER, pg_functions, pg_server};
@@ -138,24 +139,8 @@ fn column_row(object: &Object, column: &Column, number: i64) -> Row {
 }
 
 /// The name of a type in the SQL standard, as `information_schema` has it.
-fn standard_name(pg_name: &str) -> &str {
-    match pg_name {
-        "bool" => "boolean",
-        "int2" => "smallint",
-        "int4" => "integer",
-        "int8" => "bigint",
-        "float4" => "real",
-        "float8" => "double precision",
-        "varchar" => "character varying",
-        "bpchar" => "character",
-        "char" => "\"char\"",
-        "timestamp" => "timestamp without time zone",
-        "timestamptz" => "timestamp with time zone",
-        "time" => "time without time zone",
-        "timetz" => "time with time zone",
-        other if other.starts_with('_') => "ARRAY",
-        other => other,
-    }
+fn standard_name(pg_name: &str) -> String {
+    if pg_name.starts_with('_') { "ARRAY".to_owned() } else { sql_type_name(pg_name) }
 }
 
 fn table_grant(object: &Object, user: &str) -> Row {

@@ -310,13 +310,12 @@ pub struct OptimizeArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "people", required = true, multiple = false)]
 pub struct EraseArgs {
     /// One id
-    #[arg(long, value_name = "ID", group = "people")]
+    #[arg(long, value_name = "ID", required_unless_present = "file", conflicts_with = "file")]
     pub user_id: Option<String>,
     /// A file with one id on each line
-    #[arg(long, value_name = "FILE", group = "people")]
+    #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Also rows under the anonymous ids that the people's rows name
     #[arg(long)]

@@ -222,7 +222,7 @@ fn json_of(argument: &ScalarValue) -> Result<Value> {
 }
 
 fn build_object(arguments: &[ScalarValue]) -> Result<String> {
-    if arguments.len() % 2 != 0 {
+    if !arguments.len().is_multiple_of(2) {
         return Err(SqlError::new(
             sqlstate::INVALID_PARAMETER_VALUE,
             "argument list must have even number of elements",

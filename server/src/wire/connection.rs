@@ -25,7 +25,7 @@ use super::cursors::Cursors;
 use super::frames::FrameError;
 use super::negotiate::{Socket, negotiate};
 use super::pending::PendingLogin;
-use super::session::{Prepared, Presentation, SqlSession};
+use super::session::{Presentation, SqlSession};
 use super::settings::Settings;
 use super::startup::Login;
 use super::state::SessionState;

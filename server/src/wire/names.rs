@@ -24,11 +24,20 @@ pub(crate) fn result_names(statement: &Statement) -> Option<Vec<String>> {
 /// Only names that no clause refers to are touched: those of expressions without an alias, and all but the first of
 /// equal aliases. [`result_names`] of the statement before this shows the client the names as written.
 pub(crate) fn separate_names(statement: &mut Statement) {
-    let Statement::Query(query) = statement else {
-        return;
-    };
-    let SetExpr::Select(select) = query.body.as_mut() else {
-        return;
+    if let Statement::Query(query) = statement {
+        separate_in(&mut query.body);
+    }
+}
+
+fn separate_in(body: &mut SetExpr) {
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::Query(query) => return separate_in(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            separate_in(left);
+            return separate_in(right);
+        }
+        _ => return,
     };
     let mut seen: HashSet<String> = HashSet::with_capacity(select.projection.len());
     for (index, item) in select.projection.iter_mut().enumerate() {

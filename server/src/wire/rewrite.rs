@@ -4,6 +4,7 @@
 //! of certain clients. Rules for one construct each are in the modules below and in datafusion-pg-catalog.
 
 mod casts;
+mod empty_catalogs;
 mod forms;
 mod subqueries;
 mod temporal;
@@ -83,6 +84,7 @@ impl Rewriter {
     fn rewrite_sql(&self, statement: Statement) -> Statement {
         let mut statement = self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement));
         let _ = VisitMut::visit(&mut statement, &mut CatalogNames);
+        empty_catalogs::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);

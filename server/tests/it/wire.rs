@@ -584,7 +584,7 @@ async fn psql_describes_everything() {
         // The physical columns are nobody's business.
         let touchpoints = run(&["\\d touchpoints"]).unwrap_or_default();
         assert!(touchpoints.contains("ts|timestamp with time zone||not null|"), "{touchpoints}");
-        assert!(touchpoints.contains("revenue|numeric|||"), "{touchpoints}");
+        assert!(touchpoints.contains("revenue|numeric(18,4)|||"), "{touchpoints}");
         assert!(!touchpoints.contains("user_key") && !touchpoints.contains("day"), "{touchpoints}");
         let schemas = run(&["\\dn"]).unwrap_or_default();
         assert!(schemas.contains("journey|wayfare") && schemas.contains("public|wayfare"), "{schemas}");

@@ -233,10 +233,10 @@ fn merge(
     schema: &SchemaRef,
     mut streams: Vec<SendableRecordBatchStream>,
 ) -> Result<SendableRecordBatchStream> {
-    if streams.len() == 1 {
-        if let Some(only) = streams.pop() {
-            return Ok(only);
-        }
+    if streams.len() == 1
+        && let Some(only) = streams.pop()
+    {
+        return Ok(only);
     }
     let ordering = sort::ordering(schema, &SORT_COLUMNS)?;
     // Bounded already by the choice of the streams.

@@ -94,7 +94,7 @@ proptest! {
             for row in chunk.iter().filter(|row| row.0 != left_out) {
                 expected.entry(format!("u{}", row.0)).or_default().push(*row);
             }
-            let key = |id: &str| id[1..].parse::<i64>().unwrap() / 2 << 61;
+            let key = |id: &str| (id[1..].parse::<i64>().unwrap() / 2) << 61;
             let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(key(id)));
             assembler.push(batch(&chunk), belongs).unwrap();
         }

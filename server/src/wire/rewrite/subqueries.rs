@@ -61,7 +61,7 @@ impl SubQueries {
         };
         query.order_by = None;
         query.limit_clause = None;
-        aggregate(query, name, order);
+        aggregate(query, name, &order);
         let SetExpr::Select(select) = query.body.as_mut() else { return Vec::new() };
         outer_conditions(select, &known)
     }
@@ -78,7 +78,7 @@ impl SubQueries {
         }
         let Some(order) = order else { return };
         query.order_by = None;
-        aggregate(query, "array_agg", order);
+        aggregate(query, "array_agg", &order);
     }
 
     /// Whether `select` gives one column by scalar expressions, a row for each of its input.
@@ -159,11 +159,11 @@ impl VisitorMut for SubQueryVisitor<'_> {
 }
 
 /// Puts the one expression of the query into the aggregate `name`.
-fn aggregate(query: &mut Query, name: &str, order: Vec<OrderByExpr>) {
+fn aggregate(query: &mut Query, name: &str, order: &[OrderByExpr]) {
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     for item in &mut select.projection {
         let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return };
-        let mut order = order.clone();
+        let mut order = order.to_vec();
         for key in &mut order {
             // `ORDER BY 1` is the value itself.
             if matches!(&key.expr, Expr::Value(ValueWithSpan { value: Value::Number(..), .. })) {

@@ -122,6 +122,14 @@ fn another_reader_sees_the_same_table() {
     write_dataset(&second, &place.path("second"), OutputFormat::Parquet, None, 1).expect("input");
     place.ok(&["load", "second"]);
     assert_agreement(&python, &place, 2);
+
+    place.ok(&["optimize"]);
+    assert_agreement(&python, &place, 3);
+    let user = place.value("SELECT min(user_id) FROM touchpoints");
+    place.ok(&["erase", "--user-id", user.as_str().expect("text"), "--purge"]);
+    assert_agreement(&python, &place, 4);
+    place.ok(&["vacuum", "--retention", "0h"]);
+    assert_agreement(&python, &place, 4);
 }
 
 #[tokio::test]

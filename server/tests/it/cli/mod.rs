@@ -9,6 +9,7 @@ mod demo;
 mod formats;
 mod history;
 mod killed;
+mod maintain;
 mod query;
 mod retention;
 mod shop;

@@ -164,7 +164,8 @@ fn wrong_sql() {
     let place = Place::with_three_rows();
     let query = |sql: &str| place.run(&["query", sql]);
     query("SELEC 1").assert_refused(&["syntax error", "SELEC"]);
-    query("SELECT evnt FROM touchpoints").assert_refused(&["\"evnt\" does not exist", "\"event\""]);
+    query("SELECT evnt FROM touchpoints")
+        .assert_refused(&["\"evnt\" does not exist", "\"touchpoints.event\""]);
     query("SELECT nosuch(1)").assert_refused(&["function nosuch does not exist"]);
     query("SELECT CAST('x' AS INT)").assert_refused(&["invalid input syntax", "\"x\""]);
     query("SELECT sessionize(ts, 5) OVER (ORDER BY ts) FROM touchpoints").assert_refused(&["sessionize"]);

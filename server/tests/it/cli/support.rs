@@ -200,6 +200,11 @@ impl Finished {
         self.stdout
     }
 
+    /// Asserts that the command line is wrong, told with `part`.
+    pub(super) fn assert_usage(&self, part: &str) {
+        assert!(self.code == Some(2) && self.stderr.contains(part), "{self:#?}");
+    }
+
     /// Asserts that this is a failed request, told in one sentence that holds all of `parts`.
     pub(super) fn assert_refused(&self, parts: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:#?}");

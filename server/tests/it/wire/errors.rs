@@ -18,7 +18,7 @@ async fn errors_have_the_codes_of_postgres() {
         ("SELECT * FROM nope", "42P01", "relation \"nope\" does not exist"),
         ("SELECT nope FROM people", "42703", "column \"nope\" does not exist"),
         ("SELECT people.nope FROM people", "42703", "column people.nope does not exist"),
-        ("SELECT nope(1)", "42883", "function nope does not exist"),
+        ("SELECT nope(1)", "42883", "function nope(integer) does not exist"),
         ("SELECT abs('a', 'b')", "42883", ""),
         ("SELECT id FROM people a, people b", "42702", "column reference \"id\" is ambiguous"),
         ("SELECT name, count(*) FROM people", "42803", ""),
@@ -68,7 +68,7 @@ async fn errors_say_where_and_what_else() {
     assert_eq!(position, 27);
     let error = client.simple_query("SELECT nam FROM people").await.unwrap_err();
     let hint = error.as_db_error().unwrap().hint().unwrap().to_owned();
-    assert_eq!(hint, "Perhaps you meant to reference the column \"name\".");
+    assert_eq!(hint, "Perhaps you meant to reference the column \"people.name\".");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,7 +59,6 @@ fn centres_of_plain_paths() {
     assert_eq!(of("(?1)+(?2)", First, -3, "AB AAB"), [None, Some(0)]);
     // Times are those of the rows.
     assert_eq!(of("(?1)(?t<=2)(?2)", First, 2, "ACCBAB"), [Some(5)]);
-    assert_eq!(of("", First, 1, "AB"), [None]);
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! Sub-queries beside a catalog that never has rows.
+//!
+//! psql asks for the columns of publications by sub-queries that the engine cannot plan. There are no publications: a
+//! SELECT that joins one of these catalogs gives no row, and what its sub-queries would give is never seen.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType as SqlType, Expr, JoinOperator, Query, Select, SetExpr, Statement, TableFactor, Value,
+    VisitMut, VisitorMut,
+};
+
+/// Catalogs of what this server does not have.
+pub(super) const EMPTY: [&str; 6] = [
+    "pg_policy",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_statistic_ext",
+    "pg_trigger",
+];
+
+/// Puts NULL in the place of sub-queries in the columns of SELECTs without rows.
+pub(super) fn rewrite(statement: &mut Statement) {
+    let _ = VisitMut::visit(statement, &mut Queries);
+}
+
+struct Queries;
+
+impl VisitorMut for Queries {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        rewrite_set(&mut query.body);
+        ControlFlow::Continue(())
+    }
+}
+
+fn rewrite_set(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) if has_no_rows(select) => {
+            let _ = VisitMut::visit(&mut select.projection, &mut SubQueries);
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            rewrite_set(left);
+            rewrite_set(right);
+        }
+        _ => {}
+    }
+}
+
+fn has_no_rows(select: &Select) -> bool {
+    select.from.iter().any(|from| {
+        let joined = from.joins.iter().filter(|join| {
+            matches!(
+                join.join_operator,
+                JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_)
+            )
+        });
+        let keeps_first = |operator: &JoinOperator| {
+            !matches!(
+                operator,
+                JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_)
+            )
+        };
+        // An outer join to the right brings rows back.
+        from.joins.iter().all(|join| keeps_first(&join.join_operator))
+            && std::iter::once(&from.relation).chain(joined.map(|join| &join.relation)).any(is_empty)
+    })
+}
+
+fn is_empty(relation: &TableFactor) -> bool {
+    let TableFactor::Table { name, .. } = relation else { return false };
+    let mut parts =
+        name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.to_ascii_lowercase());
+    let (schema, table) = (parts.next(), parts.next());
+    schema.as_deref() == Some("pg_catalog") && table.is_some_and(|table| EMPTY.contains(&table.as_str()))
+}
+
+struct SubQueries;
+
+impl VisitorMut for SubQueries {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if matches!(expr, Expr::Subquery(_)) {
+            *expr = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(Expr::Value(Value::Null.with_empty_span())),
+                data_type: SqlType::Text,
+                array: false,
+                format: None,
+            };
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+        rewrite(&mut statement);
+        statement.to_string()
+    }
+
+    #[test]
+    fn only_where_there_are_no_rows() {
+        assert_eq!(
+            rewritten(
+                "SELECT 1 UNION SELECT (SELECT 2) FROM pg_catalog.pg_class JOIN pg_catalog.pg_policy ON true"
+            ),
+            "SELECT 1 UNION SELECT CAST(NULL AS TEXT) FROM pg_catalog.pg_class JOIN pg_catalog.pg_policy ON true"
+        );
+        for same in [
+            "SELECT (SELECT 2) FROM pg_catalog.pg_class",
+            "SELECT (SELECT 2) FROM pg_catalog.pg_class LEFT JOIN pg_catalog.pg_policy ON true",
+            "SELECT (SELECT 2) FROM pg_catalog.pg_policy RIGHT JOIN pg_catalog.pg_class ON true",
+            "SELECT (SELECT 2) FROM public.pg_policy",
+        ] {
+            assert_eq!(rewritten(same), same);
+        }
+    }
+}
