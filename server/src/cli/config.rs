@@ -156,8 +156,10 @@ mod tests {
 
     const EXAMPLE: &str = include_str!("../../../packaging/wayfare.toml");
 
-    /// Every key with a value of its own, and how it is read.
-    const KEYS: [(&str, &str, &str, fn(&FileConfig) -> bool); 23] = [
+    /// Section, key, a value of its own, and whether it was read.
+    type Key = (&'static str, &'static str, &'static str, fn(&FileConfig) -> bool);
+
+    const KEYS: [Key; 23] = [
         ("", "store", "\"s3://b/s\"", |c| c.store.as_deref() == Some("s3://b/s")),
         ("", "memory_limit", "\"2GiB\"", |c| c.memory_limit == Some(Size(2 << 30))),
         ("", "temp_dir", "\"/spill\"", |c| c.temp_dir.as_deref() == Some(Path::new("/spill"))),

@@ -1,5 +1,6 @@
 //! Passwords, databases, and connections that never log in.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,7 +72,7 @@ async fn there_is_one_database() {
 async fn changes_of_users_count_soon() {
     let engine = engine_with_users(EngineConfig::default()).await;
     let options = ServeOptions { access: Access::Users, ..ServeOptions::default() };
-    let server = TestServer::start_on(engine.clone(), options).await;
+    let server = TestServer::start_on(Arc::clone(&engine), options).await;
     let open = log_in(server.address, "reader", PASSWORD, "wayfare").await.unwrap();
     engine
         .store()
@@ -171,7 +172,7 @@ async fn other_machines_need_passwords_and_encryption() {
     let everywhere = "0.0.0.0:0".parse().unwrap();
     for (access, missing) in [(Access::Anyone, "passwords"), (Access::Users, "encryption")] {
         let options = ServeOptions { listen: everywhere, access, ..ServeOptions::default() };
-        let refused = Server::bind(engine.clone(), options).await.unwrap_err();
+        let refused = Server::bind(Arc::clone(&engine), options).await.unwrap_err();
         assert!(
             matches!(refused, ServeError::Exposed { .. }) && refused.to_string().contains(missing),
             "{refused}"

@@ -23,7 +23,7 @@ async fn readers_read_loaders_define() {
         "CREATE SCHEMA s",
     ] {
         assert_eq!(failure(&reader, sql).await.0, "42501", "{sql}");
-        let prepared = reader.prepare(sql).await.err().expect("refused when prepared, too");
+        let prepared = reader.prepare(sql).await.map(drop).expect_err("refused when prepared, too");
         assert_eq!(prepared.code().map(|code| code.code().to_owned()).as_deref(), Some("42501"), "{sql}");
     }
     // The session goes on, and a block of statements stops where it is refused.

@@ -143,7 +143,7 @@ async fn a_broken_certificate_or_key_is_named() {
         let tls = TlsOptions { mode: TlsMode::Require, certificate: certificate.clone(), key: key.clone() };
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let options = ServeOptions { tls: Some(tls), listen, ..ServeOptions::default() };
-        let refused = Server::bind(engine.clone(), options).await.unwrap_err().to_string();
+        let refused = Server::bind(Arc::clone(&engine), options).await.unwrap_err().to_string();
         assert!(refused.contains(file) && refused.contains(why), "{file} {why}: {refused}");
     }
 }
