@@ -1,21 +1,18 @@
 //! Functions whose result can be far larger than what they are given: how much is told before it is made.
 //!
 //! `repeat('x', 2000000000)` is one allocation, which no memory pool sees. The functions here say how large a result
-//! would be from their arguments alone, and are refused beyond [`MAX_CALL_BYTES`] for a batch of rows.
+//! would be from their arguments alone, and are refused beyond [`MAX_CALL_BYTES`](crate::limits::MAX_CALL_BYTES) for a batch of rows.
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNanoType, TimeUnit};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-/// Largest result of one call, for all rows of a batch.
-const MAX_CALL_BYTES: u64 = 128 << 20;
-/// Most steps of one call whose time is the product of two lengths.
-const MAX_CALL_STEPS: u64 = 1 << 28;
+use crate::limits::Limit;
 
 /// What a result's size follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,35 +51,33 @@ pub(crate) fn install(context: &SessionContext) {
     let state = context.state();
     for (name, growth) in FUNCTIONS {
         if let Some(inner) = state.scalar_functions().get(name) {
-            context.register_udf(ScalarUDF::from(Bounded { inner: ScalarUDF::clone(inner), growth }));
+            context.register_udf(ScalarUDF::from(Bounded { name, inner: ScalarUDF::clone(inner), growth }));
         }
     }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Bounded {
+    name: &'static str,
     inner: ScalarUDF,
     growth: Growth,
 }
 
 impl Bounded {
     fn check(&self, args: &ScalarFunctionArgs) -> Result<()> {
-        let mut total: u64 = 0;
-        let most = if self.growth == Growth::Distance { MAX_CALL_STEPS } else { MAX_CALL_BYTES };
+        let limit = match self.growth {
+            Growth::Distance => Limit::CallSteps(self.name),
+            _ => Limit::CallBytes(self.name),
+        };
         let Some(of_row) = size_of_rows(self.growth, args)? else {
             return Ok(());
         };
         // One row, if all arguments are constants: the function makes one value then.
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let mut total: u64 = 0;
         for row in 0..if constant { 1 } else { args.number_rows } {
             total = total.saturating_add(of_row(row));
-            if total > most {
-                let name = self.inner.name();
-                return Err(DataFusionError::ResourcesExhausted(match self.growth {
-                    Growth::Distance => format!("{name}: the texts are too long to be compared"),
-                    _ => format!("{name}: the result would have more than {most} bytes"),
-                }));
-            }
+            limit.check(usize::try_from(total).unwrap_or(usize::MAX))?;
         }
         Ok(())
     }

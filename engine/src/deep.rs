@@ -5,19 +5,35 @@
 //! runs on a thread of its own, one for each call, that ends with it: starting one takes some ten microseconds, and
 //! its stack is address space only until it is touched. Asynchronous work still belongs to the runtime of the caller,
 //! which does its I/O and timers and runs what it spawns.
+//!
+//! Planning cannot be interrupted between two awaits, so a statement that was given up may go on for a while. At most
+//! [`MAX_THREADS`] such threads work at once, and a session has one of them at a time (see [`crate::session`]): many
+//! more than there are cores, so that the operating system shares the cores out and short work does not wait behind
+//! long work; and few enough to bound what they hold.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::thread::Builder;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result, StoreError};
 
 /// Stack of one thread: ten times what the deepest accepted statement was seen to need.
 const STACK_BYTES: usize = 64 << 20;
+/// Threads of [`run`] at the same time; more work waits for one to end.
+const MAX_THREADS: usize = 64;
+
+static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
+
+thread_local! {
+    /// Whether this thread has the large stack already.
+    static IS_DEEP: Cell<bool> = const { Cell::new(false) };
+}
 
 fn builder() -> Builder {
     Builder::new().name("wayfare-plan".to_owned()).stack_size(STACK_BYTES)
@@ -27,15 +43,45 @@ fn no_thread(error: std::io::Error) -> Error {
     StoreError::io("start", "a thread for planning", error).into()
 }
 
-/// Runs `work` and waits for it, as a plain call does. A panic passes on to the caller.
+/// Runs `work` and waits for it, as a plain call does: in place, if this thread is one of [`run`]. A panic passes on
+/// to the caller.
 ///
 /// # Errors
 /// No thread can be started.
 pub(crate) fn call<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    if IS_DEEP.get() {
+        return Ok(work());
+    }
     std::thread::scope(|scope| {
-        let thread = builder().spawn_scoped(scope, work).map_err(no_thread)?;
+        let deep = || {
+            IS_DEEP.set(true);
+            work()
+        };
+        let thread = builder().spawn_scoped(scope, deep).map_err(no_thread)?;
         thread.join().or_else(|panic| resume_unwind(panic))
     })
+}
+
+/// The planning of one session: one thread at a time, so that statements given up one after the other do not add up.
+#[derive(Debug, Default)]
+pub(crate) struct Planning(Arc<tokio::sync::Mutex<()>>);
+
+impl Planning {
+    /// [`run`], when the work before has ended.
+    ///
+    /// # Errors
+    /// Those of [`run`].
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = Arc::clone(&self.0).lock_owned().await;
+        run(async move {
+            let _until_the_end = turn;
+            work.await
+        })
+        .await
+    }
 }
 
 /// Runs `work` to its end. Dropping the returned future stops it at its next await. A panic passes on to the caller.
@@ -49,9 +95,15 @@ pub(crate) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send 
     let stop = CancellationToken::new();
     let _stops_when_dropped = stop.clone().drop_guard();
     let (sender, receiver) = oneshot::channel();
+    // Held by the thread and not by who waits for it: given-up work counts until it has ended.
+    let Ok(slot) = THREADS.acquire().await else {
+        return Err(Error::InvalidArgument("no more statements are planned".to_owned()));
+    };
     let until_stopped = move || {
+        IS_DEEP.set(true);
         let outcome =
             catch_unwind(AssertUnwindSafe(|| runtime.block_on(stop.run_until_cancelled_owned(work))));
+        drop(slot);
         // Nobody is there to tell if the caller is gone.
         let _ = sender.send(outcome);
     };
@@ -65,7 +117,6 @@ pub(crate) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -79,6 +130,21 @@ mod tests {
     async fn deep_recursion_fits() {
         assert_eq!(call(|| depth(20_000)).unwrap(), 20_000);
         assert_eq!(run(async { depth(20_000) }).await.unwrap(), 20_000);
+    }
+
+    #[tokio::test]
+    async fn a_call_on_a_deep_thread_stays_there() {
+        let threads = run(async { (std::thread::current().id(), call(|| std::thread::current().id())) });
+        let (outer, inner) = threads.await.unwrap();
+        assert_eq!(outer, inner.unwrap());
+        assert_ne!(outer, std::thread::current().id());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn more_work_than_threads_is_all_done() {
+        let work = (0..4 * MAX_THREADS).map(|number| run(async move { number }));
+        let sum: usize = futures::future::join_all(work).await.into_iter().map(Result::unwrap).sum();
+        assert_eq!(sum, (0..4 * MAX_THREADS).sum::<usize>());
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::physical_plan::execute_stream;
 
 use crate::config::EngineConfig;
+use crate::deep::Planning;
 use crate::error::Result;
 use crate::query_memory;
 use crate::temporary::{self, TemporaryTables};
@@ -33,10 +34,12 @@ impl Executor {
         }
     }
 
-    /// See [`crate::Session::execute`].
+    /// See [`crate::Session::execute`]. Rows of a new table are collected by the caller: no thread for planning waits
+    /// for them.
     pub(crate) async fn run(
         &self,
-        context: &SessionContext,
+        planning: &Planning,
+        context: &Arc<SessionContext>,
         plan: LogicalPlan,
     ) -> Result<SendableRecordBatchStream> {
         let runtime = query_memory::for_one_query(&self.runtime, self.query_memory_bytes);
@@ -45,7 +48,7 @@ impl Executor {
                 LogicalPlan::Ddl(DdlStatement::DropTable(drop)) => Some(drop.name.clone()),
                 _ => None,
             };
-            let rows = start(context, plan, runtime).await?;
+            let rows = start(planning, context, plan, runtime).await?;
             if let Some(name) = dropped {
                 self.temporary.forget(&name);
             }
@@ -55,23 +58,29 @@ impl Executor {
             });
         };
         let pool = Arc::clone(&runtime.memory_pool);
-        let rows = start(context, LogicalPlan::clone(&create.input), Arc::clone(&runtime)).await?;
+        let input = LogicalPlan::clone(&create.input);
+        let rows = start(planning, context, input, Arc::clone(&runtime)).await?;
         let (create, reservation) = self.temporary.collect(create, rows, &pool).await?;
         let name = create.name.clone();
         let created = LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create));
-        let answer = start(context, created, runtime).await?;
+        let answer = start(planning, context, created, runtime).await?;
         self.temporary.keep(name, reservation);
         Ok(answer)
     }
 }
 
 async fn start(
-    context: &SessionContext,
+    planning: &Planning,
+    context: &Arc<SessionContext>,
     plan: LogicalPlan,
     runtime: Arc<RuntimeEnv>,
 ) -> Result<SendableRecordBatchStream> {
-    let frame = context.execute_logical_plan(plan).await?;
-    let task = Arc::new(frame.task_ctx().with_runtime(runtime));
-    let physical = frame.create_physical_plan().await?;
-    Ok(execute_stream(physical, task)?)
+    let context = Arc::clone(context);
+    let started = async move {
+        let frame = context.execute_logical_plan(plan).await?;
+        let task = Arc::new(frame.task_ctx().with_runtime(runtime));
+        let physical = frame.create_physical_plan().await?;
+        execute_stream(physical, task)
+    };
+    Ok(planning.run(started).await??)
 }

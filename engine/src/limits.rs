@@ -12,7 +12,8 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor,
+    BinaryOperator, Expr, Function, FunctionArguments, GroupByExpr, GroupByWithModifier, ObjectName, Query,
+    Select, SetExpr, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -22,11 +23,26 @@ use crate::error::{Error, Result};
 
 /// Longest text that is parsed at once.
 pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+/// Most statements that are parsed at once.
+pub const MAX_STATEMENTS: usize = 1_000;
+/// Longest name in bytes. PostgreSQL cuts names after 63 bytes, which can make two of them one; here they stay whole up
+/// to this length, and longer ones are refused.
+pub const MAX_IDENTIFIER_BYTES: usize = 1_024;
 /// Most tokens that the parser may read: it reads the arguments of a function call twice or more, so that each call
 /// around a token doubles it.
 pub const MAX_PARSED_TOKENS: usize = 1 << 22;
 /// Most operators (arithmetic, comparison, `AND`, `OR`, `||` ...) in one statement.
 pub const MAX_OPERATORS: usize = 2_000;
+/// Most expressions in one statement, names and literals among them: long lists can have about as many.
+pub const MAX_EXPRESSIONS: usize = 50_000;
+/// Most columns of one SELECT, as in PostgreSQL.
+pub const MAX_SELECT_ITEMS: usize = 1_664;
+/// Most arguments of one function call; PostgreSQL has 100.
+pub const MAX_ARGUMENTS: usize = 1_000;
+/// Most grouping sets of one SELECT, as in PostgreSQL: CUBE doubles them with each column.
+pub const MAX_GROUPING_SETS: usize = 4_096;
+/// Most columns of one operator of a plan, those of all tables of a join among them.
+pub const MAX_PLAN_COLUMNS: usize = 16_640;
 /// Most expressions one inside the other: a chain `a + b + c` is as deep as it has operators.
 pub const MAX_EXPRESSION_DEPTH: usize = 500;
 /// Most JSON operators (`->`, `->>` ...) one after the other: the time to plan them doubles with each.
@@ -51,14 +67,32 @@ pub const MAX_PLAN_DEPTH: usize = 1_000;
 /// Most copies of values that one expression of a plan puts together, through all queries below it: `a || a` over
 /// `a || a` is four.
 pub const MAX_COPIES: usize = 1_000;
+/// Largest result of one function call, for all rows of a batch.
+pub const MAX_CALL_BYTES: usize = 128 << 20;
+/// Most steps of one function call whose time is the product of two lengths.
+pub const MAX_CALL_STEPS: usize = 1 << 28;
 
 /// What there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// [`MAX_STATEMENT_BYTES`].
     Bytes,
+    /// [`MAX_STATEMENTS`].
+    Statements,
+    /// [`MAX_IDENTIFIER_BYTES`].
+    IdentifierBytes,
     /// [`MAX_PARSED_TOKENS`].
     ParsedTokens,
+    /// [`MAX_EXPRESSIONS`].
+    Expressions,
+    /// [`MAX_SELECT_ITEMS`].
+    SelectItems,
+    /// [`MAX_ARGUMENTS`].
+    Arguments,
+    /// [`MAX_GROUPING_SETS`].
+    GroupingSets,
+    /// [`MAX_PLAN_COLUMNS`].
+    PlanColumns,
     /// [`MAX_OPERATORS`].
     Operators,
     /// [`MAX_EXPRESSION_DEPTH`].
@@ -87,6 +121,10 @@ pub enum Limit {
     RecursiveCopies,
     /// Rows of a result, with their largest number: see [`crate::EngineConfig::max_result_rows`].
     ResultRows(u64),
+    /// Bytes that one call of the function of this name would return.
+    CallBytes(&'static str),
+    /// Steps that one call of the function of this name would take.
+    CallSteps(&'static str),
 }
 
 impl Limit {
@@ -94,7 +132,14 @@ impl Limit {
     pub fn allowed(self) -> usize {
         match self {
             Self::Bytes => MAX_STATEMENT_BYTES,
+            Self::Statements => MAX_STATEMENTS,
+            Self::IdentifierBytes => MAX_IDENTIFIER_BYTES,
             Self::ParsedTokens => MAX_PARSED_TOKENS,
+            Self::Expressions => MAX_EXPRESSIONS,
+            Self::SelectItems => MAX_SELECT_ITEMS,
+            Self::Arguments => MAX_ARGUMENTS,
+            Self::GroupingSets => MAX_GROUPING_SETS,
+            Self::PlanColumns => MAX_PLAN_COLUMNS,
             Self::Operators => MAX_OPERATORS,
             Self::ExpressionDepth => MAX_EXPRESSION_DEPTH,
             Self::JsonPath => MAX_JSON_PATH,
@@ -109,6 +154,8 @@ impl Limit {
             Self::Copies => MAX_COPIES,
             Self::RecursiveCopies => 1,
             Self::ResultRows(most) => usize::try_from(most).unwrap_or(usize::MAX),
+            Self::CallBytes(_) => MAX_CALL_BYTES,
+            Self::CallSteps(_) => MAX_CALL_STEPS,
         }
     }
 
@@ -134,6 +181,39 @@ impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, advice) = match self.limit {
             Limit::Bytes => ("bytes", "load long lists into a table and join it"),
+            Limit::Statements => ("statements", "send them in several messages"),
+            Limit::IdentifierBytes => {
+                return write!(
+                    f,
+                    "identifier too long: {} bytes, at most {MAX_IDENTIFIER_BYTES} are accepted",
+                    self.found
+                );
+            }
+            Limit::Expressions => {
+                ("names, values and expressions", "load long lists into a table and join it")
+            }
+            Limit::SelectItems => {
+                return write!(
+                    f,
+                    "target lists can have at most {MAX_SELECT_ITEMS} entries, not {}",
+                    self.found
+                );
+            }
+            Limit::Arguments => {
+                return write!(
+                    f,
+                    "cannot pass more than {MAX_ARGUMENTS} arguments to a function; {} were given",
+                    self.found
+                );
+            }
+            Limit::GroupingSets => ("grouping sets", "name those that are needed with GROUPING SETS"),
+            Limit::PlanColumns => {
+                ("columns in one operator of its plan", "select fewer columns of each table")
+            }
+            Limit::CallBytes(name) => {
+                return write!(f, "{name}: the result would have more than {MAX_CALL_BYTES} bytes");
+            }
+            Limit::CallSteps(name) => return write!(f, "{name}: the texts are too long to be compared"),
             Limit::ParsedTokens => {
                 ("tokens, which every function call around them doubles", "take inner calls into a sub-query")
             }
@@ -164,7 +244,7 @@ impl fmt::Display for LimitExceeded {
             }
         };
         let Self { limit, found } = self;
-        let how = if *limit == Limit::Bytes { "long" } else { "complex" };
+        let how = if matches!(limit, Limit::Bytes | Limit::Statements) { "long" } else { "complex" };
         write!(f, "statement too {how}: {found} {what}, at most {} are accepted; {advice}", limit.allowed())
     }
 }
@@ -178,6 +258,7 @@ pub(crate) fn check_text(sql: &str, dialect: &dyn Dialect) -> Result<()> {
     };
     let mut operators = 0;
     let mut parsed: usize = 0;
+    let mut statements = 1;
     let mut previous = &Token::EOF;
     // For each open parenthesis, how often the parser reads what is in it.
     let mut open: Vec<usize> = Vec::new();
@@ -185,10 +266,14 @@ pub(crate) fn check_text(sql: &str, dialect: &dyn Dialect) -> Result<()> {
         let times = open.last().copied().unwrap_or(1);
         match token {
             Token::SemiColon => {
+                // Semicolons without a statement between them are no statements.
+                statements += usize::from(parsed > 1);
+                Limit::Statements.check(statements)?;
                 operators = 0;
                 parsed = 0;
                 open.clear();
             }
+            Token::Word(word) => Limit::IdentifierBytes.check(word.value.len())?,
             Token::LParen | Token::LBracket => open.push(times.saturating_mul(readings(previous))),
             Token::RParen | Token::RBracket => {
                 open.pop();
@@ -323,6 +408,7 @@ struct Counts {
     sub_query_depth: usize,
     ctes: usize,
     set_operations: usize,
+    expressions: usize,
     expansion: Expansion,
 }
 
@@ -383,6 +469,34 @@ fn has_sub_query(expr: &Expr) -> bool {
     matches!(expr, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. })
 }
 
+fn arguments(expr: &Expr) -> usize {
+    match expr {
+        Expr::Function(Function { args: FunctionArguments::List(list), .. }) => list.args.len(),
+        _ => 0,
+    }
+}
+
+/// How many grouping sets a GROUP BY makes: those of its parts multiply.
+fn grouping_sets(group_by: &GroupByExpr) -> usize {
+    let (parts, modifiers) = match group_by {
+        GroupByExpr::All(modifiers) => (&[][..], modifiers),
+        GroupByExpr::Expressions(parts, modifiers) => (parts.as_slice(), modifiers),
+    };
+    let cube = |columns: usize| 1_usize.checked_shl(u32::try_from(columns).unwrap_or(u32::MAX));
+    let of_parts = parts.iter().map(|part| match part {
+        Expr::Cube(columns) => cube(columns.len()).unwrap_or(usize::MAX),
+        Expr::Rollup(columns) => columns.len() + 1,
+        Expr::GroupingSets(sets) => sets.len().max(1),
+        _ => 1,
+    });
+    let of_modifiers = modifiers.iter().map(|modifier| match modifier {
+        GroupByWithModifier::Cube => cube(parts.len()).unwrap_or(usize::MAX),
+        GroupByWithModifier::Rollup => parts.len() + 1,
+        _ => 1,
+    });
+    of_parts.chain(of_modifiers).fold(1, usize::saturating_mul)
+}
+
 /// How many JSON operators follow one another, `expr` being the last.
 fn json_path(expr: &Expr) -> usize {
     let mut operators = 0;
@@ -412,6 +526,8 @@ impl Visitor for Counts {
             Self::add(Limit::SubQueries, &mut self.sub_queries, 1)?;
             Self::add(Limit::SubQueryDepth, &mut self.sub_query_depth, 1)?;
         }
+        Self::add(Limit::Expressions, &mut self.expressions, 1)?;
+        Self::check(Limit::Arguments, arguments(expr))?;
         Self::check(Limit::JsonPath, json_path(expr))?;
         Self::add(Limit::ExpressionDepth, &mut self.depth, 1)
     }
@@ -451,6 +567,8 @@ impl Visitor for Counts {
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Self::Break> {
         let commas = select.from.len().saturating_sub(1);
         let joins: usize = select.from.iter().map(|from| from.joins.len()).sum();
+        Self::check(Limit::SelectItems, select.projection.len())?;
+        Self::check(Limit::GroupingSets, grouping_sets(&select.group_by))?;
         Self::add(Limit::Joins, &mut self.joins, commas + joins)
     }
 
@@ -472,6 +590,7 @@ pub(crate) fn check_plan(plan: &LogicalPlan) -> Result<()> {
         nodes += 1;
         Limit::PlanNodes.check(nodes)?;
         Limit::PlanDepth.check(depth)?;
+        Limit::PlanColumns.check(node.schema().fields().len())?;
         pending.extend(node.inputs().into_iter().map(|input| (input, depth + 1)));
     }
     let mut all = 0;

@@ -28,6 +28,7 @@ use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
 use crate::catalog::view_statements;
 use crate::config::{EngineConfig, SessionOptions};
+use crate::deep::Planning;
 use crate::error::{Error, Result};
 use crate::execute::Executor;
 use crate::people::rule::with_people_rule;
@@ -53,7 +54,7 @@ struct Planner {
     context: Arc<SessionContext>,
     scope: Arc<StatementScope>,
     path: Arc<SearchPathSchema>,
-    planning: tokio::sync::Mutex<()>,
+    planning: Planning,
     executor: Executor,
 }
 
@@ -96,7 +97,7 @@ impl Session {
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
         let executor = Executor::new(runtime, config);
-        let planner = Planner { context, scope, path, planning: tokio::sync::Mutex::default(), executor };
+        let planner = Planner { context, scope, path, planning: Planning::default(), executor };
         Ok(Self { planner: Arc::new(planner) })
     }
 
@@ -112,6 +113,18 @@ impl Session {
         deep::call(|| statement::parse(sql, limit))?
     }
 
+    /// Runs `work` on the thread with a large stack that plans for this session, where [`Self::parse`] blocks no
+    /// other: for servers, that parse what strangers send. Dropping the future does not end `work` once it has begun.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub async fn on_planning_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.planner.planning.run(async move { work() }).await
+    }
+
     /// Plans `statement`, which [`Self::parse`] gave, on a fresh snapshot of the tables it names. Parameters stay
     /// placeholders.
     ///
@@ -119,7 +132,7 @@ impl Session {
     /// Those of planning; [`Error::Limit`] if views and common table expressions make the plan too large.
     pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
         let planner = Arc::clone(&self.planner);
-        deep::run(async move { planner.plan(statement).await }).await?
+        self.planner.planning.run(async move { planner.plan(statement).await }).await?
     }
 
     /// Runs a plan: DDL and SET at once, with an empty stream; queries as the stream is polled.
@@ -128,14 +141,15 @@ impl Session {
     /// Those of the plan. Also later, from the stream: out of memory or temporary disk; more rows than
     /// [`EngineConfig::max_result_rows`].
     pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-        let planner = Arc::clone(&self.planner);
-        deep::run(async move {
-            if view_statements::run(&plan, &planner.scope, &planner.context).await? {
+        let Planner { context, planning, executor, .. } = self.planner.as_ref();
+        if matches!(plan, LogicalPlan::Ddl(_)) {
+            let (planner, statement) = (Arc::clone(&self.planner), plan.clone());
+            let run = async move { view_statements::run(&statement, &planner.scope, &planner.context).await };
+            if planning.run(run).await?? {
                 return Ok(view_statements::no_rows());
             }
-            planner.executor.run(&planner.context, view_statements::for_the_session(plan)).await
-        })
-        .await?
+        }
+        executor.run(planning, context, view_statements::for_the_session(plan)).await
     }
 
     /// Whether statements from now on read those versions of tables that earlier ones have read since then: what a
@@ -162,12 +176,11 @@ impl Session {
     /// The store cannot be read. A view that cannot be planned is listed without columns.
     pub async fn relations(&self) -> Result<Vec<Relation>> {
         let planner = Arc::clone(&self.planner);
-        deep::run(async move {
-            let _one_at_a_time = planner.planning.lock().await;
+        let list = async move {
             planner.scope.begin().await?;
             relations::list(&planner.scope, &planner.context).await
-        })
-        .await?
+        };
+        self.planner.planning.run(list).await?
     }
 
     /// Runs one statement.
@@ -202,7 +215,6 @@ impl Planner {
     }
 
     async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
-        let _one_at_a_time = self.planning.lock().await;
         self.scope.begin().await?;
         let state = self.context.state();
         let error = match state.statement_to_plan(statement.clone()).await {

@@ -53,6 +53,7 @@ pub mod sqlstate {
     pub const SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION: &str = "42000";
     pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub const SYNTAX_ERROR: &str = "42601";
+    pub const NAME_TOO_LONG: &str = "42622";
     pub const DUPLICATE_COLUMN: &str = "42701";
     pub const AMBIGUOUS_COLUMN: &str = "42702";
     pub const UNDEFINED_COLUMN: &str = "42703";
@@ -71,6 +72,7 @@ pub mod sqlstate {
     pub const PROGRAM_LIMIT_EXCEEDED: &str = "54000";
     pub const STATEMENT_TOO_COMPLEX: &str = "54001";
     pub const TOO_MANY_COLUMNS: &str = "54011";
+    pub const TOO_MANY_ARGUMENTS: &str = "54023";
     pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
     pub const CANT_CHANGE_RUNTIME_PARAM: &str = "55P02";
     pub const QUERY_CANCELED: &str = "57014";
@@ -173,7 +175,14 @@ pub fn from_engine(error: &EngineError) -> ErrorInfo {
         EngineError::Query(e) => from_datafusion(e),
         EngineError::Limit(exceeded) => {
             let code = match exceeded.limit {
-                Limit::Bytes | Limit::ResultRows(_) => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+                Limit::Bytes
+                | Limit::Statements
+                | Limit::ResultRows(_)
+                | Limit::CallBytes(_)
+                | Limit::CallSteps(_) => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+                Limit::IdentifierBytes => sqlstate::NAME_TOO_LONG,
+                Limit::SelectItems | Limit::PlanColumns => sqlstate::TOO_MANY_COLUMNS,
+                Limit::Arguments => sqlstate::TOO_MANY_ARGUMENTS,
                 _ => sqlstate::STATEMENT_TOO_COMPLEX,
             };
             error_info(code, exceeded.to_string())

@@ -456,7 +456,7 @@ impl Connection {
         let text = split(&select)?
             .pop()
             .ok_or_else(|| error(sqlstate::INTERNAL_ERROR, "internal error: no query for COPY"))?;
-        sql.on_this_cpu(move |session| session.prepare_query(text)).await.map_err(without_position)
+        sql.on_planning_thread(move |session| session.prepare_query(text)).await.map_err(without_position)
     }
 
     /// Begins a `COPY ... FROM STDIN`; `rest` is what follows in the message of the simple protocol.

@@ -169,8 +169,7 @@ impl SqlSession {
     /// # Errors
     /// Those of [`split`]; 42601 with its position for the first statement that does not parse.
     pub(crate) async fn prepare(&self, message: String) -> PgWireResult<Vec<Prepared>> {
-        let session = self.clone();
-        self.on_cpu(async move {
+        self.on_planning_thread(move |session| {
             let statements = split(&message)?.into_iter();
             statements.map(|text| session.prepare_one(text)).collect()
         })
@@ -432,13 +431,15 @@ impl SqlSession {
         &self.cpu
     }
 
-    /// [`Self::on_cpu`] with this session.
-    pub(crate) async fn on_this_cpu<T: Send + 'static>(
+    /// Runs `work`, which parses, where it holds up no other session: see [`Session::on_planning_thread`].
+    pub(crate) async fn on_planning_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> PgWireResult<T> + Send + 'static,
     ) -> PgWireResult<T> {
         let session = self.clone();
-        self.on_cpu(async move { work(&session) }).await
+        let engine = Arc::clone(&self.engine);
+        let planned = async move { engine.on_planning_thread(move || work(&session)).await };
+        self.on_cpu(async move { planned.await.map_err(|e| engine_error(&e))? }).await
     }
 
     pub(crate) async fn on_cpu<T: Send + 'static>(

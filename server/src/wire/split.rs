@@ -59,7 +59,7 @@ impl StatementText {
 /// Cuts `message` into its statements; none if it holds white space, comments and semicolons only.
 ///
 /// # Errors
-/// 54000 for a message that is too long, 42601 for text that has no tokens (an open quote). O(n) time and memory.
+/// 54000 for a message that is too long or has too many statements, 42601 for text that has no tokens (an open quote). O(n) time and memory.
 pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
     Limit::Bytes.check(message.len()).map_err(|e| user_error(from_engine(&e)))?;
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, message).tokenize_with_location().map_err(|e| {
@@ -87,6 +87,7 @@ pub(crate) fn split(message: &str) -> PgWireResult<Vec<StatementText>> {
             Token::SemiColon => {
                 let end = positions.byte_index(token.span.start);
                 push_statement(&mut statements, message, start..end, std::mem::take(&mut current));
+                Limit::Statements.check(statements.len()).map_err(|e| user_error(from_engine(&e)))?;
                 start = positions.byte_index(token.span.end);
             }
             Token::Whitespace(_) | Token::EOF => {}
@@ -148,7 +149,7 @@ pub(crate) fn place_error(mut info: ErrorInfo, statement: &StatementText) -> Err
 
 #[cfg(test)]
 mod tests {
-    use wayfare_engine::limits::MAX_STATEMENT_BYTES;
+    use wayfare_engine::limits::{MAX_STATEMENT_BYTES, MAX_STATEMENTS};
 
     use super::*;
 
@@ -188,9 +189,12 @@ mod tests {
     fn long_messages_are_refused() {
         let long = format!("SELECT '{}'", "x".repeat(MAX_STATEMENT_BYTES));
         assert!(split(&long).unwrap_err().to_string().contains("54000"));
-        let many = split(&"SELECT 1;".repeat(MAX_STATEMENT_BYTES / 10)).unwrap();
-        assert_eq!(many.len(), MAX_STATEMENT_BYTES / 10);
-        assert_eq!(many[1_000].offset_chars, 9_000);
+        let many = split(&"SELECT 1;".repeat(MAX_STATEMENTS)).unwrap();
+        assert_eq!(many.len(), MAX_STATEMENTS);
+        assert_eq!(many[900].offset_chars, 8_100);
+        let more = split(&"SELECT 1;".repeat(MAX_STATEMENTS + 1)).unwrap_err().to_string();
+        assert!(more.contains("54000") && more.contains("1000"), "{more}");
+        assert!(split(&";".repeat(MAX_STATEMENT_BYTES)).unwrap().is_empty());
     }
 
     #[test]

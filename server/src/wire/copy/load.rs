@@ -52,7 +52,7 @@ impl SqlSession {
         let Some(text) = split(&select)?.pop() else {
             return Ok(Vec::new());
         };
-        let statement = self.on_this_cpu(move |session| session.prepare_query(text)).await?;
+        let statement = self.on_planning_thread(move |session| session.prepare_query(text)).await?;
         let description = self.describe(statement, Vec::new(), format).await.map_err(without_position)?;
         Ok(description.fields.iter().map(|f| (f.name().to_owned(), f.datatype().clone())).collect())
     }

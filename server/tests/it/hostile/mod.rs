@@ -1,8 +1,9 @@
 //! Everything at once that strangers and users could do to a server, while one client only wants its answers.
 //!
 //! The server is a process of its own: it must not end, must stay within its memory, and must answer the healthy client
-//! within five seconds all the while. Seeded: the same bytes are sent each time. `WAYFARE_HOSTILE_SEED` takes another
-//! seed.
+//! within five seconds all the while. Seeded: the same bytes are sent each time. In the environment,
+//! `WAYFARE_HOSTILE_SEED` takes another seed, `WAYFARE_HOSTILE=full` sends everything, `WAYFARE_HOSTILE_SERVER` names
+//! another program, and `WAYFARE_HOSTILE_VERBOSE` tells about each statement.
 
 mod client;
 mod mutate;
@@ -11,7 +12,7 @@ mod statements;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -22,10 +23,21 @@ use crate::support::tell;
 use client::{Keys, Wire, message, start_up};
 use server::{PASSWORD, ServerProcess};
 
-const SESSIONS: usize = 1_000;
-const HALF_OPEN: usize = 2_000;
-const CONVERSATIONS: u64 = 10_000;
+/// How much is sent.
+struct Size {
+    sessions: usize,
+    half_open: usize,
+    conversations: u64,
+    /// Of all statements, each of so many.
+    statements_step: usize,
+}
+
+const FULL: Size = Size { sessions: 1_000, half_open: 2_000, conversations: 10_000, statements_step: 1 };
+const USUAL: Size = Size { sessions: 150, half_open: 700, conversations: 1_000, statements_step: 4 };
+/// Statements that there are at least.
 const STATEMENTS: usize = 150;
+/// Sessions that send statements at once.
+const SENDERS: usize = 4;
 /// Connections that the harness works with at once.
 const AT_ONCE: usize = 24;
 /// How soon the healthy client is answered, always.
@@ -37,19 +49,24 @@ const MAX_RESIDENT_BYTES: u64 = 1_500 << 20;
 async fn a_server_under_attack_answers_its_client() {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let seed = std::env::var("WAYFARE_HOSTILE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let size = match std::env::var("WAYFARE_HOSTILE").as_deref() {
+        Ok("full") => FULL,
+        _ => USUAL,
+    };
     let server = ServerProcess::start();
     let address = server.address;
     let (first, keys) = Wire::log_in(address, "reader", PASSWORD, None).await.expect("a log-in");
     let healthy = Healthy::start(address, keys.clone(), first);
 
     let mut clock = Clock { server: &server, healthy: &healthy, began: Instant::now() };
-    let sessions = sessions(address, &keys).await;
+    let sessions = sessions(address, &keys, size.sessions).await;
     clock.phase(&format!("{} sessions", sessions.len()));
-    let strangers = half_open(address).await;
+    let strangers = half_open(address, size.half_open).await;
     clock.phase(&format!("{} half-open connections", strangers.len()));
-    conversations(address, &keys, seed).await;
-    clock.phase(&format!("{CONVERSATIONS} mutated conversations"));
-    let answered = hostile_statements(address, &keys).await;
+    conversations(address, &keys, seed, size.conversations).await;
+    clock.phase(&format!("{} mutated conversations", size.conversations));
+    let first = usize::try_from(seed).unwrap_or_default() % size.statements_step;
+    let answered = hostile_statements(address, first, size.statements_step).await;
     clock.phase(&format!("{answered} hostile statements"));
 
     // Those who were there all the time still are.
@@ -62,7 +79,7 @@ async fn a_server_under_attack_answers_its_client() {
         .map(usize::from)
         .fold(0, async |all, one| all + one)
         .await;
-    assert_eq!(alive, SESSIONS);
+    assert_eq!(alive, size.sessions);
     clock.phase("all sessions once more");
     drop(strangers);
     healthy.stop().await;
@@ -146,8 +163,8 @@ async fn ask(session: &mut Wire) {
     assert_eq!(session.until_ready().await.expect("an answer"), None);
 }
 
-async fn sessions(address: SocketAddr, keys: &Keys) -> Vec<Wire> {
-    let sessions: Vec<Wire> = futures::stream::iter(0..SESSIONS)
+async fn sessions(address: SocketAddr, keys: &Keys, count: usize) -> Vec<Wire> {
+    let sessions: Vec<Wire> = futures::stream::iter(0..count)
         .map(async |_| Wire::log_in(address, "reader", PASSWORD, Some(keys)).await.expect("a log-in").0)
         .buffer_unordered(AT_ONCE)
         .collect()
@@ -156,10 +173,10 @@ async fn sessions(address: SocketAddr, keys: &Keys) -> Vec<Wire> {
 }
 
 /// Connections that begin and do not go on, each in another place.
-async fn half_open(address: SocketAddr) -> Vec<Wire> {
+async fn half_open(address: SocketAddr, count: usize) -> Vec<Wire> {
     let packet = start_up("reader");
     let mut strangers = Vec::new();
-    for number in 0..HALF_OPEN {
+    for number in 0..count {
         let Ok(mut wire) = Wire::open(address).await else { continue };
         let said: &[u8] = match number % 5 {
             0 => &[],
@@ -172,16 +189,16 @@ async fn half_open(address: SocketAddr) -> Vec<Wire> {
         let _ = wire.send(said).await;
         strangers.push(wire);
     }
-    assert_eq!(strangers.len(), HALF_OPEN);
+    assert_eq!(strangers.len(), count);
     strangers
 }
 
-async fn conversations(address: SocketAddr, keys: &Keys, seed: u64) {
+async fn conversations(address: SocketAddr, keys: &Keys, seed: u64, count: u64) {
     let quiet = Duration::from_millis(30);
     futures::stream::iter(0..AT_ONCE as u64)
         .for_each_concurrent(None, async |worker| {
             let mut session = None;
-            for number in (worker..CONVERSATIONS).step_by(AT_ONCE) {
+            for number in (worker..count).step_by(AT_ONCE) {
                 let mut random = StdRng::seed_from_u64(seed.wrapping_mul(1 << 32).wrapping_add(number));
                 if number % 2 == 0 {
                     let bytes = mutate::before_login(&mut random);
@@ -211,26 +228,34 @@ async fn random_end(wire: &mut Wire) -> bool {
         && matches!(tokio::time::timeout(Duration::from_millis(500), wire.until_ready()).await, Ok(Ok(_)))
 }
 
-/// Sends them one after the other; each is answered, with an error or with rows.
-async fn hostile_statements(address: SocketAddr, keys: &Keys) -> usize {
-    let statements = statements::all();
-    assert!(statements.len() >= STATEMENTS, "{}", statements.len());
-    let count = statements.len();
-    let mut session = Wire::log_in(address, "loader", PASSWORD, None).await.expect("a log-in").0;
-    for sql in statements {
-        let start: String = sql.chars().take(100).collect();
-        let began = Instant::now();
-        session.send(&message(b'Q', format!("{sql}\0").as_bytes())).await.expect("a session");
-        let code = session.until_ready().await.unwrap_or_else(|e| panic!("{e}: {start}"));
-        if std::env::var_os("WAYFARE_HOSTILE_VERBOSE").is_some() {
-            tell(format!(
-                "{:>6} ms {} {start}",
-                began.elapsed().as_millis(),
-                code.as_deref().unwrap_or("-----")
-            ));
-        }
-        assert_ne!(code.as_deref(), Some("XX000"), "{start}");
+/// Sends each of `step` statements, beginning with `first`, from several sessions; each is answered, with an error or
+/// with rows.
+async fn hostile_statements(address: SocketAddr, first: usize, step: usize) -> usize {
+    let all = statements::all();
+    assert!(all.len() >= STATEMENTS, "{}", all.len());
+    let chosen: Vec<String> = all.into_iter().skip(first).step_by(step).collect();
+    let (_, keys) = Wire::log_in(address, "loader", PASSWORD, None).await.expect("a log-in");
+    let next = AtomicUsize::new(0);
+    futures::stream::iter(0..SENDERS)
+        .for_each_concurrent(None, async |_| {
+            let login = Wire::log_in(address, "loader", PASSWORD, Some(&keys)).await;
+            let mut session = login.expect("a log-in").0;
+            while let Some(sql) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                send_statement(&mut session, sql).await;
+            }
+        })
+        .await;
+    chosen.len()
+}
+
+async fn send_statement(session: &mut Wire, sql: &str) {
+    let start: String = sql.chars().take(100).collect();
+    let began = Instant::now();
+    session.send(&message(b'Q', format!("{sql}\0").as_bytes())).await.expect("a session");
+    let code = session.until_ready().await.unwrap_or_else(|e| panic!("{e}: {start}"));
+    if std::env::var_os("WAYFARE_HOSTILE_VERBOSE").is_some() {
+        let code = code.as_deref().unwrap_or("-----");
+        tell(format!("{:>6} ms {code} {start}", began.elapsed().as_millis()));
     }
-    let _ = keys;
-    count
+    assert_ne!(code.as_deref(), Some("XX000"), "{start}");
 }

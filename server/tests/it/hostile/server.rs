@@ -96,7 +96,8 @@ impl Drop for ServerProcess {
 }
 
 fn wayfare(dir: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wayfare"));
+    let program = std::env::var_os("WAYFARE_HOSTILE_SERVER");
+    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_wayfare").into()));
     command.current_dir(dir.path()).args(["--store", "store", "--threads", "2"]);
     command.env("WAYFARE_PASSWORD", PASSWORD).env_remove("WAYFARE_LOG").env_remove("WAYFARE_CONFIG");
     command

@@ -68,6 +68,15 @@ fn deep() -> Vec<String> {
         i => format!("c{i} AS (SELECT x.a FROM c{0} AS x, c{0} AS y)", i - 1),
     });
     all.push(format!("WITH {doubling} SELECT count(*) FROM c59"));
+    let wide = list(1_600, ", ", |i| format!("1 AS a{i}"));
+    let joined = list(90, ", ", |i| format!("c AS c{i}"));
+    all.push(format!("WITH c AS (SELECT {wide}) SELECT count(*) FROM {joined}"));
+    for part in ["CUBE", "ROLLUP", "GROUPING SETS"] {
+        let columns = list(40, ", ", |_| "event".to_owned());
+        all.push(format!("SELECT count(*) FROM touchpoints GROUP BY {part} ({columns})"));
+    }
+    let cubes = list(8, ", ", |_| "CUBE (event, channel, user_id)".to_owned());
+    all.push(format!("SELECT count(*) FROM touchpoints GROUP BY {cubes}"));
     all
 }
 
@@ -88,7 +97,20 @@ fn long() -> Vec<String> {
         format!("SELECT coalesce({})", list(10_000, ", ", |_| "NULL".to_owned())),
         format!("SELECT \"{}\"", "n".repeat(500_000)),
         format!("SELECT 1 AS \"{}\"", "n".repeat(500_000)),
+        "SELECT 1;".repeat(1_000),
         "SELECT 1;".repeat(20_000),
+        "BEGIN;COMMIT;".repeat(20_000),
+        format!("SELECT event FROM touchpoints ORDER BY {}", list(50_000, ", ", |i| format!("event || {i}"))),
+        format!(
+            "SELECT count(*) FROM touchpoints GROUP BY {}",
+            list(20_000, ", ", |i| format!("event = '{i}'"))
+        ),
+        format!("SELECT {}(1)", "n".repeat(500_000)),
+        format!("SELECT 1 FROM {}", "n".repeat(500_000)),
+        format!("SELECT nope_{} FROM touchpoints", "n".repeat(1_000)),
+        format!("SET {} = 1", "n".repeat(500_000)),
+        format!("SHOW {}", "n".repeat(500_000)),
+        format!("DECLARE {} CURSOR FOR SELECT 1", "n".repeat(500_000)),
         ";".repeat(900_000),
         " ".repeat(900_000),
         format!("-- {}", "x".repeat(900_000)),
