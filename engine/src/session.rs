@@ -149,7 +149,7 @@ impl Session {
                 return Ok(view_statements::no_rows());
             }
         }
-        executor.run(planning, context, view_statements::for_the_session(plan)).await
+        Box::pin(executor.run(planning, context, view_statements::for_the_session(plan))).await
     }
 
     /// Whether statements from now on read those versions of tables that earlier ones have read since then: what a

@@ -98,7 +98,7 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
     let identity = shared.tls.as_ref().map(Tls::current);
     let logged_in = Arc::new(AtomicBool::new(false));
     let negotiating =
-        negotiate(socket, identity.as_deref(), Arc::clone(&logged_in), Arc::clone(&shared.frames));
+        Box::pin(negotiate(socket, identity.as_deref(), Arc::clone(&logged_in), Arc::clone(&shared.frames)));
     let negotiated = tokio::select! {
         () = &mut login_deadline => return Ok(()),
         () = pending.evicted() => {
@@ -157,7 +157,8 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
             (None, Ok(message)) => message.is_extended_query(),
             (None, Err(_)) => false,
         };
-        let processing = async {
+        // On the heap: it is large, and moved several times.
+        let processing = Box::pin(async {
             let message = message?;
             if let Some(active) = active {
                 return connection.copy_message(&mut socket, active, message).await;
@@ -173,7 +174,7 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
             )
             .await?;
             Ok(None)
-        };
+        });
         let outcome = if logging_in {
             tokio::select! {
                 () = &mut login_deadline => return Ok(()),
@@ -245,7 +246,9 @@ fn broken_protocol(failure: &PgWireError) -> ErrorInfo {
     {
         let code = match frame {
             FrameError::Busy => sqlstate::OUT_OF_MEMORY,
-            FrameError::Malformed(_) | FrameError::TooLong { .. } => sqlstate::PROTOCOL_VIOLATION,
+            FrameError::Malformed(_) | FrameError::Misshapen | FrameError::TooLong { .. } => {
+                sqlstate::PROTOCOL_VIOLATION
+            }
         };
         return fatal_info(code, frame.to_string());
     }

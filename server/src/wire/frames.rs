@@ -1,8 +1,8 @@
-//! A look at the length of each message before it is read.
+//! A look at the length of each message before it is read, and at its shape while it is.
 //!
 //! A client says how long a message is before it sends it, and a buffer grows while it comes. So the lengths are checked
 //! below the decoder, as bytes arrive: small before the log-in, bounded after it, and all large messages together are
-//! held to a budget that the connections of a server share.
+//! held to a budget that the connections of a server share. What is inside must be what [`shapes`](super::shapes) says.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::shapes::{Misshapen, Shape};
 
 /// Longest message before the log-in, as for PostgreSQL's start-up packet.
 const MAX_LOGIN_MESSAGE_BYTES: usize = 10_000;
@@ -40,6 +42,8 @@ impl FrameLimits {
 pub(crate) enum FrameError {
     #[error("invalid message length {0}")]
     Malformed(i32),
+    #[error("invalid message format")]
+    Misshapen,
     #[error("a message of {found} bytes is longer than the {limit} bytes that are accepted")]
     TooLong { found: usize, limit: usize },
     #[error("out of memory for large messages: try again later, or send smaller ones")]
@@ -61,6 +65,8 @@ pub(crate) struct Frames<S> {
 struct Scan {
     header: Vec<u8>,
     body_left: usize,
+    /// Of the message whose body comes now.
+    shape: Option<Shape>,
     /// Messages begin with their type; the first one of a connection does not.
     typed: bool,
     _held: Option<OwnedSemaphorePermit>,
@@ -92,9 +98,12 @@ impl Scan {
     fn take(&mut self, mut bytes: &[u8], limit: usize, budget: &Arc<Semaphore>) -> Result<(), FrameError> {
         while !bytes.is_empty() {
             if self.body_left > 0 {
-                let skipped = self.body_left.min(bytes.len());
-                self.body_left -= skipped;
-                bytes = &bytes[skipped..];
+                let (body, rest) = bytes.split_at(self.body_left.min(bytes.len()));
+                if let Some(shape) = &mut self.shape {
+                    shape.take(body).map_err(|Misshapen| FrameError::Misshapen)?;
+                }
+                self.body_left -= body.len();
+                bytes = rest;
             } else {
                 self.header.push(bytes[0]);
                 bytes = &bytes[1..];
@@ -104,6 +113,8 @@ impl Scan {
             }
             if self.body_left == 0 && self.header.is_empty() {
                 self._held = None;
+                let shape = self.shape.take();
+                shape.map_or(Ok(()), Shape::end).map_err(|Misshapen| FrameError::Misshapen)?;
             }
         }
         Ok(())
@@ -126,6 +137,8 @@ impl Scan {
             let held = Arc::clone(budget).try_acquire_many_owned(units).map_err(|_| FrameError::Busy)?;
             self._held = Some(held);
         }
+        let kind = self.header.first().filter(|_| self.typed);
+        self.shape = Some(Shape::new(kind.copied()));
         self.header.clear();
         self.typed = true;
         self.body_left = found - 4;
@@ -166,15 +179,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Frames<S> {
 mod tests {
     use super::*;
 
+    /// A message of a text that fills `body` bytes.
     fn message(kind: u8, body: usize) -> Vec<u8> {
         let mut message = vec![kind];
         message.extend(u32::try_from(body + 4).unwrap().to_be_bytes());
-        message.extend(std::iter::repeat_n(0, body));
+        message.extend(std::iter::repeat_n(b'x', body.saturating_sub(1)));
+        message.extend(std::iter::repeat_n(0, body.min(1)));
         message
     }
 
+    /// A packet that says nothing of its `body` bytes.
     fn start_up(body: usize) -> Vec<u8> {
-        message(b' ', body).split_off(1)
+        let mut packet = message(b' ', body).split_off(1);
+        packet[4..8].fill(0);
+        packet
+    }
+
+    #[test]
+    fn a_text_must_end_in_its_message() {
+        let budget = Arc::new(Semaphore::new(100));
+        let mut bytes = [start_up(20), message(b'Q', 10), message(b'Q', 5)].concat();
+        let open = 4 + 20 + 5 + 9;
+        assert_eq!(bytes[open], 0);
+        bytes[open] = b'x';
+        for piece in [1, 4, 100] {
+            let refused = feed(&mut Scan::default(), &bytes, piece, &budget);
+            assert_eq!(refused, Err(FrameError::Misshapen), "{piece}");
+        }
     }
 
     /// Feeds `bytes` in pieces of `piece` bytes.

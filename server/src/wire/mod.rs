@@ -1,7 +1,7 @@
 //! The PostgreSQL wire protocol, version 3, on pgwire.
 //!
-//! The life of a connection: [`negotiate`] settles TLS, [`startup`] the log-in; [`frames`] and [`pending`] keep
-//! strangers small.
+//! The life of a connection: [`negotiate`] settles TLS, [`startup`] the log-in; [`frames`], [`shapes`]
+//! and [`pending`] keep strangers small and the decoder safe.
 //!
 //! The life of a statement: [`connection`] reads a message; [`simple`] or [`extended`] takes it; [`split`] cuts it into
 //! statements and checks their weight. [`statements`] recognises those about the session, which [`state`] runs, with
@@ -35,6 +35,7 @@ mod privilege;
 mod rewrite;
 mod session;
 pub(crate) mod settings;
+mod shapes;
 mod simple;
 mod split;
 mod startup;

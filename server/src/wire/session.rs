@@ -446,7 +446,8 @@ impl SqlSession {
         &self,
         work: impl Future<Output = PgWireResult<T>> + Send + 'static,
     ) -> PgWireResult<T> {
-        match self.cpu.run(work).await {
+        // On the heap: planning has many states, and the callers keep them on their stacks.
+        match self.cpu.run(Box::pin(work)).await {
             Ok(outcome) => outcome,
             Err(e) => Err(user_error(from_cpu(e))),
         }

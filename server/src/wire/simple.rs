@@ -84,12 +84,17 @@ impl Connection {
             }
             match &statement {
                 Prepared::Sql(statement) => {
-                    self.run_simple(client, statement).await?;
+                    Box::pin(self.run_simple(client, statement)).await?;
                     self.apply_settings(client).await?;
                 }
                 // The client's data comes before the rest of the message.
-                Prepared::CopyIn(copy) => return self.copy_in(client, copy, Some(statements.into())).await,
-                other => self.run_utility(client, other, Parameters::default(), Delivery::Simple).await?,
+                Prepared::CopyIn(copy) => {
+                    return Box::pin(self.copy_in(client, copy, Some(statements.into()))).await;
+                }
+                other => {
+                    let delivery = Delivery::Simple;
+                    Box::pin(self.run_utility(client, other, Parameters::default(), delivery)).await?;
+                }
             }
         }
         self.end_implicit(client).await?;
