@@ -50,12 +50,48 @@ impl Role {
         self >= needed
     }
 
+    /// Refuses `action` if the role is not enough for it.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn require(self, action: Action) -> Result<(), Denied> {
+        if self.may(action) { Ok(()) } else { Err(Denied { role: self, action }) }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reader => "reader",
             Self::Loader => "loader",
             Self::Admin => "admin",
+        }
+    }
+}
+
+/// Something that a role is not enough for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("permission denied: a {role} may not {}", .action.words())]
+pub struct Denied {
+    /// Whose role.
+    pub role: Role,
+    /// For what.
+    pub action: Action,
+}
+
+impl Denied {
+    /// The least role that is enough.
+    pub fn needed(&self) -> Role {
+        Role::ALL.into_iter().find(|role| role.may(self.action)).unwrap_or(Role::Admin)
+    }
+}
+
+impl Action {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Load => "load data",
+            Self::Define => "create, change or drop what is not temporary",
+            Self::Administer => "change or remove what others loaded",
         }
     }
 }
@@ -124,6 +160,14 @@ mod tests {
         assert_eq!(allowed(Role::Reader), [true, false, false, false]);
         assert_eq!(allowed(Role::Loader), [true, true, true, false]);
         assert_eq!(allowed(Role::Admin), [true, true, true, true]);
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_needed() {
+        let denied = Role::Reader.require(Action::Load).unwrap_err();
+        assert_eq!(denied.to_string(), "permission denied: a reader may not load data");
+        assert_eq!(denied.needed(), Role::Loader);
+        assert_eq!(Role::Loader.require(Action::Administer).unwrap_err().needed(), Role::Admin);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use crate::access::Role;
+
 /// Limits and sizes of one engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -64,12 +66,20 @@ pub enum VersionPin {
 }
 
 /// What one session may differ in from another.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SessionOptions {
+    /// What the session may do; everything unless told otherwise, since who has the process has the store.
+    pub role: Role,
     /// Reads this past state instead of the newest one.
     pub pin: Option<VersionPin>,
     /// Zone in which timestamps are shown; UTC if `None`.
     pub time_zone: Option<String>,
     /// Rows per batch; the default of DataFusion if `None`.
     pub batch_size: Option<usize>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { role: Role::Admin, pin: None, time_zone: None, batch_size: None }
+    }
 }

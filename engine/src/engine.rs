@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::ScalarUDF;
 
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
@@ -32,6 +33,7 @@ pub struct Engine {
     stores: ObjectStores,
     store: Arc<Store>,
     runtime: Arc<RuntimeEnv>,
+    functions: Vec<ScalarUDF>,
 }
 
 /// A table of the store, in short.
@@ -99,12 +101,21 @@ impl Engine {
             })?;
         let location = store.location();
         runtime.register_object_store(&location.root_url(), Arc::clone(&location.store));
-        Ok(Self { config, stores, store: Arc::new(store), runtime })
+        Ok(Self { config, stores, store: Arc::new(store), runtime, functions: Vec::new() })
+    }
+
+    /// The same engine, whose sessions know `function` too: one of the embedding program. It takes the place of a
+    /// function of that name.
+    #[must_use]
+    pub fn with_function(mut self, function: ScalarUDF) -> Self {
+        self.functions.push(function);
+        self
     }
 
     /// Starts a session.
     pub fn session(&self, options: &SessionOptions) -> Result<Session> {
-        Session::new(Arc::clone(&self.store), Arc::clone(&self.runtime), &self.config, options)
+        let (store, runtime) = (Arc::clone(&self.store), Arc::clone(&self.runtime));
+        Session::new(store, runtime, &self.config, options, &self.functions)
     }
 
     /// Loads files into a touchpoint table: one commit, everything or nothing.

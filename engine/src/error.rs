@@ -2,6 +2,7 @@
 
 use datafusion::error::DataFusionError;
 
+use crate::access::Denied;
 use crate::limits::LimitExceeded;
 use crate::load::error::LoadError;
 
@@ -26,6 +27,9 @@ pub enum Error {
     /// A statement is longer or more complex than any may be.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    /// The role of the session is not enough.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// An argument of a call is out of its domain.
     #[error("{0}")]
     InvalidArgument(String),

@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, plan_err};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, ScalarUDF, Statement as PlanStatement};
 use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -71,8 +71,9 @@ impl Session {
         runtime: Arc<RuntimeEnv>,
         config: &EngineConfig,
         options: &SessionOptions,
+        functions: &[ScalarUDF],
     ) -> Result<Self> {
-        let scope = Arc::new(StatementScope::new(store, options.pin));
+        let scope = Arc::new(StatementScope::new(store, options.role, options.pin));
         let catalog = Arc::new(SessionCatalog::default());
         let state = SessionStateBuilder::new()
             .with_config(session_config(config, options))
@@ -89,6 +90,9 @@ impl Session {
         wayfare_udfs::register_all(&mut context)?;
         datafusion_functions_json::register_all(&mut context)?;
         bounded::install(&context);
+        for function in functions {
+            context.register_udf(function.clone());
+        }
         register_schema(&catalog, PUBLIC_SCHEMA, Arc::new(PublicSchema::new(Arc::clone(&scope))))?;
         register_schema(&catalog, JOURNEY_SCHEMA, Arc::new(JourneySchema::new(Arc::clone(&scope))))?;
         let path = Arc::new(SearchPathSchema::new(&catalog));

@@ -57,6 +57,8 @@ pub(crate) struct CatalogTemplate {
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub user: String,
+    /// Whether it may end what others run.
+    pub administers: bool,
     pub pid: i32,
     pub state: Arc<Mutex<SessionState>>,
     pub cancels: Arc<CancelRegistry>,

@@ -13,11 +13,15 @@ use std::borrow::Cow;
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
+use datafusion::object_store::Error as ObjectStoreError;
+use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
-use wayfare_engine::Error as EngineError;
+use wayfare_engine::access::Denied;
 use wayfare_engine::catalog::search_path::SEARCH_PATH;
+use wayfare_engine::error::root_cause;
 use wayfare_engine::limits::Limit;
+use wayfare_engine::{Error as EngineError, StoreError};
 
 use crate::cpu::CpuTaskError;
 pub(crate) use plan_text::FUNCTION_HINT;
@@ -191,8 +195,43 @@ pub fn from_engine(error: &EngineError) -> ErrorInfo {
             error_info(sqlstate::INVALID_PARAMETER_VALUE, message.clone())
         }
         EngineError::Load(e) => error_info(sqlstate::DATA_EXCEPTION, e.to_string()),
-        EngineError::Store(e) => error_info(sqlstate::IO_ERROR, e.to_string()),
+        EngineError::Denied(e) => from_denied(e),
+        EngineError::Store(e) => from_store(e),
     }
+}
+
+/// Maps what a role is not enough for.
+pub(crate) fn from_denied(denied: &Denied) -> ErrorInfo {
+    let mut info = error_info(sqlstate::INSUFFICIENT_PRIVILEGE, denied.to_string());
+    info.hint = Some(format!("Log in as a user with role {}.", denied.needed()));
+    info
+}
+
+fn from_store(error: &StoreError) -> ErrorInfo {
+    match error {
+        StoreError::NoTable { table, .. } => {
+            error_info(sqlstate::UNDEFINED_TABLE, format!("relation \"{table}\" does not exist"))
+        }
+        StoreError::TableKind { .. }
+        | StoreError::Version { .. }
+        | StoreError::NotAdoptable { .. }
+        | StoreError::Contention { .. } => error_info(sqlstate::IO_ERROR, error.to_string()),
+        StoreError::NotAStore { .. }
+        | StoreError::Occupied { .. }
+        | StoreError::Format { .. }
+        | StoreError::Location { .. }
+        | StoreError::Unsupported { .. }
+        | StoreError::Io { .. }
+        | StoreError::Damaged { .. } => out_of_order("the store cannot be used", error),
+    }
+}
+
+/// Something of the server itself does not work. Where its files are is for the operator: that goes to the log.
+fn out_of_order(message: &str, error: &(dyn std::error::Error + 'static)) -> ErrorInfo {
+    tracing::error!(error = root_cause(error), "{message}: {error}");
+    let mut info = error_info(sqlstate::IO_ERROR, message);
+    info.hint = Some("The log of the server says why; `wayfare check` names damaged files.".to_owned());
+    info
 }
 
 /// Maps the end of a CPU task without a value.
@@ -235,16 +274,12 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
             info
         }
         DataFusionError::ArrowError(e, _) => from_arrow(e),
-        DataFusionError::ParquetError(e) => {
-            error_info(sqlstate::IO_ERROR, format!("cannot read a data file: {e}"))
-        }
-        DataFusionError::ObjectStore(e) => {
-            error_info(sqlstate::IO_ERROR, format!("cannot read the store: {e}"))
-        }
+        DataFusionError::ParquetError(e) => out_of_order("cannot read a data file", e.as_ref()),
+        DataFusionError::ObjectStore(e) => out_of_order("cannot read the store", e.as_ref()),
         DataFusionError::IoError(e) if e.to_string().contains("disk space during the spilling") => {
             disk_full()
         }
-        DataFusionError::IoError(e) => error_info(sqlstate::IO_ERROR, e.to_string()),
+        DataFusionError::IoError(e) => out_of_order("cannot read or write a file", e),
         DataFusionError::ExecutionJoin(e) if e.is_cancelled() => {
             error_info(sqlstate::QUERY_CANCELED, "canceling statement because its task was stopped")
         }
@@ -286,6 +321,12 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     }
     if let Some(e) = error.downcast_ref::<ArrowError>() {
         return from_arrow(e);
+    }
+    if let Some(e) = error.downcast_ref::<StoreError>() {
+        return from_store(e);
+    }
+    if error.is::<std::io::Error>() || error.is::<ObjectStoreError>() || error.is::<ParquetError>() {
+        return out_of_order("cannot read or write a file", error);
     }
     let text = error.to_string();
     if text.starts_with("regex parse error") {
@@ -339,7 +380,7 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
         ArrowError::ExternalError(inner) => from_external(inner.as_ref()),
         ArrowError::MemoryError(message) => error_info(sqlstate::OUT_OF_MEMORY, clean(message)),
         ArrowError::IoError(message, _) if message.contains("disk space during the spilling") => disk_full(),
-        ArrowError::IoError(message, _) => error_info(sqlstate::IO_ERROR, clean(message)),
+        ArrowError::IoError(_, e) => out_of_order("cannot read or write a file", e),
         other => {
             error_info(sqlstate::INTERNAL_ERROR, format!("internal error: {}", clean(&other.to_string())))
         }

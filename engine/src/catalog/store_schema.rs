@@ -14,6 +14,7 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionState;
 
+use crate::access::Role;
 use crate::catalog::provider::PUBLIC_SCHEMA;
 use crate::catalog::{journey, view_statements};
 use crate::config::VersionPin;
@@ -42,6 +43,7 @@ enum Holding {
 #[derive(Debug)]
 pub struct StatementScope {
     store: Arc<Store>,
+    role: Role,
     pin: Option<VersionPin>,
     names: Mutex<StoreNames>,
     snapshots: tokio::sync::Mutex<HashMap<String, Option<Arc<TableSnapshot>>>>,
@@ -54,9 +56,10 @@ pub struct StatementScope {
 
 impl StatementScope {
     /// The scope of a session on `store`.
-    pub fn new(store: Arc<Store>, pin: Option<VersionPin>) -> Self {
+    pub fn new(store: Arc<Store>, role: Role, pin: Option<VersionPin>) -> Self {
         Self {
             store,
+            role,
             pin,
             names: Mutex::default(),
             snapshots: tokio::sync::Mutex::default(),
@@ -109,6 +112,11 @@ impl StatementScope {
     /// Whether the store has a view called `name`.
     pub fn is_stored_view(&self, name: &str) -> bool {
         lock(&self.names).views.iter().any(|n| n == name)
+    }
+
+    /// What the session may do.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// The store.

@@ -17,12 +17,14 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 
 use super::provider::PUBLIC_SCHEMA;
 use super::store_schema::StatementScope;
+use crate::access::Action;
+use crate::error::Error;
 use crate::store::views::{PutView, StoredView};
 
 /// Runs `plan` if it creates or drops a view of the store; whether it was one.
 ///
 /// # Errors
-/// The name is taken, there is no such view, or the store cannot be written.
+/// The name is taken, there is no such view, the role is not enough, or the store cannot be written.
 pub(crate) async fn run(
     plan: &LogicalPlan,
     scope: &StatementScope,
@@ -33,6 +35,7 @@ pub(crate) async fn run(
             let Some(name) = public_name(&create.name) else {
                 return Ok(false);
             };
+            scope.role().require(Action::Define).map_err(Error::from)?;
             let Some(text) = &create.definition else {
                 return plan_err!("a view needs the text of its query");
             };
@@ -52,7 +55,10 @@ pub(crate) async fn run(
             }
         }
         LogicalPlan::Ddl(DdlStatement::DropView(drop)) => match public_name(&drop.name) {
-            Some(name) if scope.is_stored_view(name) => Ok(scope.store().drop_view(name).await?),
+            Some(name) if scope.is_stored_view(name) => {
+                scope.role().require(Action::Define).map_err(Error::from)?;
+                Ok(scope.store().drop_view(name).await?)
+            }
             _ => Ok(false),
         },
         _ => Ok(false),

@@ -39,6 +39,8 @@ pub struct ScanSummary {
     pub days: Option<(String, String)>,
     /// What a rule found out about this scan.
     pub note: Option<String>,
+    /// Where the store is: who may ask for a plan need not know, so files are shown below it.
+    pub root: String,
 }
 
 impl fmt::Display for ScanSummary {
@@ -95,12 +97,23 @@ impl TableScanExec {
     }
 }
 
+/// A plan node without its children.
+struct Inner<'a>(DisplayFormatType, &'a dyn ExecutionPlan);
+
+impl fmt::Display for Inner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1.fmt_as(self.0, f)
+    }
+}
+
 impl DisplayAs for TableScanExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match t {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "TableScanExec: {}, ", self.summary)?;
-                self.inner.fmt_as(t, f)
+                let inner = Inner(t, self.inner.as_ref()).to_string();
+                let root = format!("{}/", self.summary.root);
+                let inner = if root.len() > 1 { inner.replace(&root, "") } else { inner };
+                write!(f, "TableScanExec: {}, {inner}", self.summary)
             }
             DisplayFormatType::TreeRender => write!(f, "{}", self.summary),
         }

@@ -214,6 +214,7 @@ impl SnapshotTable {
                 .try_fold((0, 0), |sum, g| g.map(|g| (sum.0 + g.0, sum.1 + g.1))),
             days: days(Box::new(chosen.iter().filter_map(|c| c.file.day))),
             note: None,
+            root: self.snapshot.table().location().path.to_string(),
         }
     }
 }

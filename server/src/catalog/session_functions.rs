@@ -78,7 +78,8 @@ impl SessionFunction {
 
     fn signal(&self, pid: i64, terminate: bool) -> Result<bool> {
         let found = i32::try_from(pid).map_or(Signalled::NoSuchSession, |pid| {
-            self.identity.cancels.signal(pid, &self.identity.user, terminate)
+            let Identity { user, administers, .. } = &self.identity;
+            self.identity.cancels.signal(pid, user, *administers, terminate)
         });
         match found {
             Signalled::Yes => Ok(true),
@@ -87,7 +88,7 @@ impl SessionFunction {
                 let what = if terminate { "terminate process" } else { "cancel query" };
                 let mut info =
                     error_info(sqlstate::INSUFFICIENT_PRIVILEGE, format!("permission denied to {what}"));
-                info.detail = Some("Only sessions of the same user can be signalled.".to_owned());
+                info.detail = Some("Only an admin can signal sessions of other users.".to_owned());
                 Err(Refusal(Box::new(info)).into())
             }
         }

@@ -88,11 +88,12 @@ impl CancelRegistry {
         Registration { registry: Arc::clone(self), pid }
     }
 
-    /// Cancels what runs in session `pid`, which must be one of `user` too; ends the session itself if `terminate`.
-    pub(crate) fn signal(&self, pid: i32, user: &str, terminate: bool) -> Signalled {
+    /// Cancels what runs in session `pid`, which must be one of `user` too unless that user `administers`; ends the
+    /// session itself if `terminate`.
+    pub(crate) fn signal(&self, pid: i32, user: &str, administers: bool, terminate: bool) -> Signalled {
         let (current, stop) = match lock(&self.connections).get(&pid) {
             None => return Signalled::NoSuchSession,
-            Some(found) if found.user != user => return Signalled::NotAllowed,
+            Some(found) if found.user != user && !administers => return Signalled::NotAllowed,
             Some(found) => (Arc::clone(&found.current), found.stop.clone()),
         };
         if terminate {
@@ -349,10 +350,10 @@ mod tests {
         let waited = interrupt.guard(std::future::pending::<()>()).await;
         assert!(waited.is_err());
 
-        assert_eq!(registry.signal(8, "ana", true), Signalled::NoSuchSession);
-        assert_eq!(registry.signal(7, "ben", true), Signalled::NotAllowed);
+        assert_eq!(registry.signal(8, "ana", false, true), Signalled::NoSuchSession);
+        assert_eq!(registry.signal(7, "ben", false, true), Signalled::NotAllowed);
         assert!(!stop.is_cancelled());
-        assert_eq!(registry.signal(7, "ana", true), Signalled::Yes);
+        assert_eq!(registry.signal(7, "ana", false, true), Signalled::Yes);
         assert!(stop.is_cancelled());
         drop((interrupt, registration));
         assert!(lock(&registry.connections).is_empty());

@@ -22,7 +22,7 @@ use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::startup::{Authentication, PasswordMessageFamily};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use wayfare_engine::catalog::provider::CATALOG;
-use wayfare_engine::{Role, SessionOptions};
+use wayfare_engine::{Action, Role, SessionOptions};
 
 use super::cancel::lock;
 use super::connection::{Admission, Connection, CountedSession};
@@ -224,10 +224,12 @@ impl Connection {
         let shared = Arc::clone(&self.shared);
         let state = Arc::clone(&self.state);
         let opened = self.shared.cpu.run(async move {
-            let options = SessionOptions { time_zone: Some(time_zone), ..SessionOptions::default() };
+            let options = SessionOptions { role, time_zone: Some(time_zone), ..SessionOptions::default() };
             let session = shared.engine.session(&options).map_err(|e| from_engine(&e))?;
             let cancels = Arc::clone(&shared.cancels);
-            let identity = Identity { user, pid, state, cancels };
+            // Without users, a name is all that tells sessions apart.
+            let administers = shared.users.is_some() && role.may(Action::Administer);
+            let identity = Identity { user, administers, pid, state, cancels };
             shared.catalog.install(session.context(), &identity).map_err(|e| from_datafusion(&e))?;
             Ok(Arc::new(session))
         });
