@@ -7,6 +7,7 @@
 //! is never taken for data; on a file system only the owner may read it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -135,6 +136,11 @@ async fn write(location: &StorageLocation, number: u64, list: &AccessList) -> Re
         }
         Err(e) => return Err(io("write", location, e)),
     }
+    if let Some(directory) = local_directory(location) {
+        // The directory keeps others out until then.
+        let written = directory.join(format!("{number:020}.json"));
+        for_the_owner(&written, 0o600).map_err(|e| io("restrict", location, e))?;
+    }
     let mut all = numbers(location).await?;
     if all.iter().any(|other| *other > number) {
         // `number` was free only because a later writer had removed it already: this list counts for nothing.
@@ -187,25 +193,33 @@ fn parse(location: &StorageLocation, bytes: &[u8]) -> Result<AccessList, StoreEr
     Ok(AccessList { users, decoy_secret: document.decoy_secret })
 }
 
-/// On a file system, makes the directory so that others cannot read it.
+/// The directory of the list, if it is on a file system.
+fn local_directory(location: &StorageLocation) -> Option<PathBuf> {
+    let is_local = location.url.scheme() == "file";
+    location.url.to_file_path().ok().filter(|_| is_local).map(|root| root.join(DIRECTORY))
+}
+
+/// On a file system, makes the directory so that others cannot read it, whoever made it.
 fn prepare_directory(location: &StorageLocation) -> Result<(), StoreError> {
-    if location.url.scheme() != "file" {
-        return Ok(());
-    }
-    let Ok(root) = location.url.to_file_path() else {
+    let Some(directory) = local_directory(location) else {
         return Ok(());
     };
-    let directory = root.join(DIRECTORY);
-    let made = {
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&directory)
-    };
-    match made {
-        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(io("create", location, e)),
-        _ => Ok(()),
+    match std::fs::create_dir(&directory) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(io("create", location, e)),
+        _ => {}
     }
+    for_the_owner(&directory, 0o700).map_err(|e| io("restrict", location, e))
+}
+
+#[cfg(unix)]
+fn for_the_owner(path: &std::path::Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn for_the_owner(_: &std::path::Path, _: u32) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn busy(action: &'static str, location: &StorageLocation) -> StoreError {

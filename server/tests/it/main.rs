@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod guard;
 mod hostile;
+mod process;
 mod s3;
 mod slt_wire;
 mod support;

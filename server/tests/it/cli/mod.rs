@@ -15,6 +15,7 @@ mod retention;
 mod shop;
 mod shop_paths;
 mod support;
+mod users;
 mod weblog;
 mod weblog_paths;
 mod wrong_inputs;

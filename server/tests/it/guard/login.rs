@@ -183,11 +183,44 @@ async fn other_machines_need_passwords_and_encryption() {
     assert!(refused.to_string().contains("metrics"), "{refused}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_exist_is_asked_like_everybody() {
+    let server = server_with_users(ServeOptions::default()).await;
+    // Salt and rounds as the server tells them to a user; the same each time.
+    let mut told = Vec::new();
+    for user in ["reader", "reader", "nobody", "nobody", "nobodz"] {
+        let mut socket = start_up_as(&server, user).await;
+        read_message(&mut socket).await.unwrap();
+        send(&mut socket, b'p', b"SCRAM-SHA-256\0\0\0\0\x0bn,,n=,r=abc").await;
+        let (kind, answer) = read_message(&mut socket).await.expect("an answer");
+        assert_eq!((kind, &answer[..4]), (b'R', &[0, 0, 0, 11][..]), "{user}");
+        let text = String::from_utf8(answer[4..].to_vec()).unwrap();
+        let nonce = text.split(',').next().unwrap().to_owned();
+        assert!(nonce.starts_with("r=abc") && nonce.len() > 20, "{text}");
+        told.push(text[nonce.len()..].to_owned());
+        // Whoever it is, a wrong proof takes the same pause and gets the same answer.
+        let began = Instant::now();
+        let proof = "A".repeat(43);
+        send(&mut socket, b'p', format!("c=biws,{nonce},p={proof}=").as_bytes()).await;
+        let (_, refused) = read_message(&mut socket).await.expect("an answer");
+        let refused = String::from_utf8_lossy(&refused).replace(user, "USER");
+        assert!(refused.contains("password authentication failed for user \"USER\""), "{refused}");
+        assert!(began.elapsed() >= Duration::from_millis(300));
+    }
+    assert_eq!((&told[0], &told[2]), (&told[1], &told[3]));
+    assert!(told[2] != told[4] && told[0] != told[2]);
+    assert!(told.iter().all(|text| text.len() == told[0].len()), "{told:?}");
+}
+
 async fn start_up(server: &TestServer) -> TcpStream {
+    start_up_as(server, "reader").await
+}
+
+async fn start_up_as(server: &TestServer, user: &str) -> TcpStream {
     let mut socket = TcpStream::connect(server.address).await.unwrap();
-    let body = b"\0\x03\0\0user\0reader\0database\0wayfare\0\0";
+    let body = format!("\0\x03\0\0user\0{user}\0database\0wayfare\0\0");
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-    socket.write_all(&[&length[..], body].concat()).await.unwrap();
+    socket.write_all(&[&length[..], body.as_bytes()].concat()).await.unwrap();
     socket
 }
 

@@ -3,8 +3,11 @@
 mod limits;
 mod login;
 mod monitor;
+mod operation;
+mod panics;
 mod reach;
 mod roles;
+mod sessions;
 mod tls;
 
 use std::net::SocketAddr;

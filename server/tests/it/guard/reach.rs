@@ -1,5 +1,10 @@
 //! SQL reaches the tables of the store and nothing else of the machine or the network.
 
+use std::sync::Arc;
+
+use wayfare_engine::{Engine, EngineConfig};
+use wayfare_server::ServeOptions;
+
 use crate::support::{TestServer, failure, text_value};
 
 /// Statements that would read or write a file, open a URL, or change how the server runs.
@@ -83,4 +88,73 @@ async fn options_of_the_engine_belong_to_the_operator() {
     }
     client.batch_execute("SET datafusion.execution.batch_size = 100").await.unwrap();
     client.batch_execute("RESET datafusion.execution.batch_size").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_not_told_where_the_store_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("hidden_place");
+    let config = EngineConfig {
+        store_url: place.display().to_string(),
+        temp_dir: Some(place.clone()),
+        ..EngineConfig::default()
+    };
+    std::fs::create_dir(&place).unwrap();
+    let config = EngineConfig { store_url: place.join("store").display().to_string(), ..config };
+    let engine = Arc::new(Engine::open_or_create(config).await.unwrap());
+    let server = TestServer::start_on(engine, ServeOptions::default()).await;
+    let client = server.connect().await;
+    let sink = client.copy_in("COPY touchpoints (user_id, ts, event) FROM STDIN").await.unwrap();
+    futures::pin_mut!(sink);
+    let row = bytes::Bytes::from_static(b"ann\t2026-01-01 10:00:00\tview\n");
+    futures::SinkExt::send(&mut sink, row).await.unwrap();
+    sink.finish().await.unwrap();
+
+    let statements = [
+        "EXPLAIN SELECT * FROM touchpoints",
+        "EXPLAIN VERBOSE SELECT * FROM touchpoints WHERE event = 'view'",
+        "EXPLAIN ANALYZE SELECT count(*) FROM touchpoints",
+        "EXPLAIN (FORMAT JSON) SELECT * FROM touchpoints",
+        "EXPLAIN SELECT window_funnel(INTERVAL '1 hour', ts, event = 'a') FROM touchpoints GROUP BY user_id",
+        "SHOW ALL",
+        "SELECT name, setting FROM pg_settings",
+        "SELECT * FROM pg_tablespace",
+        "SELECT * FROM nope",
+        "SELECT nope FROM touchpoints",
+        "SHOW datafusion.runtime.temp_directory",
+        "SELECT * FROM information_schema.df_settings",
+        "SELECT pg_relation_filepath('touchpoints')",
+        "SHOW data_directory",
+        "SELECT * FROM touchpoints",
+    ];
+    let all_said = async || {
+        let mut said = Vec::new();
+        for sql in statements {
+            said.push(match client.simple_query(sql).await {
+                Ok(messages) => format!("{messages:?}"),
+                Err(e) => format!("{:?}", e.as_db_error().expect("from the server")),
+            });
+        }
+        said
+    };
+    let said = all_said().await;
+    assert!(said[0].contains("touchpoints/day=2026-01-01/"), "{}", said[0]);
+    for (sql, said) in statements.iter().zip(&said) {
+        assert!(!said.contains("hidden_place"), "{sql}: {said}");
+    }
+    // Nor when something is wrong with it.
+    let day = place.join("store/touchpoints/day=2026-01-01");
+    for file in std::fs::read_dir(&day).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            std::fs::write(path, "no Parquet").unwrap();
+        }
+    }
+    let fresh = server.connect().await;
+    let (code, message) = failure(&fresh, "SELECT sum(length(event)), max(user_id) FROM touchpoints").await;
+    assert!(code == "58030" && !message.contains("hidden_place"), "{code} {message}");
+    std::fs::remove_dir_all(place.join("store")).unwrap();
+    for (sql, said) in statements.iter().zip(all_said().await) {
+        assert!(!said.contains("hidden_place"), "{sql}: {said}");
+    }
 }

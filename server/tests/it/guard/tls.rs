@@ -18,10 +18,10 @@ use super::{PASSWORD, engine_with_users, log_in, psql, server_with_users};
 use crate::support::{TestServer, db_error};
 
 /// `SSLRequest`.
-const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
+pub const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
 
 /// A new certificate for this machine, and its key, as files `NAME.crt` and `NAME.key`.
-fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+pub fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
     std::fs::write(&certificate, made.cert.pem()).unwrap();

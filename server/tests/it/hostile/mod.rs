@@ -19,9 +19,9 @@ use futures::StreamExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use crate::process::{PASSWORD, ServerProcess};
 use crate::support::tell;
 use client::{Keys, Wire, message, start_up};
-use server::{PASSWORD, ServerProcess};
 
 /// How much is sent.
 struct Size {
@@ -53,7 +53,7 @@ async fn a_server_under_attack_answers_its_client() {
         Ok("full") => FULL,
         _ => USUAL,
     };
-    let server = ServerProcess::start();
+    let server = server::start();
     let address = server.address;
     let (first, keys) = Wire::log_in(address, "reader", PASSWORD, None).await.expect("a log-in");
     let healthy = Healthy::start(address, keys.clone(), first);
