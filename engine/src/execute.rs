@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use datafusion::common::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::logical_expr::{CreateMemoryTable, DdlStatement, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream;
 
 use crate::config::EngineConfig;
 use crate::deep::Planning;
 use crate::error::Result;
 use crate::query_memory;
-use crate::temporary::{self, TemporaryTables};
+use crate::temporary::TemporaryTables;
 
 /// Runs the plans of one session.
 #[derive(Debug)]
@@ -43,44 +44,62 @@ impl Executor {
         plan: LogicalPlan,
     ) -> Result<SendableRecordBatchStream> {
         let runtime = query_memory::for_one_query(&self.runtime, self.query_memory_bytes);
-        let Some(create) = temporary::creation(&plan) else {
-            let dropped = match &plan {
-                LogicalPlan::Ddl(DdlStatement::DropTable(drop)) => Some(drop.name.clone()),
-                _ => None,
-            };
-            let rows = start(planning, context, plan, runtime).await?;
-            if let Some(name) = dropped {
-                self.temporary.forget(&name);
+        let dropped = match &plan {
+            LogicalPlan::Ddl(DdlStatement::DropTable(drop)) => Some(drop.name.clone()),
+            _ => None,
+        };
+        let begin = begin(Arc::clone(context), plan, Arc::clone(&runtime));
+        let (create, rows) = match planning.run(begin).await?? {
+            Begun::Rows(rows) => {
+                if let Some(name) = dropped {
+                    self.temporary.forget(&name);
+                }
+                return Ok(match self.max_result_rows {
+                    Some(most) => query_memory::with_row_limit(rows, most),
+                    None => rows,
+                });
             }
-            return Ok(match self.max_result_rows {
-                Some(most) => query_memory::with_row_limit(rows, most),
-                None => rows,
-            });
+            Begun::Table(create, rows) => (create, rows),
         };
         let pool = Arc::clone(&runtime.memory_pool);
-        let input = LogicalPlan::clone(&create.input);
-        let rows = start(planning, context, input, Arc::clone(&runtime)).await?;
-        let (create, reservation) = self.temporary.collect(create, rows, &pool).await?;
+        let (create, reservation) = self.temporary.collect(&create, rows, &pool).await?;
         let name = create.name.clone();
         let created = LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create));
-        let answer = start(planning, context, created, runtime).await?;
+        let answer = planning.run(start(Arc::clone(context), created, runtime)).await??;
         self.temporary.keep(name, reservation);
         Ok(answer)
     }
 }
 
-async fn start(
-    planning: &Planning,
-    context: &Arc<SessionContext>,
+/// A plan that has begun to run.
+enum Begun {
+    Rows(SendableRecordBatchStream),
+    /// A new table, without its query, and the rows of that.
+    Table(CreateMemoryTable, SendableRecordBatchStream),
+}
+
+async fn begin(
+    context: Arc<SessionContext>,
     plan: LogicalPlan,
     runtime: Arc<RuntimeEnv>,
-) -> Result<SendableRecordBatchStream> {
-    let context = Arc::clone(context);
-    let started = async move {
-        let frame = context.execute_logical_plan(plan).await?;
-        let task = Arc::new(frame.task_ctx().with_runtime(runtime));
-        let physical = frame.create_physical_plan().await?;
-        execute_stream(physical, task)
-    };
-    Ok(planning.run(started).await??)
+) -> std::result::Result<Begun, DataFusionError> {
+    match plan {
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
+            let nothing = Arc::new(LogicalPlanBuilder::empty(false).build()?);
+            let rows = start(context, LogicalPlan::clone(&create.input), runtime).await?;
+            Ok(Begun::Table(CreateMemoryTable { input: nothing, ..create }, rows))
+        }
+        other => Ok(Begun::Rows(start(context, other, runtime).await?)),
+    }
+}
+
+async fn start(
+    context: Arc<SessionContext>,
+    plan: LogicalPlan,
+    runtime: Arc<RuntimeEnv>,
+) -> std::result::Result<SendableRecordBatchStream, DataFusionError> {
+    let frame = context.execute_logical_plan(plan).await?;
+    let task = Arc::new(frame.task_ctx().with_runtime(runtime));
+    let physical = frame.create_physical_plan().await?;
+    execute_stream(physical, task)
 }

@@ -146,13 +146,21 @@ impl Session {
     /// [`EngineConfig::max_result_rows`].
     pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
         let Planner { context, planning, executor, .. } = self.planner.as_ref();
-        if matches!(plan, LogicalPlan::Ddl(_)) {
-            let (planner, statement) = (Arc::clone(&self.planner), plan.clone());
-            let run = async move { view_statements::run(&statement, &planner.scope, &planner.context).await };
-            if planning.run(run).await?? {
-                return Ok(view_statements::no_rows());
+        // A plan is copied and dropped on large stacks only.
+        let plan = match plan {
+            LogicalPlan::Ddl(_) => {
+                let planner = Arc::clone(&self.planner);
+                let run = async move {
+                    let done = view_statements::run(&plan, &planner.scope, &planner.context).await?;
+                    Ok::<_, DataFusionError>(if done { None } else { Some(plan) })
+                };
+                match planning.run(run).await?? {
+                    Some(plan) => plan,
+                    None => return Ok(view_statements::no_rows()),
+                }
             }
-        }
+            other => other,
+        };
         Box::pin(executor.run(planning, context, view_statements::for_the_session(plan))).await
     }
 

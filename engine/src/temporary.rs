@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result, TableReference};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
-use datafusion::logical_expr::{CreateMemoryTable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{CreateMemoryTable, LogicalPlanBuilder};
 use futures::StreamExt;
 
 /// The memory of one session's tables.
@@ -67,13 +67,5 @@ impl TemporaryTables {
     /// The table was dropped.
     pub(crate) fn forget(&self, name: &TableReference) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-}
-
-/// The statement that creates a table in memory, if `plan` is one.
-pub(crate) fn creation(plan: &LogicalPlan) -> Option<&CreateMemoryTable> {
-    match plan {
-        LogicalPlan::Ddl(datafusion::logical_expr::DdlStatement::CreateMemoryTable(create)) => Some(create),
-        _ => None,
     }
 }

