@@ -250,35 +250,35 @@ fn merge_members(
     Ok(Arc::new(merged.finish()?))
 }
 
-/// The rows of a batch of a text file: their lines and their text, side by side.
+/// The rows of a batch: their places and their text, side by side.
 #[derive(Debug, Default)]
 pub(super) struct TextRows {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    lines: Vec<u64>,
+    places: Vec<RowPlace>,
 }
 
 impl TextRows {
-    pub(super) fn push(&mut self, line: u64, raw: &[u8]) {
+    pub(super) fn push(&mut self, place: RowPlace, raw: &[u8]) {
         self.bytes.extend_from_slice(raw);
         self.ends.push(self.bytes.len());
-        self.lines.push(line);
+        self.places.push(place);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lines.len()
+        self.places.len()
     }
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
-        self.lines.clear();
+        self.places.clear();
     }
 }
 
 impl Rows for TextRows {
     fn place(&self, row: usize) -> RowPlace {
-        RowPlace::Line(self.lines[row])
+        self.places[row]
     }
 
     fn raw(&self, row: usize) -> String {

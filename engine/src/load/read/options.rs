@@ -15,10 +15,12 @@ pub const MAX_BUFFER_BYTES: usize = 128 << 20;
 pub enum InputFormat {
     /// Delimited text with a header line; the delimiter (`,`, `;` or tab) is taken from the header.
     Csv,
-    /// One JSON object per line.
+    /// JSON objects: one per line, or the elements of one array.
     Ndjson,
     /// Apache Parquet.
     Parquet,
+    /// Apache Avro: an object container file.
+    Avro,
 }
 
 impl InputFormat {
@@ -26,8 +28,9 @@ impl InputFormat {
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
+            Self::Ndjson => "json",
             Self::Parquet => "parquet",
+            Self::Avro => "avro",
         }
     }
 }
@@ -40,7 +43,10 @@ impl FromStr for InputFormat {
             "csv" | "tsv" => Ok(Self::Csv),
             "ndjson" | "jsonl" | "json" => Ok(Self::Ndjson),
             "parquet" => Ok(Self::Parquet),
-            _ => Err(LoadError::Argument(format!("unknown format {text:?}: use csv, ndjson or parquet"))),
+            "avro" => Ok(Self::Avro),
+            _ => Err(LoadError::Argument(format!(
+                "unknown format {text:?}: use csv, ndjson, json, parquet or avro"
+            ))),
         }
     }
 }
@@ -107,7 +113,7 @@ impl FromStr for NumericTime {
 /// How input files are read. The default reads files whose columns have canonical names, naive times in UTC.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
-    /// Format of all files; `None` takes it from each file's extension.
+    /// Format of all files; `None` takes it from each file's content and name.
     pub format: Option<InputFormat>,
     /// (table column, column of the file): the file's column fills the table column, under no other name.
     pub mapping: Vec<(String, String)>,
@@ -265,7 +271,7 @@ mod tests {
         assert_eq!("yyyymmdd".parse::<NumericTime>().expect("unit"), NumericTime::CompactDate);
         assert_eq!("CSV".parse::<InputFormat>().expect("format"), InputFormat::Csv);
         assert_eq!("columns".parse::<ExtraColumns>().expect("extra"), ExtraColumns::Columns);
-        assert!("avro".parse::<InputFormat>().is_err());
+        assert!("orc".parse::<InputFormat>().is_err());
         assert_eq!(parse_time_zone("Europe/Berlin").expect("zone"), Tz::Europe__Berlin);
         let error = parse_time_zone("Mars/Base").expect_err("refused").to_string();
         assert!(error.contains("Mars/Base"), "{error}");

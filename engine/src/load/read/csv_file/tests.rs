@@ -14,7 +14,7 @@ fn file() -> SourceFile {
 fn open_with(bytes: &[u8], options: &ReadOptions) -> Result<CsvFile, LoadError> {
     let rule = TimestampRule { unit: options.ts_unit, zone: options.time_zone };
     let targets = Targets::new(options, &[])?;
-    CsvFile::open(&file(), stream_of(bytes), &Arc::new(options.clone()), targets, rule)
+    CsvFile::open(stream_of(&file(), bytes), &Arc::new(options.clone()), targets, rule)
 }
 
 fn read_with(bytes: &[u8], options: &ReadOptions) -> Result<Vec<ParsedBatch>, LoadError> {

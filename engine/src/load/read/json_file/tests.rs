@@ -4,18 +4,19 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Float64Type, TimestampMicrosecondType};
 
 use super::super::csv_file::stream_of;
-use super::super::options::ExtraColumns;
-use super::super::source::Compression;
+use super::super::options::{ExtraColumns, InputFormat};
+use super::super::source::{Compression, SourceFile};
 use super::*;
 
 fn file() -> SourceFile {
     SourceFile::local("x.ndjson".to_owned(), "x.ndjson".into(), 0, InputFormat::Ndjson, Compression::None)
 }
 
-fn reader(bytes: &[u8], options: &ReadOptions, extra: &[Field]) -> Result<NdjsonFile, LoadError> {
+fn reader(bytes: &[u8], options: &ReadOptions, extra: &[Field]) -> Result<JsonFile, LoadError> {
     let rule = TimestampRule { unit: options.ts_unit, zone: options.time_zone };
     let targets = Targets::new(options, extra)?;
-    NdjsonFile::open(&file(), stream_of(bytes), &Arc::new(options.clone()), targets, rule)
+    let records = JsonRecords::open(stream_of(&file(), bytes), options.max_record_bytes)?;
+    JsonFile::open(Box::new(records), &Arc::new(options.clone()), targets, rule)
 }
 
 fn read_with(bytes: &[u8], options: &ReadOptions) -> Result<Vec<ParsedBatch>, LoadError> {
@@ -143,9 +144,8 @@ fn a_required_key_that_no_object_has_is_told_with_advice() {
 
 #[test]
 fn files_that_are_no_ndjson_are_told() {
-    assert_eq!(error(""), r#"cannot load "x.ndjson": it is empty: expected one JSON object per line"#);
-    assert_eq!(error("\n \n"), r#"cannot load "x.ndjson": it is empty: expected one JSON object per line"#);
-    assert!(error("[\n{\"user_id\":1}]").contains("JSON array"));
+    assert_eq!(error(""), r#"cannot load "x.ndjson": it is empty: expected one JSON object per line, or an array of them"#);
+    assert_eq!(error("\n \n"), r#"cannot load "x.ndjson": it is empty: expected one JSON object per line, or an array of them"#);
     assert!(error(b"PAR1\x15\0").contains("--format parquet"));
     let batch = read("user_id,ts,event\na,b,c\n");
     assert!(batch.rejected[0].reason.contains("--format csv"));
