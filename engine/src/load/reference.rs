@@ -110,6 +110,7 @@ fn refuse_touchpoint_options(request: &LoadRequest) -> Result<()> {
     let used = [
         ("--map", !request.read.mapping.is_empty()),
         ("--set", !request.read.constants.is_empty()),
+        ("--preset", request.read.preset.is_some()),
         ("--on-error skip", request.on_error != OnError::Abort),
     ];
     match used.iter().find(|(_, used)| *used) {

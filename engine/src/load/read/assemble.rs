@@ -25,8 +25,10 @@ pub struct ParsedBatch {
     pub batch: RecordBatch,
     /// The other rows, in file order.
     pub rejected: Vec<Rejected>,
-    /// Rows of the file that this batch stands for: good and rejected.
+    /// Rows of the file that this batch stands for: good, rejected and left out.
     pub rows_read: u64,
+    /// Rows that are neither: the tool that wrote them does not count them.
+    pub rows_left_out: u64,
 }
 
 /// Where the rows of a batch stand in the file, and how they look there.
@@ -149,7 +151,7 @@ impl Assembler {
             }
             rejected.sort_by_key(|r| r.place);
         }
-        Ok(ParsedBatch { batch, rejected, rows_read })
+        Ok(ParsedBatch { batch, rejected, rows_read, rows_left_out: 0 })
     }
 
     fn good_rows(

@@ -111,7 +111,8 @@ impl JsonFile {
             self.records.consume();
         }
         let count = self.rows.len() + rejected.len();
-        if count == 0 {
+        let rows_left_out = self.records.take_left_out();
+        if count == 0 && rows_left_out == 0 {
             if self.rows_read == 0 {
                 let problem = format!("it is empty: expected {}", self.records.expected());
                 return Err(LoadError::input(self.records.path().as_ref(), problem));
@@ -121,7 +122,7 @@ impl JsonFile {
         if self.rows_read == 0 && self.rows.len() > 0 {
             self.targets.check_required(self.records.path(), &self.keys.names(), |target| self.seen[target])?;
         }
-        self.rows_read += count as u64;
+        self.rows_read += count as u64 + rows_left_out;
         let too_large =
             |error: arrow::error::ArrowError| LoadError::input(self.records.path().as_ref(), error.to_string());
         let columns: Result<Vec<ArrayRef>, LoadError> = self
@@ -131,7 +132,12 @@ impl JsonFile {
             .collect();
         let members: StringArray = self.members.finish().map_err(too_large)?;
         let members = Some(members).filter(|m| m.null_count() < m.len());
-        self.assembler.assemble(self.rows.len(), &columns?, members.as_ref(), &self.rows, rejected).map(Some)
+        let columns = columns?;
+        let mut parsed =
+            self.assembler.assemble(self.rows.len(), &columns, members.as_ref(), &self.rows, rejected)?;
+        parsed.rows_read += rows_left_out;
+        parsed.rows_left_out = rows_left_out;
+        Ok(Some(parsed))
     }
 
     /// Appends the current record to the columns, or takes back what it appended and says what is wrong.
@@ -356,7 +362,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
 }
 
 /// Borrows keys without escapes, which are nearly all.
-struct KeySeed;
+pub(super) struct KeySeed;
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Cow<'de, str>;

@@ -32,6 +32,8 @@ mod json_text;
 mod number;
 mod options;
 mod parquet_file;
+mod parquet_pages;
+mod preset;
 mod recognise;
 mod records;
 mod rejected;
@@ -53,6 +55,7 @@ pub use identity::content_identity;
 pub use options::{
     ExtraColumns, InputFormat, MAX_BUFFER_BYTES, NumericTime, ReadOptions, parse_assignments, parse_time_zone,
 };
+pub use preset::Preset;
 pub use recognise::recognised_kind;
 pub use rejected::{Rejected, RowPlace};
 pub use source::{Compression, Origin, SourceFile, StoreFactory, discover};
@@ -91,7 +94,9 @@ enum FormatReader {
 /// another format, or without a column that is needed; [`LoadError::Damaged`] and [`LoadError::Read`] for its bytes.
 pub fn open(file: &SourceFile, options: &Arc<ReadOptions>, extra: &[Field]) -> Result<FileReader, LoadError> {
     let targets = Targets::new(options, extra)?;
-    let rule = TimestampRule { unit: options.ts_unit, zone: options.time_zone };
+    // A preset hands on times in microseconds, UTC.
+    let unit = options.preset.map_or(options.ts_unit, |_| Some(NumericTime::Micros));
+    let rule = TimestampRule { unit, zone: options.time_zone };
     let (reader, progress) = match open_recognised(file, options)? {
         Opened::Csv(stream) => {
             let progress = Arc::clone(&stream.progress);

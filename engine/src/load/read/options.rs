@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use chrono_tz::Tz;
 
+use super::preset::Preset;
 use crate::load::error::LoadError;
 
 /// Largest value of [`ReadOptions::batch_bytes`] and [`ReadOptions::max_record_bytes`]: keeps the text of one
@@ -115,6 +116,8 @@ impl FromStr for NumericTime {
 pub struct ReadOptions {
     /// Format of all files; `None` takes it from each file's content and name.
     pub format: Option<InputFormat>,
+    /// The tool whose export the files are; its fields fill the columns.
+    pub preset: Option<Preset>,
     /// (table column, column of the file): the file's column fills the table column, under no other name.
     pub mapping: Vec<(String, String)>,
     /// (table column, text of the value in every row).
@@ -138,6 +141,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             format: None,
+            preset: None,
             mapping: Vec::new(),
             constants: Vec::new(),
             extra: ExtraColumns::default(),
@@ -151,7 +155,7 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// Checks the limits; column names are checked where the files are known.
+    /// Checks the limits and what a preset allows; column names are checked where the files are known.
     pub(super) fn check_limits(&self) -> Result<(), LoadError> {
         let limits = [
             ("batch_bytes", self.batch_bytes, MAX_BUFFER_BYTES),
@@ -163,7 +167,10 @@ impl ReadOptions {
                 return Err(LoadError::Argument(format!("{name} is {value}: it must be from 1 to {limit}")));
             }
         }
-        Ok(())
+        match self.preset {
+            Some(preset) => preset.check(self),
+            None => Ok(()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::json_file::json_columns;
 use super::json_records::JsonRecords;
 use super::options::{InputFormat, ReadOptions};
 use super::parquet_file::parquet_columns;
+use super::preset;
 use super::records::Records;
 use super::sniff::{guessed_format, mistaken_format, signed_format};
 use super::source::{Compression, SourceFile};
@@ -26,13 +27,37 @@ pub(super) enum Opened {
     Parquet,
 }
 
+/// What a file turned out to be.
+pub(super) enum Recognised {
+    /// A stream; the format is known unless the text could be anything.
+    Text(Option<InputFormat>, ByteStream),
+    Parquet,
+}
+
 /// Opens `file` for its rows.
 ///
 /// # Errors
 /// [`LoadError::Input`] if the format cannot be told, or is not what `--format` says; those of reading.
 pub(super) fn open_recognised(file: &SourceFile, options: &ReadOptions) -> Result<Opened, LoadError> {
-    let (format, stream) = recognise(file, options)?;
-    let Some(stream) = stream else { return Ok(Opened::Parquet) };
+    let recognised = recognise(file, options)?;
+    if let Some(preset) = options.preset {
+        return preset::open(preset, file, recognised, options);
+    }
+    match recognised {
+        Recognised::Parquet => Ok(Opened::Parquet),
+        Recognised::Text(format, stream) => {
+            let (format, stream) = known_format(format, stream)?;
+            records(format, stream, options)
+        }
+    }
+}
+
+/// The rows of a stream in a known format.
+pub(super) fn records(
+    format: InputFormat,
+    stream: ByteStream,
+    options: &ReadOptions,
+) -> Result<Opened, LoadError> {
     let progress = Arc::clone(&stream.progress);
     Ok(match format {
         InputFormat::Csv => Opened::Csv(stream),
@@ -54,14 +79,15 @@ pub(super) fn columns(
     file: &SourceFile,
     options: &ReadOptions,
 ) -> Result<(InputFormat, Vec<Field>), LoadError> {
-    let (format, stream) = recognise(file, options)?;
-    let columns = match (format, stream) {
-        (InputFormat::Csv, Some(stream)) => csv_columns(stream, options)?,
-        (InputFormat::Ndjson, Some(stream)) => {
-            json_columns(JsonRecords::open(stream, options.max_record_bytes)?)?
-        }
-        (InputFormat::Avro, Some(stream)) => AvroRecords::open(stream, options.max_record_bytes)?.columns(),
-        _ => parquet_columns(file)?,
+    let Recognised::Text(format, stream) = recognise(file, options)? else {
+        return Ok((InputFormat::Parquet, parquet_columns(file)?));
+    };
+    let (format, stream) = known_format(format, stream)?;
+    let columns = match format {
+        InputFormat::Csv => csv_columns(stream, options)?,
+        InputFormat::Ndjson => json_columns(JsonRecords::open(stream, options.max_record_bytes)?)?,
+        InputFormat::Avro => AvroRecords::open(stream, options.max_record_bytes)?.columns(),
+        InputFormat::Parquet => parquet_columns(file)?,
     };
     Ok((format, columns))
 }
@@ -74,23 +100,23 @@ pub fn recognised_kind(
     file: &SourceFile,
     options: &ReadOptions,
 ) -> Result<(InputFormat, Compression), LoadError> {
-    let (format, stream) = recognise(file, options)?;
-    Ok((format, stream.map_or(Compression::None, |stream| stream.file.compression)))
+    match recognise(file, options)? {
+        Recognised::Parquet => Ok((InputFormat::Parquet, Compression::None)),
+        Recognised::Text(format, stream) => {
+            let (format, stream) = known_format(format, stream)?;
+            Ok((format, stream.file.compression))
+        }
+    }
 }
 
-/// The format, with the open stream unless the file is Parquet.
-fn recognise(
-    file: &SourceFile,
-    options: &ReadOptions,
-) -> Result<(InputFormat, Option<ByteStream>), LoadError> {
+fn recognise(file: &SourceFile, options: &ReadOptions) -> Result<Recognised, LoadError> {
     let said = options.format.or(file.format);
     if said == Some(InputFormat::Parquet) && file.compression == Compression::None {
-        return Ok((InputFormat::Parquet, None));
+        return Ok(Recognised::Parquet);
     }
     let mut stream = open_stream(file)?;
     let compression = stream.file.compression;
     let start = stream.start()?;
-    let is_empty = start.is_empty();
     let signed = signed_format(start);
     let format = match (options.format, signed) {
         // The reader of the format tells what it has got instead.
@@ -98,16 +124,8 @@ fn recognise(
         (None, Some(signed)) => Some(signed),
         (None, None) => file.format.or_else(|| guessed_format(start)),
     };
-    let Some(format) = format else {
-        let problem = mistaken_format(InputFormat::Csv, start).filter(|_| !is_empty).unwrap_or_else(|| {
-            "neither its extension (.csv, .json, .ndjson, .parquet, .avro, and .gz, .zst, .bz2, .xz, .sz around them) \
-             nor its content tells what it is; say it with --format, or leave it out with a pattern such as 'dir/*.csv'"
-                .to_owned()
-        });
-        return Err(LoadError::input(&file.display, problem));
-    };
-    if format != InputFormat::Parquet {
-        return Ok((format, Some(stream)));
+    if format != Some(InputFormat::Parquet) {
+        return Ok(Recognised::Text(format, stream));
     }
     if compression != Compression::None {
         return Err(LoadError::input(
@@ -115,5 +133,22 @@ fn recognise(
             format!("Parquet inside {} is not read; decompress the file first", compression.name()),
         ));
     }
-    Ok((format, None))
+    Ok(Recognised::Parquet)
+}
+
+/// The format of a stream, if there is any sign of it.
+fn known_format(
+    format: Option<InputFormat>,
+    mut stream: ByteStream,
+) -> Result<(InputFormat, ByteStream), LoadError> {
+    if let Some(format) = format {
+        return Ok((format, stream));
+    }
+    let start = stream.start()?;
+    let problem = mistaken_format(InputFormat::Csv, start).unwrap_or_else(|| {
+        "neither its extension (.csv, .json, .ndjson, .parquet, .avro, and .gz, .zst, .bz2, .xz, .sz around them) \
+         nor its content tells what it is; say it with --format, or leave it out with a pattern such as 'dir/*.csv'"
+            .to_owned()
+    });
+    Err(LoadError::input(&stream.file.display, problem))
 }

@@ -223,7 +223,7 @@ fn discover_pattern(
             LoadError::read(error.path().display().to_string(), "at its start", std::io::Error::from(error))
         })?;
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-        if name.is_some_and(|n| is_hidden(&n)) {
+        if name.is_some_and(|n| is_skipped(&n, options)) {
             continue;
         }
         let metadata = std::fs::metadata(&path)
@@ -265,7 +265,7 @@ fn walk(
     }
     entries.sort();
     for name in entries {
-        if is_hidden(&name.to_string_lossy()) {
+        if is_skipped(&name.to_string_lossy(), options) {
             continue;
         }
         let path = directory.join(&name);
@@ -362,7 +362,7 @@ async fn discover_remote(
     for meta in metas {
         let below =
             meta.location.prefix_match(&prefix).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
-        if below.iter().any(|part| is_hidden(part.as_ref())) {
+        if below.iter().any(|part| is_skipped(part.as_ref(), options)) {
             continue;
         }
         let name = meta.location.filename().unwrap_or_default().to_owned();
@@ -425,6 +425,11 @@ fn is_pattern(path: &str) -> bool {
 
 fn is_hidden(name: &str) -> bool {
     name.starts_with(['.', '_'])
+}
+
+/// Whether a name that was found, not given, holds no rows: it is hidden, or belongs to an export beside its rows.
+fn is_skipped(name: &str, options: &ReadOptions) -> bool {
+    is_hidden(name) || options.preset.is_some_and(|preset| preset.is_beside(name))
 }
 
 fn is_http(url: &Url) -> bool {
