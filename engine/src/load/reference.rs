@@ -136,7 +136,8 @@ async fn open(context: &SessionContext, file: &SourceFile, options: &ReadOptions
     };
     let (source, options) = (file.clone(), options.clone());
     let kind = tokio::task::spawn_blocking(move || read::recognised_kind(&source, &options));
-    let (format, compression) = kind.await.map_err(|e| Error::Query(DataFusionError::External(Box::new(e))))??;
+    let (format, compression) =
+        kind.await.map_err(|e| Error::Query(DataFusionError::External(Box::new(e))))??;
     let compression = match compression {
         Compression::None => FileCompressionType::UNCOMPRESSED,
         Compression::Gzip => FileCompressionType::GZIP,

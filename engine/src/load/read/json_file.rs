@@ -10,9 +10,9 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::assemble::{Assembler, ParsedBatch, TextRows};
-use super::json_text::{Keys, append_compact, parse_message};
 use super::json_keys::KeyTable;
 use super::json_records::JsonRecords;
+use super::json_text::{Keys, append_compact, parse_message};
 use super::options::ReadOptions;
 use super::records::Records;
 use super::rejected::{Rejected, shorten};
@@ -120,11 +120,13 @@ impl JsonFile {
             return Ok(None);
         }
         if self.rows_read == 0 && self.rows.len() > 0 {
-            self.targets.check_required(self.records.path(), &self.keys.names(), |target| self.seen[target])?;
+            self.targets
+                .check_required(self.records.path(), &self.keys.names(), |target| self.seen[target])?;
         }
         self.rows_read += count as u64 + rows_left_out;
-        let too_large =
-            |error: arrow::error::ArrowError| LoadError::input(self.records.path().as_ref(), error.to_string());
+        let too_large = |error: arrow::error::ArrowError| {
+            LoadError::input(self.records.path().as_ref(), error.to_string())
+        };
         let columns: Result<Vec<ArrayRef>, LoadError> = self
             .columns
             .iter_mut()

@@ -19,7 +19,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::{
+    AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use tokio::runtime::Handle;
@@ -46,6 +48,10 @@ const MAX_RATIO: i64 = 1_000;
 /// Rows after which their number is compared with the size of the file, and the most for each of its bytes.
 const SUSPICIOUS_ROWS: i64 = 1 << 20;
 const MAX_ROWS_PER_BYTE: i64 = 1_000;
+/// Bytes of decoded rows after which they are compared with the size of the file, and the most for each of its bytes:
+/// a dictionary may repeat a long text in every row.
+const SUSPICIOUS_OUTPUT: u64 = 1 << 30;
+const MAX_OUTPUT_RATIO: u64 = 1_000;
 /// Rows of a batch from an object store, where pages are seen only as they come, and the repeated text for which
 /// that leaves room.
 const OBJECT_BATCH_ROWS: usize = 2_048;
@@ -64,6 +70,9 @@ pub(super) struct ParquetFile {
     extras: Vec<(usize, Vec<u8>)>,
     rows_read: u64,
     total_rows: u64,
+    /// Bytes of the file, and of the rows that came out of it so far.
+    size: u64,
+    produced: u64,
     finished: bool,
 }
 
@@ -147,7 +156,17 @@ impl ParquetFile {
         let total_rows =
             u64::try_from(footer.metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
         let batches = footer.batches(file, &used, options.batch_rows)?;
-        Ok(Self { path, batches, assembler, extras, rows_read: 0, total_rows, finished: false })
+        Ok(Self {
+            path,
+            batches,
+            assembler,
+            extras,
+            rows_read: 0,
+            total_rows,
+            size: file.size,
+            produced: 0,
+            finished: false,
+        })
     }
 
     /// The next batch; `None` at the end of the file.
@@ -184,6 +203,12 @@ impl ParquetFile {
     }
 
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
+        self.produced += batch.get_array_memory_size() as u64;
+        if self.produced > SUSPICIOUS_OUTPUT && self.produced / MAX_OUTPUT_RATIO > self.size {
+            return Err(self.damaged(format!(
+                "its rows come to more than {MAX_OUTPUT_RATIO} times its size, as those of a decompression bomb do"
+            )));
+        }
         let members = if self.extras.is_empty() { None } else { Some(self.members(batch)?) };
         let rows = ParquetRows { first: self.rows_read + 1, batch };
         self.rows_read += batch.num_rows() as u64;
@@ -350,7 +375,8 @@ fn check_pages(
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let place = format!("in row group {index}");
         let mut sizes = Vec::new();
-        for (leaf, column) in group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)) {
+        for (leaf, column) in group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf))
+        {
             let checked = check_chunk(input, column).map_err(|error| match error {
                 PageError::Io(error) => LoadError::read(&file.display, &place, error),
                 PageError::Damaged(reason) => LoadError::damaged(
@@ -512,7 +538,8 @@ fn check_sizes(file: &SourceFile, metadata: &ParquetMetaData) -> Result<(), Load
             }
         }
     }
-    if rows > SUSPICIOUS_ROWS && u64::try_from(rows / MAX_ROWS_PER_BYTE).is_ok_and(|bytes| bytes > file.size) {
+    if rows > SUSPICIOUS_ROWS && u64::try_from(rows / MAX_ROWS_PER_BYTE).is_ok_and(|bytes| bytes > file.size)
+    {
         let reason = format!(
             "its footer declares {rows} rows, more than the limit of {MAX_ROWS_PER_BYTE} for each byte of the file, \
              as a decompression bomb does"

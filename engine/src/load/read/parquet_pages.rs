@@ -181,8 +181,9 @@ pub(super) fn rows_that_fit(columns: &[ChunkSizes], batch_rows: usize) -> Result
 }
 
 fn size(declared: i32, what: &str) -> Result<u64, PageError> {
-    u64::try_from(declared)
-        .map_err(|_| PageError::Damaged(format!("a page declares {declared} {what} bytes; write the file again")))
+    u64::try_from(declared).map_err(|_| {
+        PageError::Damaged(format!("a page declares {declared} {what} bytes; write the file again"))
+    })
 }
 
 fn damaged(reason: &str) -> PageError {
@@ -333,8 +334,14 @@ const STRUCT: u8 = 12;
 
 impl Thrift<'_> {
     fn page_header(&mut self) -> Option<PageHeader> {
-        let mut header =
-            PageHeader { kind: -1, uncompressed: -1, compressed: -1, values: 0, levels: 0, is_compressed: true };
+        let mut header = PageHeader {
+            kind: -1,
+            uncompressed: -1,
+            compressed: -1,
+            values: 0,
+            levels: 0,
+            is_compressed: true,
+        };
         let mut id = 0;
         while let Some(kind) = self.field(&mut id)? {
             match (id, kind) {

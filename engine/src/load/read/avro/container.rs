@@ -136,7 +136,8 @@ impl Blocks {
             Codec::Bzip2 => read_limited(bzip2::read::MultiBzDecoder::new(stored), block),
             Codec::Xz => {
                 let limit = 2 * MAX_BLOCK_BYTES as u64;
-                let stream = liblzma::stream::Stream::new_stream_decoder(limit, 0).map_err(io::Error::other)?;
+                let stream =
+                    liblzma::stream::Stream::new_stream_decoder(limit, 0).map_err(io::Error::other)?;
                 read_limited(liblzma::bufread::XzDecoder::new_stream(stored, stream), block)
             }
             Codec::Snappy => snappy(stored, block),
@@ -146,7 +147,8 @@ impl Blocks {
 
 /// A Snappy block, which a CRC-32 of the decompressed bytes follows.
 fn snappy(stored: &[u8], block: &mut Vec<u8>) -> Result<()> {
-    let invalid = || ContainerError::Damaged("a block is not valid snappy data; copy the file again".to_owned());
+    let invalid =
+        || ContainerError::Damaged("a block is not valid snappy data; copy the file again".to_owned());
     let (compressed, checksum) = stored.split_last_chunk::<4>().ok_or_else(invalid)?;
     let length = snap::raw::decompress_len(compressed).map_err(|_| invalid())?;
     if length > MAX_BLOCK_BYTES {

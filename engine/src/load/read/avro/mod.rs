@@ -47,8 +47,8 @@ impl AvroRecords {
     /// [`LoadError::Damaged`] for a header that is cut off or contradicts itself.
     pub(super) fn open(stream: ByteStream, max_record_bytes: usize) -> Result<Self, LoadError> {
         let ByteStream { file, reader, .. } = stream;
-        let (blocks, schema) = Blocks::open(Box::new(reader))
-            .map_err(|error| container_error(&file, "in its header", error))?;
+        let (blocks, schema) =
+            Blocks::open(Box::new(reader)).map_err(|error| container_error(&file, "in its header", error))?;
         let schema = Schema::parse(&schema).map_err(|problem| LoadError::input(&file.display, problem))?;
         Ok(Self {
             path: shared(&file.display),

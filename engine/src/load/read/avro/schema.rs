@@ -57,7 +57,8 @@ pub(super) struct Schema {
 impl Schema {
     /// Parses the JSON text of a schema; the error is a sentence for the user.
     pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
-        let value: Value = serde_json::from_slice(text).map_err(|_| "its schema is not valid JSON".to_owned())?;
+        let value: Value =
+            serde_json::from_slice(text).map_err(|_| "its schema is not valid JSON".to_owned())?;
         let mut parser = Parser { records: Vec::new(), named: HashMap::new() };
         match parser.shape(&value, "", 0)? {
             Shape::Record(root) => Ok(Self { records: parser.records, root }),
@@ -106,7 +107,9 @@ impl Parser {
                 let shape = match kind {
                     "array" | "map" => {
                         let key = if kind == "array" { "items" } else { "values" };
-                        let inner = object.get(key).ok_or_else(|| format!("its schema has a {kind} without {key}"))?;
+                        let inner = object
+                            .get(key)
+                            .ok_or_else(|| format!("its schema has a {kind} without {key}"))?;
                         let inner = Box::new(self.shape(inner, namespace, depth + 1)?);
                         if kind == "array" { Shape::Array(inner) } else { Shape::Map(inner) }
                     }
@@ -142,11 +145,14 @@ impl Parser {
         let fields = value.get("fields").and_then(Value::as_array);
         let mut shapes = Vec::new();
         for field in fields.ok_or("its schema has a record without fields")? {
-            let name = field.get("name").and_then(Value::as_str).ok_or("its schema has a field without a name")?;
-            let shape = field.get("type").ok_or_else(|| format!("its schema gives field {name:?} no type"))?;
+            let name =
+                field.get("name").and_then(Value::as_str).ok_or("its schema has a field without a name")?;
+            let shape =
+                field.get("type").ok_or_else(|| format!("its schema gives field {name:?} no type"))?;
             let shape = self.shape(shape, &inner, depth + 1)?;
             // A logical type may stand beside the type of a field, too.
-            let shape = field.as_object().map_or_else(|| shape.clone(), |field| logical(field, shape.clone()));
+            let shape =
+                field.as_object().map_or_else(|| shape.clone(), |field| logical(field, shape.clone()));
             shapes.push((name.to_owned(), shape));
         }
         self.records[index] = shapes;

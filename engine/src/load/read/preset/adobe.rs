@@ -14,7 +14,7 @@ use super::super::source::{Compression, Origin, SourceFile};
 use super::super::stream::{ByteStream, open_stream, stream_error};
 use super::node::Node;
 use super::tsv::{Form, TsvRecords};
-use super::{Field, Tool, money, text, time};
+use super::{Field, NO_CHANNEL, Tool, money, text, time};
 use crate::load::error::LoadError;
 use crate::schema::{MONEY_PRECISION, MONEY_SCALE};
 
@@ -116,7 +116,8 @@ fn beside(file: &SourceFile, name: &str) -> Result<Option<String>, LoadError> {
         Origin::Object { store, location } => {
             let mut parts: Vec<_> = location.parts().collect();
             parts.pop();
-            let place: object_store::path::Path = parts.into_iter().chain(std::iter::once(name.into())).collect();
+            let place: object_store::path::Path =
+                parts.into_iter().chain(std::iter::once(name.into())).collect();
             let failed = |error| LoadError::read(name, "at its start", std::io::Error::other(error));
             let handle = Handle::try_current()
                 .map_err(|error| LoadError::read(name, "at its start", std::io::Error::other(error)))?;
@@ -129,7 +130,8 @@ fn beside(file: &SourceFile, name: &str) -> Result<Option<String>, LoadError> {
     };
     let display = format!("{} beside {}", name, file.display);
     if size > MAX_LOOKUP_BYTES {
-        let problem = format!("it has {size} bytes, more than the limit of {MAX_LOOKUP_BYTES} for a look-up file");
+        let problem =
+            format!("it has {size} bytes, more than the limit of {MAX_LOOKUP_BYTES} for a look-up file");
         return Err(LoadError::input(display, problem));
     }
     let source = SourceFile {
@@ -144,7 +146,8 @@ fn beside(file: &SourceFile, name: &str) -> Result<Option<String>, LoadError> {
     let ByteStream { file, mut reader, .. } = open_stream(&source)?;
     let mut bytes = Vec::new();
     let limited = &mut std::io::Read::take(&mut reader, MAX_LOOKUP_BYTES);
-    std::io::Read::read_to_end(limited, &mut bytes).map_err(|error| stream_error(&file, "at its start", error))?;
+    std::io::Read::read_to_end(limited, &mut bytes)
+        .map_err(|error| stream_error(&file, "at its start", error))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(LoadError::input(file.display, "it is not valid UTF-8; convert it to UTF-8")),
@@ -174,18 +177,22 @@ impl Tool for Adobe {
                 Some("6") => Some("direct"),
                 Some("7") => Some("email"),
                 Some("9") => Some("organic_social"),
-                _ => None,
+                Some(_) => Some(NO_CHANNEL),
+                None => None,
             }
         };
         let ids = event_ids(&record);
         let repeated = is_set("duplicate_purchase");
-        let shop = SHOP_EVENTS.iter().find(|(id, name)| ids.iter().any(|i| i == id) && !(repeated && *name == "purchase"));
+        let shop = SHOP_EVENTS
+            .iter()
+            .find(|(id, name)| ids.iter().any(|i| i == id) && !(repeated && *name == "purchase"));
         let name = match shop {
             Some((_, name)) => *name,
             None => page_event(&record),
         };
         let revenue = if name == "purchase" { revenue(&record)? } else { None };
-        let names: Vec<&str> = ids.iter().map(|id| self.events.get(id).map_or(id.as_str(), String::as_str)).collect();
+        let names: Vec<&str> =
+            ids.iter().map(|id| self.events.get(id).map_or(id.as_str(), String::as_str)).collect();
         let names = serde_json::to_string(&names).map_err(|error| error.to_string())?;
         let country = record.text("country").and_then(|id| self.countries.get(id.as_ref()));
         let pair = |high: &str, low: &str| {
@@ -195,8 +202,11 @@ impl Tool for Adobe {
         let computed = [
             ("touchpoint", Some(Node::string(name))),
             ("touchpoint_id", pair("hitid_high", "hitid_low")),
-            ("touchpoint_visitor", pair("post_visid_high", "post_visid_low").or(pair("visid_high", "visid_low"))),
-            ("touchpoint_channel", Some(Node::string(channel.unwrap_or_default()))),
+            (
+                "touchpoint_visitor",
+                pair("post_visid_high", "post_visid_low").or(pair("visid_high", "visid_low")),
+            ),
+            ("touchpoint_channel", channel.map(Node::string)),
             ("touchpoint_country", country.map(|name| Node::string(name.as_str()))),
             ("touchpoint_revenue", revenue.map(|revenue| Node::string(&revenue))),
             (
@@ -236,10 +246,13 @@ fn page_event(record: &Node<'_>) -> &'static str {
 
 /// The sum of the lines of `product_list`: `category;product;quantity;total;events;eVars`, separated by commas.
 fn revenue(record: &Node<'_>) -> Result<Option<String>, String> {
-    let Some(list) = record.text("post_product_list").or(record.text("product_list")) else { return Ok(None) };
+    let Some(list) = record.text("post_product_list").or(record.text("product_list")) else {
+        return Ok(None);
+    };
     let mut sum = 0_i128;
     for product in split_outside_carets(&list, ',') {
-        let Some(total) = split_outside_carets(product, ';').into_iter().nth(3).filter(|total| !total.is_empty())
+        let Some(total) =
+            split_outside_carets(product, ';').into_iter().nth(3).filter(|total| !total.is_empty())
         else {
             continue;
         };
@@ -273,7 +286,8 @@ mod tests {
 
     #[test]
     fn totals_of_products_are_added_exactly() {
-        let record = |list: &str| Node::Object(vec![("post_product_list".into(), Node::string(list).into_owned())]);
+        let record =
+            |list: &str| Node::Object(vec![("post_product_list".into(), Node::string(list).into_owned())]);
         let sum = |list: &str| revenue(&record(list)).map(Option::unwrap_or_default);
         assert_eq!(sum(";mug;2;19.98,;cap^,red;1;5.005;;eVar1=x"), Ok("24.9850".to_owned()));
         assert_eq!(sum(";mug"), Ok("0.0000".to_owned()));

@@ -18,9 +18,8 @@ const MEDIA: [(&str, &[&str]); 11] = [
 /// Names that a host of a search engine or a social network has before its top-level domain.
 const SEARCH: [&str; 9] =
     ["google", "bing", "duckduckgo", "yahoo", "ecosia", "baidu", "yandex", "startpage", "qwant"];
-const SOCIAL: [&str; 10] = [
-    "facebook", "instagram", "linkedin", "twitter", "x", "pinterest", "reddit", "tiktok", "youtube", "t",
-];
+const SOCIAL: [&str; 10] =
+    ["facebook", "instagram", "linkedin", "twitter", "x", "pinterest", "reddit", "tiktok", "youtube", "t"];
 
 /// The channel of a touchpoint: by the medium of its campaign, else by its referrer. `None` where neither says
 /// anything: moving about within a site is no new contact.
@@ -111,7 +110,11 @@ mod tests {
         ];
         for ((source, medium, referrer), expected) in cases {
             let page = Some("https://shop.example/landing");
-            assert_eq!(channel(source, medium, referrer, page), expected, "{source:?} {medium:?} {referrer:?}");
+            assert_eq!(
+                channel(source, medium, referrer, page),
+                expected,
+                "{source:?} {medium:?} {referrer:?}"
+            );
         }
     }
 }

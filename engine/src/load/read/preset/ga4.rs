@@ -71,7 +71,8 @@ fn flatten(list: &Node<'_>) -> Result<Option<Node<'static>>, String> {
         let Some(key) = element.text("key").map(Cow::into_owned) else { continue };
         let Some(Node::Object(typed)) = element.take("value") else { continue };
         // The time at which a user property was set stands among the values.
-        let value = typed.into_iter().find(|(name, value)| name != "set_timestamp_micros" && !value.is_empty());
+        let value =
+            typed.into_iter().find(|(name, value)| name != "set_timestamp_micros" && !value.is_empty());
         if let Some((_, value)) = value
             && !members.iter().any(|(known, _)| *known == key)
         {

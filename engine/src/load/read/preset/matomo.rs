@@ -44,7 +44,9 @@ impl Tool for Matomo {
             Some("social") => (Some("organic_social"), Some("source")),
             Some("website") => (Some("referral"), Some("source")),
             // Without the plugin that keeps the medium nothing more is known.
-            Some("campaign") if record.text("campaignMedium").is_none() => (Some("campaign"), Some("campaign")),
+            Some("campaign") if record.text("campaignMedium").is_none() => {
+                (Some("campaign"), Some("campaign"))
+            }
             _ => (None, None),
         };
         if let Some(key) = source_key
@@ -69,7 +71,8 @@ impl Tool for Matomo {
                 action.set("touchpoint_channel", Node::string(channel));
             }
             if matches!(name.as_str(), "purchase" | "goal")
-                && let Some(revenue) = action.take("revenue").filter(|revenue| revenue.as_text().is_some_and(|r| r != "0"))
+                && let Some(revenue) =
+                    action.take("revenue").filter(|revenue| revenue.as_text().is_some_and(|r| r != "0"))
             {
                 action.set("touchpoint_revenue", revenue);
                 if let Some(currency) = &currency {

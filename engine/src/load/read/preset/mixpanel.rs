@@ -20,7 +20,7 @@ const FIELDS: [Field; 15] = [
     text("source", &["properties.utm_source"]),
     text("medium", &["properties.utm_medium"]),
     text("campaign", &["properties.utm_campaign"]),
-    text("page", &["properties.current_url", "properties.$current_url"]),
+    text("page", &["properties.$current_url"]),
     text("referrer", &["properties.$referrer"]),
     text("device", &["properties.$device"]),
     text("country", &["properties.mp_country_code"]),

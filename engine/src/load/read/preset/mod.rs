@@ -82,7 +82,11 @@ impl Preset {
         let contradicts = [
             ("--map", !options.mapping.is_empty(), "the preset says which field fills which column"),
             ("--ts-unit", options.ts_unit.is_some(), "the preset knows the units of the tool"),
-            ("--extra", options.extra != ExtraColumns::Properties, "what fills no column goes into properties"),
+            (
+                "--extra",
+                options.extra != ExtraColumns::Properties,
+                "what fills no column goes into properties",
+            ),
             (
                 "--timezone",
                 options.time_zone != Tz::UTC && self != Self::Mixpanel,
@@ -118,6 +122,11 @@ impl FromStr for Preset {
         })
     }
 }
+
+/// What a tool puts in the place of a channel where it knows that there is none, so that none is looked for.
+const NO_CHANNEL: &str = "(none)";
+/// The columns without which a touchpoint is none.
+const REQUIRED: [&str; 3] = [schema::USER_ID, schema::TS, schema::EVENT];
 
 /// What fills a column of the table.
 #[derive(Debug, Clone, Copy)]
@@ -274,7 +283,14 @@ impl PresetRecords {
         let mut used = Vec::new();
         for field in self.tool.fields() {
             let found = field.paths.iter().find_map(|path| record.text(path).map(|text| (*path, text)));
-            let Some((path, text)) = found else { continue };
+            let Some((path, text)) = found else {
+                if REQUIRED.contains(&field.column) && !self.constants.iter().any(|c| c == field.column) {
+                    let reason =
+                        format!("{} is missing: no value in {}", field.column, field.paths.join(", "));
+                    problem.get_or_insert((None, reason));
+                }
+                continue;
+            };
             match self.convert(field.kind, &text) {
                 Ok((value, is_number)) => values.push((field.column, value, is_number)),
                 Err(reason) => {
@@ -298,10 +314,10 @@ impl PresetRecords {
         }
         let mut text = vec![b'{'];
         for (column, value, is_number) in &values {
-            // "No referrer" is not a referrer, and a channel of the name "" is none.
+            // "No referrer" is not a referrer.
             if self.constants.iter().any(|constant| constant == column)
                 || (*column == "referrer" && value == "$direct")
-                || (*column == "channel" && value.is_empty())
+                || (*column == "channel" && value == NO_CHANNEL)
             {
                 continue;
             }

@@ -115,7 +115,9 @@ impl<'a> Node<'a> {
     /// # Errors
     /// A reason for the user.
     pub(super) fn unfold(&mut self, key: &'static str) -> Result<(), String> {
-        let Some(text) = self.text(key).filter(|text| text.trim_start().starts_with('{')) else { return Ok(()) };
+        let Some(text) = self.text(key).filter(|text| text.trim_start().starts_with('{')) else {
+            return Ok(());
+        };
         let node = Node::parse(&text)?.into_owned();
         self.set(key, node);
         Ok(())
@@ -124,7 +126,10 @@ impl<'a> Node<'a> {
     pub(super) fn into_owned(self) -> Node<'static> {
         match self {
             Self::Object(members) => Node::Object(
-                members.into_iter().map(|(key, node)| (Cow::Owned(key.into_owned()), node.into_owned())).collect(),
+                members
+                    .into_iter()
+                    .map(|(key, node)| (Cow::Owned(key.into_owned()), node.into_owned()))
+                    .collect(),
             ),
             Self::Raw(raw) => Node::Raw(Cow::Owned(raw.into_owned())),
         }
@@ -211,7 +216,8 @@ mod tests {
         node.unfold("p").expect("an object");
         node.unfold("q").expect("left alone");
         assert_eq!(json(&node), r#"{"p":{"k":1},"q":"x"}"#);
-        for (wrong, reason) in [(r#"{"k":1,"k":2}"#, "twice"), (r#"{"k":{"l":1,"l":1}}"#, "twice"), ("{", "not valid")]
+        for (wrong, reason) in
+            [(r#"{"k":1,"k":2}"#, "twice"), (r#"{"k":{"l":1,"l":1}}"#, "twice"), ("{", "not valid")]
         {
             assert!(Node::parse(wrong).expect_err("refused").contains(reason), "{wrong}");
         }

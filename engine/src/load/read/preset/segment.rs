@@ -50,7 +50,11 @@ impl Tool for Segment {
                     event
                 }
             }
-            _ => return Err(format!("the type of the call is {kind:?}; expected track, page, screen, identify, group or alias")),
+            _ => {
+                return Err(format!(
+                    "the type of the call is {kind:?}; expected track, page, screen, identify, group or alias"
+                ));
+            }
         };
         record.set("touchpoint", Node::string(&name));
         Ok(vec![record])

@@ -84,7 +84,8 @@ mod tests {
         let columns: Vec<&str> = COLUMNS.split_whitespace().collect();
         assert_eq!(columns.len(), 131);
         // Places as the format numbers them, from 0.
-        for (at, name) in [(5, "event"), (29, "page_url"), (58, "unstruct_event"), (101, "dvce_type"), (130, "true_tstamp")]
+        for (at, name) in
+            [(5, "event"), (29, "page_url"), (58, "unstruct_event"), (101, "dvce_type"), (130, "true_tstamp")]
         {
             assert_eq!(columns[at], name);
         }
