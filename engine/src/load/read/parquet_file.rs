@@ -47,10 +47,10 @@ const SUSPICIOUS_BYTES: i64 = 1 << 30;
 const MAX_RATIO: i64 = 1_000;
 /// Rows after which their number is compared with the size of the file, and the most for each of its bytes.
 const SUSPICIOUS_ROWS: i64 = 1 << 20;
-const MAX_ROWS_PER_BYTE: i64 = 1_000;
+const MAX_ROWS_PER_BYTE: i64 = 64;
 /// Bytes of decoded rows after which they are compared with the size of the file, and the most for each of its bytes:
 /// a dictionary may repeat a long text in every row.
-const SUSPICIOUS_OUTPUT: u64 = 1 << 30;
+const SUSPICIOUS_OUTPUT: u64 = 256 << 20;
 const MAX_OUTPUT_RATIO: u64 = 1_000;
 /// Rows of a batch from an object store, where pages are seen only as they come, and the repeated text for which
 /// that leaves room.

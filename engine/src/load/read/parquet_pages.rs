@@ -20,7 +20,9 @@ const MAX_LIST_VALUES: i64 = 64 << 20;
 /// Bytes of a page header, at most: it may hold the least and the largest value.
 const MAX_HEADER_BYTES: usize = 1 << 20;
 /// Text of one batch that comes out of repeated dictionary entries, at most.
-const MAX_BATCH_TEXT: u64 = 256 << 20;
+const MAX_BATCH_TEXT: u64 = 32 << 20;
+/// Rows of a batch, at least, however long a value may be: below it the work for a batch outweighs its rows.
+const LEAST_BATCH_ROWS: usize = 16;
 /// What gzip can make of a byte.
 const GZIP_RATIO: u64 = 1_032;
 /// Pages of gzip that cannot come to more than this are not looked into.
@@ -177,7 +179,7 @@ pub(super) fn rows_that_fit(columns: &[ChunkSizes], batch_rows: usize) -> Result
     }
     let repeated: u64 = columns.iter().map(|sizes| sizes.largest_value).sum();
     let fit = usize::try_from(MAX_BATCH_TEXT / repeated.max(1)).unwrap_or(usize::MAX);
-    Ok(batch_rows.min(fit.max(1)))
+    Ok(batch_rows.min(fit.max(LEAST_BATCH_ROWS)))
 }
 
 fn size(declared: i32, what: &str) -> Result<u64, PageError> {

@@ -121,7 +121,13 @@ pub(super) fn compressed(extension: &str, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).expect("gzip");
             encoder.finish().expect("gzip")
         }
-        "zst" => zstd::encode_all(bytes, 1).expect("zstd"),
+        "zst" => {
+            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("zstd");
+            // As the program does; without it a flipped bit may change the text unseen.
+            encoder.include_checksum(true).expect("zstd");
+            encoder.write_all(bytes).expect("zstd");
+            encoder.finish().expect("zstd")
+        }
         "bz2" => {
             let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
             encoder.write_all(bytes).expect("bzip2");

@@ -70,7 +70,8 @@ fn csv_named_ndjson() {
 
 #[test]
 fn unknown_extension() {
-    Known::new().refuses_content("rows.dat", THREE_ROWS, &["extension", "--format"]);
+    let content = format!("{HEADER}n1,ann,2026-01-03,view,1\n");
+    Known::new().refuses_content("rows.dat", content, &["extension", "--format"]);
 }
 
 #[test]

@@ -19,6 +19,12 @@ fn long(value: i64, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
+fn encoded(value: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    long(value, &mut out);
+    out
+}
+
 fn sized(bytes: &[u8], out: &mut Vec<u8>) {
     long(bytes.len() as i64, out);
     out.extend_from_slice(bytes);
@@ -106,7 +112,7 @@ fn values_of_every_type_become_json() {
         // 1,704,067,200,500 ms is 2024-01-01 00:00:00.5.
         (
             r#"{"type":"long","logicalType":"timestamp-millis"}"#,
-            &[0xe8, 0x86, 0xb6, 0xdb, 0x98, 0x63],
+            &encoded(1_704_067_200_500),
             "\"2024-01-01T00:00:00.500Z\"",
         ),
         (r#"{"type":"long","logicalType":"timestamp-micros"}"#, &[1], "\"1969-12-31T23:59:59.999999Z\""),

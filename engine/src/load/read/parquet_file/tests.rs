@@ -264,7 +264,10 @@ fn a_page_that_holds_more_than_it_declares_is_refused() {
             *byte = (declared >> (7 * index)) as u8 & 0x7f | more;
         }
         let told = error(&bytes);
-        assert!(told.contains("in row group 0: column \"page\"") && told.contains("20971520 bytes"), "{told}");
+        assert!(
+            told.contains("in row group 0: column \"page\"") && told.contains("20971520 bytes"),
+            "{told}"
+        );
     }
 }
 
