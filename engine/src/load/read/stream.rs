@@ -31,7 +31,7 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 const SUSPICIOUS_BYTES: u64 = 64 << 20;
 /// Decompressed bytes for each compressed one above which a file is taken for a decompression bomb. Touchpoints come
 /// to 5 to 50, gzip cannot exceed 1,032.
-const MAX_RATIO: u64 = 500;
+const MAX_RATIO: u64 = 250;
 
 /// A file being read.
 pub(super) struct ByteStream {
@@ -326,7 +326,7 @@ mod tests {
         for (compression, bytes) in bombs {
             let file = source(&dir, compression, &bytes);
             let error = read_all(&file).map(|bytes| bytes.len()).expect_err("a bomb").to_string();
-            assert!(error.contains("500 times its size"), "{compression:?}: {error}");
+            assert!(error.contains("250 times its size"), "{compression:?}: {error}");
         }
         let sound = compress(Compression::Gzip, &zeros[..1 << 20]);
         assert_eq!(read_all(&source(&dir, Compression::Gzip, &sound)).expect("bytes").len(), 1 << 20);
