@@ -4,6 +4,7 @@
 //! processing it is repeated on every hit until it expires, and would count a contact many times.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use object_store::ObjectStoreExt;
 use tokio::runtime::Handle;
@@ -122,7 +123,7 @@ fn beside(file: &SourceFile, name: &str) -> Result<Option<String>, LoadError> {
             let handle = Handle::try_current()
                 .map_err(|error| LoadError::read(name, "at its start", std::io::Error::other(error)))?;
             match handle.block_on(store.head(&place)) {
-                Ok(meta) => (Origin::Object { store: store.clone(), location: place }, meta.size),
+                Ok(meta) => (Origin::Object { store: Arc::clone(store), location: place }, meta.size),
                 Err(object_store::Error::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(failed(error)),
             }

@@ -49,12 +49,13 @@ impl Tool for Ga4 {
         }
         // Ads are tagged by an id of the click alone, unless somebody adds more.
         let is_tagged = record.text("collected_traffic_source.manual_source").is_some();
-        if !is_tagged && record.text("collected_traffic_source.gclid").is_some() {
-            if let Some(mut source) = record.take("collected_traffic_source") {
-                source.set("manual_source", Node::string("google"));
-                source.set("manual_medium", Node::string("cpc"));
-                record.set("collected_traffic_source", source);
-            }
+        if !is_tagged
+            && record.text("collected_traffic_source.gclid").is_some()
+            && let Some(mut source) = record.take("collected_traffic_source")
+        {
+            source.set("manual_source", Node::string("google"));
+            source.set("manual_medium", Node::string("cpc"));
+            record.set("collected_traffic_source", source);
         }
         Ok(vec![record])
     }
