@@ -219,6 +219,7 @@ impl Attempt<'_> {
         report.rows_duplicate = written.rows_duplicate;
         report.rows_rejected = written.rows_rejected;
         report.rows_erased = written.rows_erased;
+        report.rows_left_out = written.rows_left_out;
         report.files_written = written.adds.len() as u64;
         report.bytes_written = written.adds.iter().map(|a| a.size.unsigned_abs()).sum();
         if let Some(rejects) = rejects {

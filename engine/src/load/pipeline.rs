@@ -85,6 +85,8 @@ pub struct Written {
     pub rows_rejected: u64,
     /// Rows left out because they name somebody who was erased.
     pub rows_erased: u64,
+    /// Rows left out because the tool that wrote them does not count them.
+    pub rows_left_out: u64,
     /// Rows dropped as duplicates.
     pub rows_duplicate: u64,
     /// Rows in `adds`.
@@ -103,6 +105,7 @@ struct Shared {
     rows_read: AtomicU64,
     rows_rejected: AtomicU64,
     rows_erased: AtomicU64,
+    rows_left_out: AtomicU64,
     rows_good: AtomicU64,
     memory_bytes: AtomicU64,
     /// Mapped columns that no file read so far has had.
@@ -171,6 +174,7 @@ pub async fn run(
         rows_read: AtomicU64::new(0),
         rows_rejected: AtomicU64::new(0),
         rows_erased: AtomicU64::new(0),
+        rows_left_out: AtomicU64::new(0),
         rows_good: AtomicU64::new(0),
         memory_bytes: AtomicU64::new(0),
         unseen: Mutex::default(),
@@ -213,6 +217,7 @@ pub async fn run(
         rows_read: shared.rows_read.load(Ordering::Relaxed),
         rows_rejected: shared.rows_rejected.load(Ordering::Relaxed),
         rows_erased: shared.rows_erased.load(Ordering::Relaxed),
+        rows_left_out: shared.rows_left_out.load(Ordering::Relaxed),
         ..Written::default()
     };
     let mut failed = None;
@@ -306,7 +311,8 @@ fn hand_on(
         if shared.first_bad_file.load(Ordering::Relaxed) < file {
             return Ok(());
         }
-        let ParsedBatch { batch, rejected, rows_read } = parsed?;
+        let ParsedBatch { batch, rejected, rows_read, rows_left_out } = parsed?;
+        shared.rows_left_out.fetch_add(rows_left_out, Ordering::Relaxed);
         shared.rows_read.fetch_add(rows_read, Ordering::Relaxed);
         shared.progress.rows(rows_read);
         shared.reject(rejected)?;

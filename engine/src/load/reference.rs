@@ -11,13 +11,14 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::error::DataFusionError;
 use datafusion::execution::options::JsonReadOptions;
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
 use futures::TryStreamExt;
 
 use crate::error::{Error, Result, StoreError};
 use crate::load::error::LoadError;
-use crate::load::read::{self, Compression, InputFormat, Origin, SourceFile};
+use crate::load::read::{self, Compression, InputFormat, Origin, ReadOptions, SourceFile};
 use crate::load::request::{LoadReport, LoadRequest, OnError};
 use crate::load::select_new_files;
 use crate::schema;
@@ -46,7 +47,7 @@ pub async fn load_reference(
         identities.push(read::content_identity(file).await?);
     }
     let context = SessionContext::new();
-    let first = open(&context, &files[0]).await?;
+    let first = open(&context, &files[0], &request.read).await?;
     let definition = TableDefinition {
         kind: TableKind::Reference,
         schema: stored_schema(&files[0], first.schema().as_arrow())?,
@@ -68,7 +69,7 @@ pub async fn load_reference(
         select_new_files(&snapshot, &files, &identities, request.force, &mut report).await?;
     let mut writer = ReferenceWriter::new(table.clone(), Arc::clone(snapshot.schema()))?;
     for file in &new {
-        match copy(&context, file, &snapshot, &mut writer).await {
+        match copy(&context, file, &request.read, &snapshot, &mut writer).await {
             Ok(rows) => report.rows_read += rows,
             Err(error) => {
                 writer.abort();
@@ -109,6 +110,7 @@ fn refuse_touchpoint_options(request: &LoadRequest) -> Result<()> {
     let used = [
         ("--map", !request.read.mapping.is_empty()),
         ("--set", !request.read.constants.is_empty()),
+        ("--preset", request.read.preset.is_some()),
         ("--on-error skip", request.on_error != OnError::Abort),
     ];
     match used.iter().find(|(_, used)| *used) {
@@ -121,7 +123,7 @@ fn refuse_touchpoint_options(request: &LoadRequest) -> Result<()> {
 }
 
 /// A file as DataFusion reads it.
-async fn open(context: &SessionContext, file: &SourceFile) -> Result<DataFrame> {
+async fn open(context: &SessionContext, file: &SourceFile, options: &ReadOptions) -> Result<DataFrame> {
     let url = match &file.origin {
         Origin::Local(path) => path.display().to_string(),
         Origin::Object { .. } => {
@@ -132,16 +134,24 @@ async fn open(context: &SessionContext, file: &SourceFile) -> Result<DataFrame> 
             .into());
         }
     };
-    let compression = match file.compression {
+    let (source, options) = (file.clone(), options.clone());
+    let kind = tokio::task::spawn_blocking(move || read::recognised_kind(&source, &options));
+    let (format, compression) =
+        kind.await.map_err(|e| Error::Query(DataFusionError::External(Box::new(e))))??;
+    let compression = match compression {
         Compression::None => FileCompressionType::UNCOMPRESSED,
         Compression::Gzip => FileCompressionType::GZIP,
         Compression::Zstd => FileCompressionType::ZSTD,
         Compression::Bzip2 => FileCompressionType::BZIP2,
         Compression::Xz => FileCompressionType::XZ,
+        Compression::Snappy => {
+            let problem = "reference tables are not loaded from files in snappy; decompress it first";
+            return Err(LoadError::input(&file.display, problem).into());
+        }
     };
     // Any extension: the format is known already.
     let extension = "";
-    let frame = match file.format {
+    let frame = match format {
         InputFormat::Csv => {
             let options = CsvReadOptions::new().file_compression_type(compression).file_extension(extension);
             context.read_csv(url, options).await
@@ -154,6 +164,10 @@ async fn open(context: &SessionContext, file: &SourceFile) -> Result<DataFrame> 
         InputFormat::Parquet => {
             let options = ParquetReadOptions { file_extension: extension, ..ParquetReadOptions::default() };
             context.read_parquet(url, options).await
+        }
+        InputFormat::Avro => {
+            let problem = "reference tables are loaded from CSV, NDJSON and Parquet; convert the Avro file";
+            return Err(LoadError::input(&file.display, problem).into());
         }
     };
     frame.map_err(|e| damaged(file, &e))
@@ -205,10 +219,11 @@ fn stored_schema(file: &SourceFile, found: &Schema) -> Result<SchemaRef> {
 async fn copy(
     context: &SessionContext,
     file: &SourceFile,
+    options: &ReadOptions,
     snapshot: &TableSnapshot,
     writer: &mut ReferenceWriter,
 ) -> Result<u64> {
-    let frame = open(context, file).await?;
+    let frame = open(context, file, options).await?;
     let columns = matched_columns(file, frame.schema().as_arrow(), snapshot.schema())?;
     let mut rows = 0;
     let mut stream = frame.execute_stream().await?;

@@ -65,6 +65,8 @@ pub struct LoadReport {
     pub rows_rejected: u64,
     /// Rows left out because they name somebody who was erased.
     pub rows_erased: u64,
+    /// Rows left out because the tool that wrote them does not count them.
+    pub rows_left_out: u64,
     /// UTC days with new rows, as days since the epoch.
     pub days: BTreeSet<i32>,
     /// Bytes of input.

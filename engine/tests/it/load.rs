@@ -1,8 +1,11 @@
 //! Loading through the engine's API: what the table holds afterwards, and how it lies on disk.
 
+mod bad_inputs;
+mod flips;
 pub(crate) mod layout;
 mod order;
 mod properties;
+mod samples;
 mod writers;
 
 use std::fmt::Write;

@@ -14,6 +14,7 @@ mod maintain;
 mod parameters;
 mod people;
 mod pg_text;
+mod presets;
 mod slt;
 mod slt_files;
 mod support;

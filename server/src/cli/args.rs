@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime};
+use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime, Preset};
 use wayfare_engine::maintain::optimize::DayRange;
 use wayfare_engine::{Role, VersionPin};
 
@@ -184,7 +184,8 @@ pub struct PasswordArgs {
 
 #[derive(Debug, Args)]
 pub struct LoadArgs {
-    /// Files, directories, glob patterns or URLs of CSV, NDJSON or Parquet, plain or gz, zst, bz2, xz
+    /// Files, directories, glob patterns or URLs of CSV, NDJSON, JSON arrays, Parquet or Avro, plain or gz, zst, bz2,
+    /// xz, snappy
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<String>,
     /// Table to load into; it is created if it does not exist
@@ -193,9 +194,13 @@ pub struct LoadArgs {
     /// Load into a reference table: any columns, with their own names and types, not partitioned
     #[arg(long)]
     pub reference: bool,
-    /// Format of the input [default: by extension]
+    /// Format of the input [default: by content and extension]
     #[arg(long, value_enum)]
-    pub format: Option<Format>,
+    pub format: Option<InputFormatArg>,
+    /// The input is the export of this tool: its events, identities, sources and times fill the columns, the rest
+    /// goes into properties
+    #[arg(long, value_enum)]
+    pub preset: Option<PresetArg>,
     /// Column of the table = column of the file, such as user_id=customer,ts=time
     #[arg(long, value_name = "COLUMN=SOURCE,...")]
     pub map: Vec<String>,
@@ -382,12 +387,57 @@ pub enum Format {
     Parquet,
 }
 
-impl From<Format> for InputFormat {
-    fn from(format: Format) -> Self {
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum InputFormatArg {
+    /// Text with a header line
+    Csv,
+    /// One JSON object on each line
+    Ndjson,
+    /// An array of JSON objects
+    Json,
+    Parquet,
+    Avro,
+}
+
+impl From<InputFormatArg> for InputFormat {
+    fn from(format: InputFormatArg) -> Self {
         match format {
-            Format::Csv => Self::Csv,
-            Format::Ndjson => Self::Ndjson,
-            Format::Parquet => Self::Parquet,
+            InputFormatArg::Csv => Self::Csv,
+            InputFormatArg::Ndjson | InputFormatArg::Json => Self::Ndjson,
+            InputFormatArg::Parquet => Self::Parquet,
+            InputFormatArg::Avro => Self::Avro,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PresetArg {
+    /// Google Analytics 4: the export to BigQuery, as JSON lines, Avro or Parquet
+    Ga4,
+    /// Snowplow: enriched events, as TSV of 131 columns or JSON lines
+    Snowplow,
+    /// Segment: calls as JSON lines
+    Segment,
+    /// PostHog: events as JSON lines or Parquet
+    Posthog,
+    /// Matomo: visits of Live.getLastVisitsDetails as JSON
+    Matomo,
+    /// Mixpanel: the raw export, JSON lines
+    Mixpanel,
+    /// Adobe Analytics: hit_data.tsv of a data feed, with column_headers.tsv beside it
+    Adobe,
+}
+
+impl From<PresetArg> for Preset {
+    fn from(preset: PresetArg) -> Self {
+        match preset {
+            PresetArg::Ga4 => Self::Ga4,
+            PresetArg::Snowplow => Self::Snowplow,
+            PresetArg::Segment => Self::Segment,
+            PresetArg::Posthog => Self::Posthog,
+            PresetArg::Matomo => Self::Matomo,
+            PresetArg::Mixpanel => Self::Mixpanel,
+            PresetArg::Adobe => Self::Adobe,
         }
     }
 }

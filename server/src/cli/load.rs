@@ -35,6 +35,7 @@ fn request(args: &LoadArgs) -> Result<LoadRequest, CliError> {
     }
     let read = ReadOptions {
         format: args.format.map(Into::into),
+        preset: args.preset.map(Into::into),
         mapping: assignments(&args.map)?,
         constants: assignments(&args.set)?,
         extra: args.extra.into(),
@@ -71,6 +72,9 @@ pub fn render(report: &LoadReport, table: &str) -> String {
     let mut text = String::new();
     if report.rows_erased > 0 {
         text += &format!("left out: {} rows of people who were erased\n", report.rows_erased);
+    }
+    if report.rows_left_out > 0 {
+        text += &format!("left out: {} rows that the tool itself does not count\n", report.rows_left_out);
     }
     for file in &report.files_already_loaded {
         text += &format!("already loaded: {file} (its content is in the log; --force loads it again)\n");

@@ -25,8 +25,10 @@ pub struct ParsedBatch {
     pub batch: RecordBatch,
     /// The other rows, in file order.
     pub rejected: Vec<Rejected>,
-    /// Rows of the file that this batch stands for: good and rejected.
+    /// Rows of the file that this batch stands for: good, rejected and left out.
     pub rows_read: u64,
+    /// Rows that are neither: the tool that wrote them does not count them.
+    pub rows_left_out: u64,
 }
 
 /// Where the rows of a batch stand in the file, and how they look there.
@@ -149,7 +151,7 @@ impl Assembler {
             }
             rejected.sort_by_key(|r| r.place);
         }
-        Ok(ParsedBatch { batch, rejected, rows_read })
+        Ok(ParsedBatch { batch, rejected, rows_read, rows_left_out: 0 })
     }
 
     fn good_rows(
@@ -250,35 +252,35 @@ fn merge_members(
     Ok(Arc::new(merged.finish()?))
 }
 
-/// The rows of a batch of a text file: their lines and their text, side by side.
+/// The rows of a batch: their places and their text, side by side.
 #[derive(Debug, Default)]
 pub(super) struct TextRows {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    lines: Vec<u64>,
+    places: Vec<RowPlace>,
 }
 
 impl TextRows {
-    pub(super) fn push(&mut self, line: u64, raw: &[u8]) {
+    pub(super) fn push(&mut self, place: RowPlace, raw: &[u8]) {
         self.bytes.extend_from_slice(raw);
         self.ends.push(self.bytes.len());
-        self.lines.push(line);
+        self.places.push(place);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lines.len()
+        self.places.len()
     }
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
-        self.lines.clear();
+        self.places.clear();
     }
 }
 
 impl Rows for TextRows {
     fn place(&self, row: usize) -> RowPlace {
-        RowPlace::Line(self.lines[row])
+        self.places[row]
     }
 
     fn raw(&self, row: usize) -> String {

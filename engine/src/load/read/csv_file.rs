@@ -13,7 +13,7 @@ use super::records::RecordBuffer;
 use super::rejected::{Rejected, RowPlace, shorten};
 use super::sniff::{BYTE_ORDER_MARK, mistaken_format};
 use super::source::SourceFile;
-use super::stream::{ByteStream, open_stream, stream_error};
+use super::stream::{ByteStream, stream_error};
 use super::targets::{Targets, check_distinct, shared};
 use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
@@ -39,14 +39,13 @@ pub(super) struct CsvFile {
 impl CsvFile {
     /// Reads the header and matches its columns.
     pub(super) fn open(
-        file: &SourceFile,
         stream: ByteStream,
         options: &Arc<ReadOptions>,
         targets: Targets,
         rule: TimestampRule,
     ) -> Result<Self, LoadError> {
-        let records = CsvRecords::open(file, stream, options.max_record_bytes)?;
-        let matched = targets.match_columns(&file.display, &records.header)?;
+        let records = CsvRecords::open(stream, options.max_record_bytes)?;
+        let matched = targets.match_columns(&records.path, &records.header)?;
         let mut read = Vec::new();
         let by_target: Vec<Option<usize>> = matched
             .by_target
@@ -161,7 +160,7 @@ impl CsvFile {
         if !self.extras.is_empty() {
             self.append_members();
         }
-        self.rows.push(self.records.line, self.records.record());
+        self.rows.push(RowPlace::Line(self.records.line), self.records.record());
     }
 
     fn append_members(&mut self) {
@@ -212,14 +211,11 @@ pub(super) struct CsvRecords {
 
 impl CsvRecords {
     /// Reads the header line.
-    pub(super) fn open(
-        file: &SourceFile,
-        stream: ByteStream,
-        max_record_bytes: usize,
-    ) -> Result<Self, LoadError> {
-        let mut buffer = RecordBuffer::new(stream.reader);
+    pub(super) fn open(stream: ByteStream, max_record_bytes: usize) -> Result<Self, LoadError> {
+        let ByteStream { file, reader, .. } = stream;
+        let mut buffer = RecordBuffer::new(Box::new(reader));
         let path = &file.display;
-        buffer.fill().map_err(|error| stream_error(file, "at its start", error))?;
+        buffer.fill().map_err(|error| stream_error(&file, "at its start", error))?;
         if let Some(problem) = mistaken_format(InputFormat::Csv, buffer.pending()) {
             return Err(LoadError::input(path, problem));
         }
@@ -227,7 +223,6 @@ impl CsvRecords {
             buffer.consume(BYTE_ORDER_MARK.len());
         }
         let mut records = Self {
-            file: file.clone(),
             path: shared(path),
             splitter: Splitter::new(detect_delimiter(buffer.pending().trim_ascii_start())),
             buffer,
@@ -235,13 +230,14 @@ impl CsvRecords {
             line: 1,
             max_record_bytes,
             header: Vec::new(),
+            file,
         };
         if !records.next()? {
-            return Err(LoadError::input(path, "it is empty: expected a header line"));
+            return Err(LoadError::input(records.path.as_ref(), "it is empty: expected a header line"));
         }
         records.header = records.parse_header()?;
         records.consume();
-        check_distinct(path, &records.header)?;
+        check_distinct(&records.path, &records.header)?;
         Ok(records)
     }
 
@@ -372,16 +368,17 @@ fn count_fields(count: usize) -> String {
 }
 
 /// The columns of a CSV file, all text.
-pub(super) fn csv_columns(file: &SourceFile, options: &ReadOptions) -> Result<Vec<Field>, LoadError> {
-    let records = CsvRecords::open(file, open_stream(file)?, options.max_record_bytes)?;
+pub(super) fn csv_columns(stream: ByteStream, options: &ReadOptions) -> Result<Vec<Field>, LoadError> {
+    let records = CsvRecords::open(stream, options.max_record_bytes)?;
     let text = |name: &String| Field::new(name, arrow::datatypes::DataType::Utf8, true);
     Ok(records.header.iter().map(text).collect())
 }
 
 /// A reader over bytes in memory, for tests.
 #[cfg(test)]
-pub(super) fn stream_of(bytes: &[u8]) -> ByteStream {
-    ByteStream { reader: Box::new(std::io::Cursor::new(bytes.to_vec())), progress: Arc::default() }
+pub(super) fn stream_of(file: &SourceFile, bytes: &[u8]) -> ByteStream {
+    let inner: Box<dyn std::io::Read + Send> = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    ByteStream { file: file.clone(), reader: std::io::BufReader::new(inner), progress: Arc::default() }
 }
 
 #[cfg(test)]

@@ -2,10 +2,8 @@
 
 use arrow::datatypes::{DataType, Field};
 
-use super::csv_file::csv_columns;
-use super::ndjson_file::ndjson_columns;
 use super::options::{ExtraColumns, InputFormat, ReadOptions};
-use super::parquet_file::parquet_columns;
+use super::recognise;
 use super::source::SourceFile;
 use super::targets::Targets;
 use crate::load::error::LoadError;
@@ -17,10 +15,10 @@ const REFUSED_IN_NAMES: [char; 12] = [' ', ',', ';', '{', '}', '(', ')', '\n', '
 /// The extra columns of all files together; empty unless [`ExtraColumns::Columns`].
 ///
 /// First the new names of `--map` and `--set`, then the unmapped columns in the order in which files have them. CSV
-/// and NDJSON columns are text. Parquet keeps integers, floats, booleans, dates, decimals and text; timestamps are
+/// and JSON columns are text. Parquet and Avro keep integers, floats, booleans, dates, decimals and text; timestamps are
 /// stored in UTC microseconds, unsigned integers as the next larger signed ones. A column whose type differs
 /// between files gets the wider one of two integers or two floats, else text if one of them is text. Names that
-/// differ only by case are one column. Blocks; reads NDJSON files as a whole.
+/// differ only by case are one column. Blocks; reads JSON files as a whole.
 ///
 /// # Errors
 /// [`LoadError::Input`] for nested and other types, for types of several files that do not fit together, and for
@@ -35,12 +33,9 @@ pub fn extra_fields(files: &[SourceFile], options: &ReadOptions) -> Result<Vec<F
     }
     let targets = Targets::new(options, &extra.fields)?;
     for file in files {
-        let columns = match file.format {
-            InputFormat::Csv => csv_columns(file, options)?,
-            InputFormat::Ndjson => ndjson_columns(file, options)?,
-            InputFormat::Parquet => parquet_columns(file)?,
-        };
-        extra.add_file(file, &columns, &targets)?;
+        let (format, columns) = recognise::columns(file, options)?;
+        let may_lack_columns = matches!(format, InputFormat::Ndjson | InputFormat::Avro);
+        extra.add_file(file, may_lack_columns, &columns, &targets)?;
     }
     Ok(extra.fields)
 }
@@ -68,11 +63,17 @@ impl ExtraFields {
         Ok(())
     }
 
-    fn add_file(&mut self, file: &SourceFile, columns: &[Field], targets: &Targets) -> Result<(), LoadError> {
+    fn add_file(
+        &mut self,
+        file: &SourceFile,
+        may_lack_columns: bool,
+        columns: &[Field],
+        targets: &Targets,
+    ) -> Result<(), LoadError> {
         let names: Vec<String> = columns.iter().map(|c| c.name().clone()).collect();
         let canonical_width = schema::load_schema().fields().len();
         let mut leftovers = Vec::new();
-        if file.format == InputFormat::Ndjson {
+        if may_lack_columns {
             // Keys may be missing from one file of many, so mapped ones are not insisted on.
             for (index, name) in names.iter().enumerate() {
                 match targets.key_columns(&file.display, name)? {

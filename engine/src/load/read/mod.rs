@@ -10,26 +10,31 @@
 //! a required column) is a [`LoadError`] always.
 //!
 //! Values:
-//! * Text stays as it is. An empty CSV field is NULL; so is a missing or null NDJSON value. Empty text in NDJSON and
+//! * Text stays as it is. An empty CSV field is NULL; so is a missing or null JSON value. Empty text in JSON, Avro and
 //!   Parquet stays, except in `event_id` (NULL), `user_id` and `event` (missing) and in columns that are not text.
 //! * Timestamps: see `timestamp.rs`. Money is exact: more than four decimal places are an error, never rounded; a
 //!   Parquet float counts by its shortest text. `score` is finite. `currency` is three letters, stored in capitals.
 //! * `properties` is one JSON object, stored compactly with keys, order, numbers and escapes as written. Columns
-//!   without a place join it in file order: CSV values as strings, NDJSON and Parquet values by their type, NULL not
+//!   without a place join it in file order: CSV values as strings, others by their type, NULL not
 //!   at all.
 
 mod assemble;
+mod avro;
 mod convert;
 mod csv_file;
 mod csv_split;
 mod extra;
 mod identity;
+mod json_file;
+mod json_keys;
+mod json_records;
 mod json_text;
-mod ndjson_file;
-mod ndjson_keys;
 mod number;
 mod options;
 mod parquet_file;
+mod parquet_pages;
+mod preset;
+mod recognise;
 mod records;
 mod rejected;
 mod sniff;
@@ -50,12 +55,15 @@ pub use identity::content_identity;
 pub use options::{
     ExtraColumns, InputFormat, MAX_BUFFER_BYTES, NumericTime, ReadOptions, parse_assignments, parse_time_zone,
 };
+pub use preset::Preset;
+pub use recognise::recognised_kind;
 pub use rejected::{Rejected, RowPlace};
 pub use source::{Compression, Origin, SourceFile, StoreFactory, discover};
 
 use self::csv_file::CsvFile;
-use self::ndjson_file::NdjsonFile;
+use self::json_file::JsonFile;
 use self::parquet_file::ParquetFile;
+use self::recognise::{Opened, open_recognised};
 use self::targets::Targets;
 use self::timestamp::TimestampRule;
 use crate::load::error::LoadError;
@@ -71,7 +79,7 @@ pub struct FileReader {
 #[derive(Debug)]
 enum FormatReader {
     Csv(Box<CsvFile>),
-    Ndjson(Box<NdjsonFile>),
+    Json(Box<JsonFile>),
     Parquet(Box<ParquetFile>),
 }
 
@@ -86,22 +94,18 @@ enum FormatReader {
 /// another format, or without a column that is needed; [`LoadError::Damaged`] and [`LoadError::Read`] for its bytes.
 pub fn open(file: &SourceFile, options: &Arc<ReadOptions>, extra: &[Field]) -> Result<FileReader, LoadError> {
     let targets = Targets::new(options, extra)?;
-    let rule = TimestampRule { unit: options.ts_unit, zone: options.time_zone };
-    let (reader, progress) = match file.format {
-        InputFormat::Csv => {
-            let stream = stream::open_stream(file)?;
+    // A preset hands on times in microseconds, UTC.
+    let unit = options.preset.map_or(options.ts_unit, |_| Some(NumericTime::Micros));
+    let rule = TimestampRule { unit, zone: options.time_zone };
+    let (reader, progress) = match open_recognised(file, options)? {
+        Opened::Csv(stream) => {
             let progress = Arc::clone(&stream.progress);
-            (FormatReader::Csv(Box::new(CsvFile::open(file, stream, options, targets, rule)?)), progress)
+            (FormatReader::Csv(Box::new(CsvFile::open(stream, options, targets, rule)?)), progress)
         }
-        InputFormat::Ndjson => {
-            let stream = stream::open_stream(file)?;
-            let progress = Arc::clone(&stream.progress);
-            (
-                FormatReader::Ndjson(Box::new(NdjsonFile::open(file, stream, options, targets, rule)?)),
-                progress,
-            )
+        Opened::Records(records, progress) => {
+            (FormatReader::Json(Box::new(JsonFile::open(records, options, targets, rule)?)), progress)
         }
-        InputFormat::Parquet => {
+        Opened::Parquet => {
             let reader = ParquetFile::open(file, options, targets, rule)?;
             (FormatReader::Parquet(Box::new(reader)), Arc::default())
         }
@@ -133,11 +137,11 @@ impl FileReader {
 
     /// The source columns of `--map` that no row has had so far.
     ///
-    /// Always empty for CSV and Parquet, where [`open`] insists on them. NDJSON objects may lack a key, even in a
+    /// Always empty for CSV and Parquet, where [`open`] insists on them. JSON objects may lack a key, even in a
     /// whole file; one that is in no file of the load is a misspelling.
     pub fn unseen_sources(&self) -> Vec<String> {
         match &self.reader {
-            FormatReader::Ndjson(reader) => reader.unseen_sources(),
+            FormatReader::Json(reader) => reader.unseen_sources(),
             _ => Vec::new(),
         }
     }
@@ -149,7 +153,7 @@ impl Iterator for FileReader {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.reader {
             FormatReader::Csv(reader) => reader.next_batch(),
-            FormatReader::Ndjson(reader) => reader.next_batch(),
+            FormatReader::Json(reader) => reader.next_batch(),
             FormatReader::Parquet(reader) => reader.next_batch(),
         }
     }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use chrono_tz::Tz;
 
+use super::preset::Preset;
 use crate::load::error::LoadError;
 
 /// Largest value of [`ReadOptions::batch_bytes`] and [`ReadOptions::max_record_bytes`]: keeps the text of one
@@ -15,10 +16,12 @@ pub const MAX_BUFFER_BYTES: usize = 128 << 20;
 pub enum InputFormat {
     /// Delimited text with a header line; the delimiter (`,`, `;` or tab) is taken from the header.
     Csv,
-    /// One JSON object per line.
+    /// JSON objects: one per line, or the elements of one array.
     Ndjson,
     /// Apache Parquet.
     Parquet,
+    /// Apache Avro: an object container file.
+    Avro,
 }
 
 impl InputFormat {
@@ -26,8 +29,9 @@ impl InputFormat {
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
+            Self::Ndjson => "json",
             Self::Parquet => "parquet",
+            Self::Avro => "avro",
         }
     }
 }
@@ -40,7 +44,10 @@ impl FromStr for InputFormat {
             "csv" | "tsv" => Ok(Self::Csv),
             "ndjson" | "jsonl" | "json" => Ok(Self::Ndjson),
             "parquet" => Ok(Self::Parquet),
-            _ => Err(LoadError::Argument(format!("unknown format {text:?}: use csv, ndjson or parquet"))),
+            "avro" => Ok(Self::Avro),
+            _ => Err(LoadError::Argument(format!(
+                "unknown format {text:?}: use csv, ndjson, json, parquet or avro"
+            ))),
         }
     }
 }
@@ -107,8 +114,10 @@ impl FromStr for NumericTime {
 /// How input files are read. The default reads files whose columns have canonical names, naive times in UTC.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
-    /// Format of all files; `None` takes it from each file's extension.
+    /// Format of all files; `None` takes it from each file's content and name.
     pub format: Option<InputFormat>,
+    /// The tool whose export the files are; its fields fill the columns.
+    pub preset: Option<Preset>,
     /// (table column, column of the file): the file's column fills the table column, under no other name.
     pub mapping: Vec<(String, String)>,
     /// (table column, text of the value in every row).
@@ -132,6 +141,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             format: None,
+            preset: None,
             mapping: Vec::new(),
             constants: Vec::new(),
             extra: ExtraColumns::default(),
@@ -145,7 +155,7 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// Checks the limits; column names are checked where the files are known.
+    /// Checks the limits and what a preset allows; column names are checked where the files are known.
     pub(super) fn check_limits(&self) -> Result<(), LoadError> {
         let limits = [
             ("batch_bytes", self.batch_bytes, MAX_BUFFER_BYTES),
@@ -157,7 +167,10 @@ impl ReadOptions {
                 return Err(LoadError::Argument(format!("{name} is {value}: it must be from 1 to {limit}")));
             }
         }
-        Ok(())
+        match self.preset {
+            Some(preset) => preset.check(self),
+            None => Ok(()),
+        }
     }
 }
 
@@ -265,7 +278,7 @@ mod tests {
         assert_eq!("yyyymmdd".parse::<NumericTime>().expect("unit"), NumericTime::CompactDate);
         assert_eq!("CSV".parse::<InputFormat>().expect("format"), InputFormat::Csv);
         assert_eq!("columns".parse::<ExtraColumns>().expect("extra"), ExtraColumns::Columns);
-        assert!("avro".parse::<InputFormat>().is_err());
+        assert!("orc".parse::<InputFormat>().is_err());
         assert_eq!(parse_time_zone("Europe/Berlin").expect("zone"), Tz::Europe__Berlin);
         let error = parse_time_zone("Mars/Base").expect_err("refused").to_string();
         assert!(error.contains("Mars/Base"), "{error}");

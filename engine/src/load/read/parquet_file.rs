@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,13 +11,17 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{Field, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, make_encoder};
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::{
+    AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use tokio::runtime::Handle;
@@ -24,6 +29,8 @@ use tokio::runtime::Handle;
 use super::assemble::{Assembler, ParsedBatch, Rows};
 use super::json_text::append_string;
 use super::options::{InputFormat, ReadOptions};
+use super::parquet_pages::{PageError, Part, check_chunk, check_counts, rows_that_fit};
+use super::records::{Records, find_byte};
 use super::rejected::RowPlace;
 use super::sniff::mistaken_format;
 use super::source::{Origin, SourceFile};
@@ -38,6 +45,17 @@ use crate::object_file::ObjectFile;
 const SUSPICIOUS_BYTES: i64 = 1 << 30;
 /// Compression ratio above which a large column chunk is suspicious.
 const MAX_RATIO: i64 = 1_000;
+/// Rows after which their number is compared with the size of the file, and the most for each of its bytes.
+const SUSPICIOUS_ROWS: i64 = 1 << 20;
+const MAX_ROWS_PER_BYTE: i64 = 64;
+/// Bytes of decoded rows after which they are compared with the size of the file, and the most for each of its bytes:
+/// a dictionary may repeat a long text in every row.
+const SUSPICIOUS_OUTPUT: u64 = 256 << 20;
+const MAX_OUTPUT_RATIO: u64 = 1_000;
+/// Rows of a batch from an object store, where pages are seen only as they come, and the repeated text for which
+/// that leaves room.
+const OBJECT_BATCH_ROWS: usize = 2_048;
+const OBJECT_BATCH_BYTES: u64 = 1 << 30;
 const MAGIC: &[u8; 4] = b"PAR1";
 /// What the layers above the decoder put before its messages.
 const LAYERS: [&str; 4] = ["Parquet argument error:", "Parquet error:", "External:", "Arrow:"];
@@ -52,12 +70,15 @@ pub(super) struct ParquetFile {
     extras: Vec<(usize, Vec<u8>)>,
     rows_read: u64,
     total_rows: u64,
+    /// Bytes of the file, and of the rows that came out of it so far.
+    size: u64,
+    produced: u64,
     finished: bool,
 }
 
 enum Batches {
     Local(Box<ParquetRecordBatchReader>),
-    Object(Handle, Pin<Box<ParquetRecordBatchStream<ObjectFile>>>),
+    Object(Handle, Pin<Box<ParquetRecordBatchStream<CheckedObject>>>),
 }
 
 impl std::fmt::Debug for Batches {
@@ -135,7 +156,17 @@ impl ParquetFile {
         let total_rows =
             u64::try_from(footer.metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
         let batches = footer.batches(file, &used, options.batch_rows)?;
-        Ok(Self { path, batches, assembler, extras, rows_read: 0, total_rows, finished: false })
+        Ok(Self {
+            path,
+            batches,
+            assembler,
+            extras,
+            rows_read: 0,
+            total_rows,
+            size: file.size,
+            produced: 0,
+            finished: false,
+        })
     }
 
     /// The next batch; `None` at the end of the file.
@@ -172,6 +203,12 @@ impl ParquetFile {
     }
 
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
+        self.produced += batch.get_array_memory_size() as u64;
+        if self.produced > SUSPICIOUS_OUTPUT && self.produced / MAX_OUTPUT_RATIO > self.size {
+            return Err(self.damaged(format!(
+                "its rows come to more than {MAX_OUTPUT_RATIO} times its size, as those of a decompression bomb do"
+            )));
+        }
         let members = if self.extras.is_empty() { None } else { Some(self.members(batch)?) };
         let rows = ParquetRows { first: self.rows_read + 1, batch };
         self.rows_read += batch.num_rows() as u64;
@@ -300,6 +337,7 @@ impl Footer {
             Origin::Local(path) => {
                 let input = File::open(path)
                     .map_err(|error| LoadError::read(&file.display, "at its start", error))?;
+                let batch_rows = check_pages(file, &input, self.metadata.metadata(), &mask, batch_rows)?;
                 ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata)
                     .with_projection(mask)
                     .with_batch_size(batch_rows)
@@ -309,7 +347,11 @@ impl Footer {
             Origin::Object { store, location } => {
                 let handle = Handle::try_current()
                     .map_err(|error| LoadError::read(&file.display, "at its start", error))?;
-                let reader = object_reader(file, store, location);
+                let reader = CheckedObject {
+                    inner: object_reader(file, store, location),
+                    metadata: Arc::clone(self.metadata.metadata()),
+                };
+                let batch_rows = batch_rows.min(OBJECT_BATCH_ROWS);
                 ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.metadata)
                     .with_projection(mask)
                     .with_batch_size(batch_rows)
@@ -318,6 +360,100 @@ impl Footer {
             }
         }
         .map_err(|error| footer_error(file, &error))
+    }
+}
+
+/// Walks over the pages that will be read; gives the rows of a batch for which there is memory.
+fn check_pages(
+    file: &SourceFile,
+    input: &File,
+    metadata: &ParquetMetaData,
+    mask: &ProjectionMask,
+    batch_rows: usize,
+) -> Result<usize, LoadError> {
+    let mut rows = batch_rows;
+    for (index, group) in metadata.row_groups().iter().enumerate() {
+        let place = format!("in row group {index}");
+        let mut sizes = Vec::new();
+        for (leaf, column) in group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf))
+        {
+            let checked = check_chunk(input, column).map_err(|error| match error {
+                PageError::Io(error) => LoadError::read(&file.display, &place, error),
+                PageError::Damaged(reason) => LoadError::damaged(
+                    &file.display,
+                    &place,
+                    format!("column {:?}: {reason}", group.column(leaf).column_path().string()),
+                ),
+            })?;
+            sizes.push(checked);
+        }
+        let fit = rows_that_fit(&sizes, batch_rows)
+            .map_err(|reason| LoadError::damaged(&file.display, &place, reason))?;
+        rows = rows.min(fit);
+    }
+    Ok(rows)
+}
+
+/// A file in an object store whose column chunks are looked at as they come.
+struct CheckedObject {
+    inner: ObjectFile,
+    metadata: Arc<ParquetMetaData>,
+}
+
+impl CheckedObject {
+    fn check(metadata: &ParquetMetaData, range: &Range<u64>, bytes: &Bytes) -> parquet::errors::Result<()> {
+        for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+            let (start, length) = column.byte_range();
+            if start < range.start || start + length > range.end {
+                continue;
+            }
+            let part = Part { start: range.start, bytes: bytes.clone() };
+            let checked = check_chunk(&part, column).map_err(|error| match error {
+                PageError::Io(error) => ParquetError::External(Box::new(error)),
+                PageError::Damaged(reason) => ParquetError::General(reason),
+            })?;
+            if checked.largest_value * OBJECT_BATCH_ROWS as u64 > OBJECT_BATCH_BYTES {
+                return Err(ParquetError::General(format!(
+                    "column {:?} may repeat a value of {} bytes, more than the limit of {}; load a local copy",
+                    column.column_path().string(),
+                    checked.largest_value,
+                    OBJECT_BATCH_BYTES / OBJECT_BATCH_ROWS as u64
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsyncFileReader for CheckedObject {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        async move {
+            let bytes = self.inner.get_bytes(range.clone()).await?;
+            Self::check(&self.metadata, &range, &bytes)?;
+            Ok(bytes)
+        }
+        .boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
+        async move {
+            let parts = self.inner.get_byte_ranges(ranges.clone()).await?;
+            for (range, bytes) in ranges.iter().zip(&parts) {
+                Self::check(&self.metadata, range, bytes)?;
+            }
+            Ok(parts)
+        }
+        .boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
+        self.inner.get_metadata(options)
     }
 }
 
@@ -371,6 +507,7 @@ fn check_sizes(file: &SourceFile, metadata: &ParquetMetaData) -> Result<(), Load
     let mut rows = 0_i64;
     for (index, group) in metadata.row_groups().iter().enumerate() {
         rows = rows.saturating_add(group.num_rows().max(0));
+        check_counts(group).map_err(|reason| damaged(index, reason))?;
         if group.num_rows() < 0 {
             return Err(damaged(
                 index,
@@ -400,6 +537,14 @@ fn check_sizes(file: &SourceFile, metadata: &ParquetMetaData) -> Result<(), Load
                 return Err(damaged(index, reason));
             }
         }
+    }
+    if rows > SUSPICIOUS_ROWS && u64::try_from(rows / MAX_ROWS_PER_BYTE).is_ok_and(|bytes| bytes > file.size)
+    {
+        let reason = format!(
+            "its footer declares {rows} rows, more than the limit of {MAX_ROWS_PER_BYTE} for each byte of the file, \
+             as a decompression bomb does"
+        );
+        return Err(damaged(0, reason));
     }
     if rows != metadata.file_metadata().num_rows() {
         return Err(damaged(
@@ -432,6 +577,91 @@ fn one_line(error: &dyn std::error::Error) -> String {
         line = rest.trim_start();
     }
     line.to_owned()
+}
+
+/// The rows of a Parquet file as JSON objects, for presets. Holds one batch at a time.
+#[derive(Debug)]
+pub(super) struct ParquetRecords {
+    path: Arc<str>,
+    batches: Batches,
+    /// The rows of the batch, one JSON object a line, and the one that is current.
+    lines: Vec<u8>,
+    at: Range<usize>,
+    row: u64,
+    total_rows: u64,
+}
+
+impl ParquetRecords {
+    /// Reads the footer; all columns will be read.
+    pub(super) fn open(file: &SourceFile, options: &ReadOptions) -> Result<Self, LoadError> {
+        let footer = Footer::read(file)?;
+        let columns: Vec<usize> = (0..footer.schema().fields().len()).collect();
+        let total_rows =
+            u64::try_from(footer.metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let batches = footer.batches(file, &columns, options.batch_rows)?;
+        Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0, total_rows })
+    }
+
+    fn fill(&mut self) -> Result<bool, LoadError> {
+        let place = format!("after row {}", self.row);
+        let batch = match self.batches.next() {
+            None if self.row < self.total_rows => {
+                let reason = format!("its footer promises {} rows; write it again", self.total_rows);
+                return Err(LoadError::damaged(self.path.as_ref(), place, reason));
+            }
+            None => return Ok(false),
+            Some(Ok(batch)) => batch,
+            Some(Err(ArrowError::ExternalError(source))) => {
+                return Err(LoadError::read(self.path.as_ref(), place, source));
+            }
+            Some(Err(error)) => {
+                let reason = format!("{}; copy or write the file again", one_line(&error));
+                return Err(LoadError::damaged(self.path.as_ref(), place, reason));
+            }
+        };
+        let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+        writer.write(&batch).and_then(|()| writer.finish()).map_err(|error| {
+            LoadError::input(self.path.as_ref(), format!("its rows have no JSON: {}", one_line(&error)))
+        })?;
+        self.lines = writer.into_inner();
+        self.at = 0..0;
+        Ok(true)
+    }
+}
+
+impl Records for ParquetRecords {
+    fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+
+    fn next(&mut self) -> Result<bool, LoadError> {
+        let mut start = self.at.end;
+        while start >= self.lines.len() {
+            if !self.fill()? {
+                return Ok(false);
+            }
+            start = 0;
+        }
+        let rest = &self.lines[start..];
+        let length = find_byte(rest, b'\n').map_or(rest.len(), |end| end + 1);
+        self.at = start..start + length;
+        self.row += 1;
+        Ok(true)
+    }
+
+    fn text(&self) -> &[u8] {
+        self.lines[self.at.clone()].trim_ascii_end()
+    }
+
+    fn place(&self) -> RowPlace {
+        RowPlace::Row(self.row)
+    }
+
+    fn consume(&mut self) {}
+
+    fn expected(&self) -> &'static str {
+        "a Parquet file with rows"
+    }
 }
 
 /// The columns of a Parquet file.

@@ -1,9 +1,52 @@
-//! A window on a byte stream in which whole records are found without copying them.
+//! Records of a file as JSON texts, and a window on a byte stream in which they are found without copying them.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::rejected::RowPlace;
+use crate::load::error::LoadError;
 
 /// Bytes asked of the stream at once.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// The records of a file, one after the other, each as the text of a JSON object.
+pub(super) trait Records: std::fmt::Debug + Send {
+    /// The file as the user named it.
+    fn path(&self) -> &Arc<str>;
+
+    /// Moves to the next record; false at the end of the file. Every record is to be consumed before the next.
+    ///
+    /// # Errors
+    /// If the file cannot be read on: nothing follows.
+    fn next(&mut self) -> Result<bool, LoadError>;
+
+    /// The current record. What comes out of a text file may be no JSON; the reader tells.
+    fn text(&self) -> &[u8];
+
+    /// The current record as the file has it, for messages.
+    fn raw(&self) -> &[u8] {
+        self.text()
+    }
+
+    /// Where the current record stands.
+    fn place(&self) -> RowPlace;
+
+    /// What is wrong with the current record as a whole: column of the file, if one can be named, and reason.
+    fn problem(&self) -> Option<(Option<String>, String)> {
+        None
+    }
+
+    /// Leaves the current record.
+    fn consume(&mut self);
+
+    /// Records that were passed by since the last call, because the tool that wrote them does not count them.
+    fn take_left_out(&mut self) -> u64 {
+        0
+    }
+
+    /// What a file of this kind holds, for the message about an empty one.
+    fn expected(&self) -> &'static str;
+}
 
 /// A growing window: bytes are added at the end and consumed at the start. It never holds more than one record
 /// and two chunks.

@@ -9,10 +9,10 @@ const SHOWN_CHARS: usize = 80;
 /// Where a row stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowPlace {
-    /// CSV and NDJSON: the physical line, from 1, in which the record starts. Header, blank lines and line
+    /// CSV and JSON lines: the physical line, from 1, in which the record starts. Header, blank lines and line
     /// breaks inside quotes count.
     Line(u64),
-    /// Parquet: the number of the row in the file, from 1.
+    /// Parquet, Avro and JSON arrays: the number of the row or element in the file, from 1.
     Row(u64),
 }
 

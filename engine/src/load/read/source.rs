@@ -14,7 +14,7 @@ use url::Url;
 use super::options::{InputFormat, ReadOptions};
 use crate::load::error::LoadError;
 
-/// Compression around a text file, by its extension.
+/// Compression around a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// None.
@@ -27,6 +27,8 @@ pub enum Compression {
     Bzip2,
     /// `.xz`
     Xz,
+    /// `.sz`: Snappy in its framing format
+    Snappy,
 }
 
 impl Compression {
@@ -38,6 +40,7 @@ impl Compression {
             Self::Zstd => "zstd",
             Self::Bzip2 => "bzip2",
             Self::Xz => "xz",
+            Self::Snappy => "snappy",
         }
     }
 }
@@ -78,9 +81,9 @@ pub struct SourceFile {
     pub last_modified: Option<DateTime<Utc>>,
     /// The object store's tag of its content, if it has one.
     pub e_tag: Option<String>,
-    /// How it is to be read.
-    pub format: InputFormat,
-    /// Compression around it.
+    /// How it is to be read, as an option or its name says; `None` leaves it to its content.
+    pub format: Option<InputFormat>,
+    /// Compression around it, as its name says; the signature of another one in its content wins.
     pub compression: Compression,
 }
 
@@ -99,7 +102,7 @@ impl SourceFile {
             size,
             last_modified: None,
             e_tag: None,
-            format,
+            format: Some(format),
             compression,
         }
     }
@@ -125,7 +128,7 @@ pub trait StoreFactory: Send + Sync {
 /// below them. Inputs keep their order; the files of one input are sorted by name. A file found twice is read once.
 ///
 /// # Errors
-/// [`LoadError::Input`] for an input that names nothing, and for a file whose format is not known;
+/// [`LoadError::Input`] for an input that names nothing;
 /// [`LoadError::Read`] if a directory or store cannot be listed.
 pub async fn discover(
     inputs: &[String],
@@ -220,7 +223,7 @@ fn discover_pattern(
             LoadError::read(error.path().display().to_string(), "at its start", std::io::Error::from(error))
         })?;
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-        if name.is_some_and(|n| is_hidden(&n)) {
+        if name.is_some_and(|n| is_skipped(&n, options)) {
             continue;
         }
         let metadata = std::fs::metadata(&path)
@@ -262,7 +265,7 @@ fn walk(
     }
     entries.sort();
     for name in entries {
-        if is_hidden(&name.to_string_lossy()) {
+        if is_skipped(&name.to_string_lossy(), options) {
             continue;
         }
         let path = directory.join(&name);
@@ -290,10 +293,16 @@ fn local_file(
         ));
     }
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let (format, compression) = file_kind(&display, &name, options)?;
-    let mut file = SourceFile::local(display, path.to_path_buf(), metadata.len(), format, compression);
-    file.last_modified = metadata.modified().ok().map(DateTime::<Utc>::from);
-    Ok(file)
+    let (format, compression) = named_kind(&name, options);
+    Ok(SourceFile {
+        display,
+        origin: Origin::Local(path.to_path_buf()),
+        size: metadata.len(),
+        last_modified: metadata.modified().ok().map(DateTime::<Utc>::from),
+        e_tag: None,
+        format,
+        compression,
+    })
 }
 
 async fn discover_remote(
@@ -329,7 +338,7 @@ async fn discover_remote(
             match store.head(&location).await {
                 Ok(meta) => {
                     let name = location.filename().unwrap_or_default().to_owned();
-                    files.push(remote_file(&store, meta, display, &name, options)?);
+                    files.push(remote_file(&store, meta, display, &name, options));
                     return Ok(());
                 }
                 Err(object_store::Error::NotFound { .. }) if !is_http(url) => {}
@@ -353,12 +362,12 @@ async fn discover_remote(
     for meta in metas {
         let below =
             meta.location.prefix_match(&prefix).map(|parts| parts.collect::<Vec<_>>()).unwrap_or_default();
-        if below.iter().any(|part| is_hidden(part.as_ref())) {
+        if below.iter().any(|part| is_skipped(part.as_ref(), options)) {
             continue;
         }
         let name = meta.location.filename().unwrap_or_default().to_owned();
         let display = format!("{root}/{}", meta.location);
-        files.push(remote_file(&store, meta, display, &name, options)?);
+        files.push(remote_file(&store, meta, display, &name, options));
     }
     if files.len() == before {
         return Err(LoadError::input(&display, "there are only hidden objects below it; check the URL"));
@@ -376,9 +385,9 @@ fn remote_file(
     display: String,
     name: &str,
     options: &ReadOptions,
-) -> Result<SourceFile, LoadError> {
-    let (format, compression) = file_kind(&display, name, options)?;
-    Ok(SourceFile {
+) -> SourceFile {
+    let (format, compression) = named_kind(name, options);
+    SourceFile {
         display,
         origin: Origin::Object { store: Arc::clone(store), location: meta.location },
         size: meta.size,
@@ -386,42 +395,28 @@ fn remote_file(
         e_tag: meta.e_tag,
         format,
         compression,
-    })
+    }
 }
 
 /// Format and compression by the extensions of `name`; a given format wins.
-fn file_kind(
-    display: &str,
-    name: &str,
-    options: &ReadOptions,
-) -> Result<(InputFormat, Compression), LoadError> {
+fn named_kind(name: &str, options: &ReadOptions) -> (Option<InputFormat>, Compression) {
     let lower = name.to_ascii_lowercase();
     let (stem, compression) = match lower.rsplit_once('.') {
         Some((stem, "gz" | "gzip")) => (stem, Compression::Gzip),
         Some((stem, "zst" | "zstd")) => (stem, Compression::Zstd),
         Some((stem, "bz2")) => (stem, Compression::Bzip2),
         Some((stem, "xz")) => (stem, Compression::Xz),
+        Some((stem, "sz" | "snappy")) => (stem, Compression::Snappy),
         _ => (lower.as_str(), Compression::None),
     };
     let by_name = match stem.rsplit_once('.').map(|(_, extension)| extension) {
         Some("csv" | "tsv" | "tab") => Some(InputFormat::Csv),
         Some("ndjson" | "jsonl" | "json") => Some(InputFormat::Ndjson),
         Some("parquet" | "parq" | "pq") => Some(InputFormat::Parquet),
+        Some("avro") => Some(InputFormat::Avro),
         _ => None,
     };
-    let Some(format) = options.format.or(by_name) else {
-        return Err(LoadError::input(
-            display,
-            "its extension is none of .csv, .ndjson, .parquet; say what it is with --format, or leave it out with a pattern such as 'dir/*.csv'",
-        ));
-    };
-    if format == InputFormat::Parquet && compression != Compression::None {
-        return Err(LoadError::input(
-            display,
-            format!("Parquet inside {} is not read; decompress the file first", compression.name()),
-        ));
-    }
-    Ok((format, compression))
+    (options.format.or(by_name), compression)
 }
 
 fn is_pattern(path: &str) -> bool {
@@ -430,6 +425,11 @@ fn is_pattern(path: &str) -> bool {
 
 fn is_hidden(name: &str) -> bool {
     name.starts_with(['.', '_'])
+}
+
+/// Whether a name that was found, not given, holds no rows: it is hidden, or belongs to an export beside its rows.
+fn is_skipped(name: &str, options: &ReadOptions) -> bool {
+    is_hidden(name) || options.preset.is_some_and(|preset| preset.is_beside(name))
 }
 
 fn is_http(url: &Url) -> bool {

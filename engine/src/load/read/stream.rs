@@ -1,7 +1,7 @@
 //! The bytes of a file as a blocking stream: local or from an object store, decompressed.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,11 +11,14 @@ use object_store::{GetOptions, ObjectStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::sniff::signed_compression;
 use super::source::{Compression, Origin, SourceFile};
 use crate::load::error::LoadError;
 
 /// Read-ahead of local files.
 const BUFFER_BYTES: usize = 256 << 10;
+/// Decompressed bytes that a format is told by. Longer reads pass by the buffer.
+const START_BYTES: usize = 4 << 10;
 /// Chunks of an object that may wait for the reader.
 const CHUNKS_AHEAD: usize = 8;
 /// Memory that an xz stream may ask for.
@@ -24,12 +27,31 @@ const XZ_MEMORY_BYTES: u64 = 256 << 20;
 /// and `--long` use up to this.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
+/// Decompressed bytes after which the ratio of a compressed file is looked at.
+const SUSPICIOUS_BYTES: u64 = 64 << 20;
+/// Decompressed bytes for each compressed one above which a file is taken for a decompression bomb. Touchpoints come
+/// to 5 to 50, gzip cannot exceed 1,032.
+const MAX_RATIO: u64 = 250;
+
 /// A file being read.
 pub(super) struct ByteStream {
+    /// The file with the compression that it really has.
+    pub(super) file: SourceFile,
     /// Decompressed bytes.
-    pub(super) reader: Box<dyn Read + Send>,
+    pub(super) reader: BufReader<Box<dyn Read + Send>>,
     /// Bytes of the file (compressed, if it is) read so far.
     pub(super) progress: Arc<AtomicU64>,
+}
+
+impl ByteStream {
+    /// The first decompressed bytes, some hundreds at least unless there are fewer.
+    ///
+    /// # Errors
+    /// Those of reading and decompressing.
+    pub(super) fn start(&mut self) -> Result<&[u8], LoadError> {
+        let Self { file, reader, .. } = self;
+        reader.fill_buf().map_err(|error| stream_error(file, "at its start", error))
+    }
 }
 
 /// Opens the decompressed bytes of `file`. Blocks; for objects it must run on a blocking thread of a tokio
@@ -38,9 +60,12 @@ pub(super) struct ByteStream {
 /// # Errors
 /// [`LoadError::Read`] if the file cannot be opened.
 pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
-    let progress = Arc::new(AtomicU64::new(0));
-    let raw = RawReader { inner: open_raw(file)?, expected: file.size, progress: Arc::clone(&progress) };
-    let buffered = BufReader::with_capacity(BUFFER_BYTES, raw);
+    let stored = Arc::new(AtomicU64::new(0));
+    let raw = RawReader { inner: open_raw(file)?, expected: file.size, progress: Arc::clone(&stored) };
+    let mut buffered = BufReader::with_capacity(BUFFER_BYTES, raw);
+    let start = buffered.fill_buf().map_err(|error| stream_error(file, "at its start", error))?;
+    let mut file = file.clone();
+    file.compression = signed_compression(start).unwrap_or(file.compression);
     let opened: io::Result<Box<dyn Read + Send>> = match file.compression {
         Compression::None => Ok(Box::new(buffered)),
         Compression::Gzip => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(buffered))),
@@ -57,9 +82,15 @@ pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
                 })
                 .map_err(io::Error::other)
         }
+        Compression::Snappy => Ok(Box::new(snap::read::FrameDecoder::new(buffered))),
     };
-    let reader = opened.map_err(|error| LoadError::read(&file.display, "at its start", error))?;
-    Ok(ByteStream { reader, progress })
+    let opened = opened.map_err(|error| LoadError::read(&file.display, "at its start", error))?;
+    let opened = match file.compression {
+        Compression::None => opened,
+        _ => Box::new(RatioGuard { inner: opened, produced: 0, stored: Arc::clone(&stored) }),
+    };
+    let reader = BufReader::with_capacity(START_BYTES, opened);
+    Ok(ByteStream { file, reader, progress: stored })
 }
 
 /// Opens the bytes of `file` as they are stored.
@@ -87,6 +118,7 @@ pub(super) fn stream_error(file: &SourceFile, place: &str, error: io::Error) -> 
             Some(Ok(raw)) => match *raw {
                 RawError::Read(source) => LoadError::read(&file.display, place, source),
                 RawError::Changed(reason) => LoadError::Changed { path: file.display.clone(), reason },
+                RawError::Bomb(reason) => LoadError::damaged(&file.display, place, reason),
             },
             _ => LoadError::read(&file.display, place, io::Error::other("unknown error")),
         };
@@ -107,6 +139,31 @@ enum RawError {
     Read(io::Error),
     #[error("{0}")]
     Changed(String),
+    #[error("{0}")]
+    Bomb(String),
+}
+
+/// Ends a stream that gives more than its stored bytes can be expected to hold.
+struct RatioGuard {
+    inner: Box<dyn Read + Send>,
+    produced: u64,
+    stored: Arc<AtomicU64>,
+}
+
+impl Read for RatioGuard {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(out)?;
+        self.produced += count as u64;
+        let stored = self.stored.load(Ordering::Relaxed);
+        if self.produced > SUSPICIOUS_BYTES && self.produced / MAX_RATIO > stored {
+            let reason = format!(
+                "it decompresses to more than {MAX_RATIO} times its size, as a decompression bomb does; \
+                 if it is sound, decompress it first"
+            );
+            return Err(io::Error::other(RawError::Bomb(reason)));
+        }
+        Ok(count)
+    }
 }
 
 /// Counts bytes and checks that the file has the size with which it was found.
@@ -211,6 +268,11 @@ mod tests {
                 encoder.write_all(bytes).expect("xz");
                 encoder.finish().expect("xz")
             }
+            Compression::Snappy => {
+                let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+                encoder.write_all(bytes).expect("snappy");
+                encoder.into_inner().expect("snappy")
+            }
         }
     }
 
@@ -222,14 +284,21 @@ mod tests {
 
     fn read_all(file: &SourceFile) -> Result<Vec<u8>, LoadError> {
         let mut out = Vec::new();
-        match open_stream(file)?.reader.read_to_end(&mut out) {
+        let mut stream = open_stream(file)?;
+        match stream.reader.read_to_end(&mut out) {
             Ok(_) => Ok(out),
-            Err(error) => Err(stream_error(file, "after line 3", error)),
+            Err(error) => Err(stream_error(&stream.file, "after line 3", error)),
         }
     }
 
-    const ALL: [Compression; 5] =
-        [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Bzip2, Compression::Xz];
+    const ALL: [Compression; 6] = [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Bzip2,
+        Compression::Xz,
+        Compression::Snappy,
+    ];
 
     #[test]
     fn every_compression_is_read_and_so_are_joined_streams() {
@@ -239,7 +308,28 @@ mod tests {
             bytes.extend(compress(compression, b"world"));
             let file = source(&dir, compression, &bytes);
             assert_eq!(read_all(&file).expect("bytes"), b"hello world", "{compression:?}");
+            let misnamed = SourceFile { compression: Compression::None, ..file };
+            assert_eq!(read_all(&misnamed).expect("bytes"), b"hello world", "{compression:?} by its content");
         }
+    }
+
+    #[test]
+    fn a_bomb_ends_at_the_ratio() {
+        let dir = tempfile::tempdir().expect("dir");
+        let zeros = vec![b'0'; 80 << 20];
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&zeros).expect("gzip");
+        let bombs = [
+            (Compression::Gzip, encoder.finish().expect("gzip")),
+            (Compression::Zstd, compress(Compression::Zstd, &zeros)),
+        ];
+        for (compression, bytes) in bombs {
+            let file = source(&dir, compression, &bytes);
+            let error = read_all(&file).map(|bytes| bytes.len()).expect_err("a bomb").to_string();
+            assert!(error.contains("250 times its size"), "{compression:?}: {error}");
+        }
+        let sound = compress(Compression::Gzip, &zeros[..1 << 20]);
+        assert_eq!(read_all(&source(&dir, Compression::Gzip, &sound)).expect("bytes").len(), 1 << 20);
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn holds_bytes(directory: &Path) -> bool {
 }
 
 /// The largest resident size so far, where the system tells.
-fn peak_memory_kib(status: &str) -> Option<u64> {
+pub(super) fn peak_memory_kib(status: &str) -> Option<u64> {
     let text = std::fs::read_to_string(status).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attribution;
+mod bombs;
 mod bounded;
 mod cdnow;
 mod delta_reader;

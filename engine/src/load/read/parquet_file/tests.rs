@@ -227,3 +227,59 @@ fn any_changed_byte_is_answered() {
         }
     }
 }
+
+/// A file with one long value in a page of its own, and where the header of that page stands.
+fn one_page(codec: parquet::basic::Compression, bytes: usize) -> (Vec<u8>, usize) {
+    let mut columns = basic();
+    let long = "x".repeat(bytes);
+    columns.push(("page", texts(&[Some(&long), None, None])));
+    let batch = RecordBatch::try_from_iter(columns).expect("batch");
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_compression(codec)
+        .set_dictionary_enabled(false)
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).expect("writer");
+    writer.write(&batch).expect("written");
+    let bytes = writer.into_inner().expect("closed");
+    let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
+        .parse_and_finish(&Bytes::from(bytes.clone()))
+        .expect("metadata");
+    let at = metadata.row_group(0).column(3).data_page_offset();
+    (bytes, usize::try_from(at).expect("a place"))
+}
+
+#[test]
+fn a_page_that_holds_more_than_it_declares_is_refused() {
+    let gzip = parquet::basic::Compression::GZIP(parquet::basic::GzipLevel::default());
+    let brotli = parquet::basic::Compression::BROTLI(parquet::basic::BrotliLevel::default());
+    for codec in [gzip, brotli] {
+        let (mut bytes, at) = one_page(codec, 100 << 20);
+        let whole = read_with(&bytes, &ReadOptions::default()).expect("the whole file");
+        assert_eq!(whole[0].rows_read, 3);
+        // Type 0, then the size as a zigzag number of four bytes: 20 MiB stand where it says 100.
+        assert_eq!(bytes[at..at + 3], [0x15, 0, 0x15]);
+        let declared = (20_u32 << 20) << 1;
+        for (index, byte) in bytes[at + 3..at + 7].iter_mut().enumerate() {
+            let more = if index < 3 { 0x80 } else { 0 };
+            *byte = (declared >> (7 * index)) as u8 & 0x7f | more;
+        }
+        let told = error(&bytes);
+        assert!(
+            told.contains("in row group 0: column \"page\"") && told.contains("20971520 bytes"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn pages_that_lie_about_their_place_are_refused() {
+    let (whole, at) = one_page(parquet::basic::Compression::UNCOMPRESSED, 1 << 20);
+    // The compressed size follows the uncompressed one, four bytes each, as a field of its own.
+    let mut larger = whole.clone();
+    assert_eq!(larger[at + 7], 0x15);
+    larger[at + 10] |= 0x7f;
+    assert!(error(&larger).contains("does not lie within its column chunk"), "{}", error(&larger));
+    let mut no_header = whole;
+    no_header[at..at + 4].fill(0xff);
+    assert!(error(&no_header).contains("no valid header"), "{}", error(&no_header));
+}

@@ -1,4 +1,4 @@
-//! What the keys of NDJSON objects fill, looked up once per distinct key.
+//! What the keys of JSON objects fill, looked up once per distinct key.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ pub(super) struct KeyEntry {
     /// `"name":`
     pub(super) json: Vec<u8>,
     pub(super) usage: KeyUse,
-    /// The last line that had it; 0 if none.
-    pub(super) last_line: u64,
+    /// The last record that had it; 0 if none.
+    pub(super) last_record: u64,
 }
 
 /// The keys seen so far. Objects of a file tend to have the same keys in the same order, so the key at each place
@@ -75,7 +75,7 @@ impl KeyTable {
         append_string(name, &mut json);
         json.push(b':');
         let index = self.entries.len();
-        self.entries.push(KeyEntry { name: name.to_owned(), json, usage, last_line: 0 });
+        self.entries.push(KeyEntry { name: name.to_owned(), json, usage, last_record: 0 });
         self.by_name.insert(name.to_owned(), index);
         Ok(index)
     }

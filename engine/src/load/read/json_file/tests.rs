@@ -4,18 +4,19 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Float64Type, TimestampMicrosecondType};
 
 use super::super::csv_file::stream_of;
-use super::super::options::ExtraColumns;
-use super::super::source::Compression;
+use super::super::options::{ExtraColumns, InputFormat};
+use super::super::source::{Compression, SourceFile};
 use super::*;
 
 fn file() -> SourceFile {
     SourceFile::local("x.ndjson".to_owned(), "x.ndjson".into(), 0, InputFormat::Ndjson, Compression::None)
 }
 
-fn reader(bytes: &[u8], options: &ReadOptions, extra: &[Field]) -> Result<NdjsonFile, LoadError> {
+fn reader(bytes: &[u8], options: &ReadOptions, extra: &[Field]) -> Result<JsonFile, LoadError> {
     let rule = TimestampRule { unit: options.ts_unit, zone: options.time_zone };
     let targets = Targets::new(options, extra)?;
-    NdjsonFile::open(&file(), stream_of(bytes), &Arc::new(options.clone()), targets, rule)
+    let records = JsonRecords::open(stream_of(&file(), bytes), options.max_record_bytes)?;
+    JsonFile::open(Box::new(records), &Arc::new(options.clone()), targets, rule)
 }
 
 fn read_with(bytes: &[u8], options: &ReadOptions) -> Result<Vec<ParsedBatch>, LoadError> {
@@ -143,9 +144,14 @@ fn a_required_key_that_no_object_has_is_told_with_advice() {
 
 #[test]
 fn files_that_are_no_ndjson_are_told() {
-    assert_eq!(error(""), r#"cannot load "x.ndjson": it is empty: expected one JSON object per line"#);
-    assert_eq!(error("\n \n"), r#"cannot load "x.ndjson": it is empty: expected one JSON object per line"#);
-    assert!(error("[\n{\"user_id\":1}]").contains("JSON array"));
+    assert_eq!(
+        error(""),
+        r#"cannot load "x.ndjson": it is empty: expected one JSON object per line, or an array of them"#
+    );
+    assert_eq!(
+        error("\n \n"),
+        r#"cannot load "x.ndjson": it is empty: expected one JSON object per line, or an array of them"#
+    );
     assert!(error(b"PAR1\x15\0").contains("--format parquet"));
     let batch = read("user_id,ts,event\na,b,c\n");
     assert!(batch.rejected[0].reason.contains("--format csv"));
@@ -201,4 +207,27 @@ fn batches_split_anywhere_and_agree() {
     assert_eq!(joined, whole.batch);
     let rejected: Vec<_> = parts.iter().flat_map(|p| p.rejected.clone()).collect();
     assert_eq!(rejected, whole.rejected);
+}
+
+#[test]
+fn an_array_gives_the_same_rows_as_lines() {
+    let object = |row: usize| {
+        format!(
+            r#"{{"user_id":"u{row}","ts":{},"event":"a]b}}\"[","list":[{{"k":"\\"}},[]],"n":{row}}}"#,
+            1_704_067_200 + row
+        )
+    };
+    let objects: Vec<String> = (0..500).map(object).collect();
+    let lines = read(objects.join("\n"));
+    assert_eq!((lines.batch.num_rows(), lines.rejected.len()), (500, 0));
+    for separator in [",", " , ", ",\n", "\r\n,\r\n\t"] {
+        let array = read(format!("\n [{}]\n", objects.join(separator)));
+        assert_eq!(array.batch, lines.batch, "{separator:?}");
+    }
+    let broken = read(format!("[{},7,{{\"user_id\":}},{}]", objects[0], objects[1]));
+    let told: Vec<String> = broken.rejected.iter().map(ToString::to_string).collect();
+    assert!(
+        told[0].contains("row 2: not a JSON object") && told[1].contains("row 3: not valid JSON"),
+        "{told:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! One JSON object per line.
+//! Records that are JSON objects to batches of touchpoints.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,27 +10,25 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::assemble::{Assembler, ParsedBatch, TextRows};
+use super::json_keys::KeyTable;
+use super::json_records::JsonRecords;
 use super::json_text::{Keys, append_compact, parse_message};
-use super::ndjson_keys::KeyTable;
-use super::options::{InputFormat, ReadOptions};
-use super::records::{RecordBuffer, find_byte};
-use super::rejected::{Rejected, RowPlace, shorten};
-use super::sniff::{BYTE_ORDER_MARK, mistaken_format};
-use super::source::SourceFile;
-use super::stream::{ByteStream, open_stream, stream_error};
-use super::targets::{KeyUse, Targets, shared};
+use super::options::ReadOptions;
+use super::records::Records;
+use super::rejected::{Rejected, shorten};
+use super::targets::{KeyUse, Targets};
 use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
 use crate::load::error::LoadError;
 use crate::schema;
 
-/// Most extra columns that the keys of NDJSON files may make.
+/// Most extra columns that the keys of JSON files may make.
 const MAX_EXTRA_KEYS: usize = 1_000;
 
-/// Reads one NDJSON file.
+/// Reads one file whose records are JSON objects.
 #[derive(Debug)]
-pub(super) struct NdjsonFile {
-    lines: Lines,
+pub(super) struct JsonFile {
+    records: Box<dyn Records>,
     options: Arc<ReadOptions>,
     targets: Targets,
     assembler: Assembler,
@@ -43,25 +41,25 @@ pub(super) struct NdjsonFile {
     properties: usize,
     members: TextColumn,
     rows: TextRows,
+    /// Rows of the batches so far, and records of those and of the batch that is being read.
     rows_read: u64,
+    records_read: u64,
     finished: bool,
 }
 
-impl NdjsonFile {
+impl JsonFile {
     /// Opens the file. Its keys become known only as it is read.
     pub(super) fn open(
-        file: &SourceFile,
-        stream: ByteStream,
+        records: Box<dyn Records>,
         options: &Arc<ReadOptions>,
         targets: Targets,
         rule: TimestampRule,
     ) -> Result<Self, LoadError> {
-        let lines = Lines::open(file, stream, options.max_record_bytes)?;
         let width = targets.schema.fields().len();
         let by_target: Vec<Option<usize>> = (0..width).map(Some).collect();
-        let assembler = Assembler::new(Arc::clone(&lines.path), targets.clone(), rule, &by_target)?;
+        let assembler = Assembler::new(Arc::clone(records.path()), targets.clone(), rule, &by_target)?;
         Ok(Self {
-            lines,
+            records,
             options: Arc::clone(options),
             targets,
             assembler,
@@ -72,6 +70,7 @@ impl NdjsonFile {
             members: TextColumn::with_capacity(options.batch_rows),
             rows: TextRows::default(),
             rows_read: 0,
+            records_read: 0,
             finished: false,
         })
     }
@@ -79,8 +78,7 @@ impl NdjsonFile {
     /// The next batch; `None` at the end of the file.
     ///
     /// # Errors
-    /// [`LoadError::Input`] if the file has no rows, is a JSON array, or no object of its first batch has a
-    /// required key; [`LoadError::Damaged`] and others for what the stream says. Nothing follows an error.
+    /// [`LoadError::Input`] if the file has no rows, or no object of its first batch has a required key; [`LoadError::Damaged`] and others for what the stream says. Nothing follows an error.
     pub(super) fn next_batch(&mut self) -> Option<Result<ParsedBatch, LoadError>> {
         if self.finished {
             return None;
@@ -100,44 +98,35 @@ impl NdjsonFile {
         self.rows.clear();
         self.keys.limit();
         let mut rejected = Vec::new();
-        let begin = self.lines.buffer.consumed();
-        let bytes_limit = self.options.batch_bytes as u64;
-        while self.rows.len() + rejected.len() < self.options.batch_rows
-            && self.lines.buffer.consumed() - begin < bytes_limit
-        {
-            if !self.lines.next()? {
+        let mut bytes = 0;
+        while self.rows.len() + rejected.len() < self.options.batch_rows && bytes < self.options.batch_bytes {
+            if !self.records.next()? {
                 break;
             }
-            if self.rows_read == 0
-                && self.rows.len() + rejected.len() == 0
-                && self.lines.line_bytes().starts_with(b"[")
-            {
-                return Err(LoadError::input(
-                    self.lines.path.as_ref(),
-                    "it is a JSON array; one object per line is expected (jq -c '.[]' converts it)",
-                ));
-            }
+            bytes += self.records.text().len();
+            self.records_read += 1;
             if let Some(problem) = self.append_row()? {
                 rejected.push(problem);
             }
-            self.lines.consume();
+            self.records.consume();
         }
         let count = self.rows.len() + rejected.len();
-        if count == 0 {
+        let rows_left_out = self.records.take_left_out();
+        if count == 0 && rows_left_out == 0 {
             if self.rows_read == 0 {
-                return Err(LoadError::input(
-                    self.lines.path.as_ref(),
-                    "it is empty: expected one JSON object per line",
-                ));
+                let problem = format!("it is empty: expected {}", self.records.expected());
+                return Err(LoadError::input(self.records.path().as_ref(), problem));
             }
             return Ok(None);
         }
         if self.rows_read == 0 && self.rows.len() > 0 {
-            self.targets.check_required(&self.lines.path, &self.keys.names(), |target| self.seen[target])?;
+            self.targets
+                .check_required(self.records.path(), &self.keys.names(), |target| self.seen[target])?;
         }
-        self.rows_read += count as u64;
-        let too_large =
-            |error: arrow::error::ArrowError| LoadError::input(self.lines.path.as_ref(), error.to_string());
+        self.rows_read += count as u64 + rows_left_out;
+        let too_large = |error: arrow::error::ArrowError| {
+            LoadError::input(self.records.path().as_ref(), error.to_string())
+        };
         let columns: Result<Vec<ArrayRef>, LoadError> = self
             .columns
             .iter_mut()
@@ -145,17 +134,22 @@ impl NdjsonFile {
             .collect();
         let members: StringArray = self.members.finish().map_err(too_large)?;
         let members = Some(members).filter(|m| m.null_count() < m.len());
-        self.assembler.assemble(self.rows.len(), &columns?, members.as_ref(), &self.rows, rejected).map(Some)
+        let columns = columns?;
+        let mut parsed =
+            self.assembler.assemble(self.rows.len(), &columns, members.as_ref(), &self.rows, rejected)?;
+        parsed.rows_read += rows_left_out;
+        parsed.rows_left_out = rows_left_out;
+        Ok(Some(parsed))
     }
 
-    /// Appends the current line to the columns, or takes back what it appended and says what is wrong.
+    /// Appends the current record to the columns, or takes back what it appended and says what is wrong.
     fn append_row(&mut self) -> Result<Option<Rejected>, LoadError> {
         let row = self.rows.len();
-        let line = self.lines.line_bytes();
-        let parsed = match std::str::from_utf8(line) {
-            Ok(text) => {
+        let parsed = match (self.records.problem(), std::str::from_utf8(self.records.text())) {
+            (Some((column, reason)), _) => Err(RowProblem { column, value: None, reason }),
+            (None, Ok(text)) => {
                 let mut sink = RowSink {
-                    path: &self.lines.path,
+                    path: self.records.path(),
                     targets: &self.targets,
                     assembler: &mut self.assembler,
                     keys: &mut self.keys,
@@ -164,12 +158,12 @@ impl NdjsonFile {
                     members: &mut self.members,
                     properties: self.properties,
                     row,
-                    line: self.lines.line,
+                    record: self.records_read,
                     place: 0,
                     problem: None,
                     fatal: None,
                 };
-                let parsed = parse_line(text, &mut sink);
+                let parsed = parse_object(text, &mut sink);
                 let (problem, fatal) = (sink.problem, sink.fatal);
                 if let Some(error) = fatal {
                     return Err(error);
@@ -180,7 +174,7 @@ impl NdjsonFile {
                     (Ok(()), None) => Ok(()),
                 }
             }
-            Err(error) => Err(RowProblem {
+            (None, Err(error)) => Err(RowProblem {
                 column: None,
                 value: None,
                 reason: format!(
@@ -200,7 +194,7 @@ impl NdjsonFile {
             } else {
                 self.members.push_null();
             }
-            self.rows.push(self.lines.line, self.lines.line_bytes());
+            self.rows.push(self.records.place(), self.records.raw());
             return Ok(None);
         };
         for column in &mut self.columns {
@@ -208,12 +202,12 @@ impl NdjsonFile {
         }
         self.members.truncate(row);
         Ok(Some(Rejected {
-            file: Arc::clone(&self.lines.path),
-            place: RowPlace::Line(self.lines.line),
+            file: Arc::clone(self.records.path()),
+            place: self.records.place(),
             column: problem.column,
             value: problem.value,
             reason: problem.reason,
-            raw: String::from_utf8_lossy(self.lines.line_bytes()).into_owned(),
+            raw: String::from_utf8_lossy(self.records.raw()).into_owned(),
         }))
     }
 }
@@ -236,7 +230,8 @@ struct RowSink<'a> {
     members: &'a mut TextColumn,
     properties: usize,
     row: usize,
-    line: u64,
+    /// Number of the record, from 1.
+    record: u64,
     place: usize,
     problem: Option<RowProblem>,
     fatal: Option<LoadError>,
@@ -253,11 +248,11 @@ impl RowSink<'_> {
                 return;
             }
         };
-        if entry.last_line == self.line {
+        if entry.last_record == self.record {
             note(&mut self.problem, key, None, "the key stands twice in the object");
             return;
         }
-        entry.last_line = self.line;
+        entry.last_record = self.record;
         let raw = value.get();
         match &entry.usage {
             KeyUse::Columns(targets) => {
@@ -327,8 +322,8 @@ fn append_value(raw: &str, takes_nested: bool, column: &mut TextColumn) -> Resul
     Ok(())
 }
 
-/// Parses one line into `sink`; the error is a reason for the user.
-fn parse_line(text: &str, sink: &mut RowSink<'_>) -> Result<(), String> {
+/// Parses one object into `sink`; the error is a reason for the user.
+fn parse_object(text: &str, sink: &mut RowSink<'_>) -> Result<(), String> {
     if !text.starts_with('{') {
         return Err(
             "not a JSON object; one object per line is expected (for CSV use --format csv)".to_owned()
@@ -369,7 +364,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
 }
 
 /// Borrows keys without escapes, which are nearly all.
-struct KeySeed;
+pub(super) struct KeySeed;
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Cow<'de, str>;
@@ -395,119 +390,16 @@ impl<'de> Visitor<'de> for KeySeed {
     }
 }
 
-/// The lines of a file that are not blank.
-#[derive(Debug)]
-struct Lines {
-    file: SourceFile,
-    path: Arc<str>,
-    buffer: RecordBuffer,
-    /// Number of the current line.
-    line: u64,
-    /// The current line within the window: its content and its end with the line break.
-    content: std::ops::Range<usize>,
-    consumed: usize,
-    max_record_bytes: usize,
-}
-
-impl Lines {
-    fn open(file: &SourceFile, stream: ByteStream, max_record_bytes: usize) -> Result<Self, LoadError> {
-        let mut buffer = RecordBuffer::new(stream.reader);
-        buffer.fill().map_err(|error| stream_error(file, "at its start", error))?;
-        if let Some(problem) = mistaken_format(InputFormat::Ndjson, buffer.pending()) {
-            return Err(LoadError::input(&file.display, problem));
-        }
-        if buffer.pending().starts_with(BYTE_ORDER_MARK) {
-            buffer.consume(BYTE_ORDER_MARK.len());
-        }
-        Ok(Self {
-            file: file.clone(),
-            path: shared(&file.display),
-            buffer,
-            line: 1,
-            content: 0..0,
-            consumed: 0,
-            max_record_bytes,
-        })
-    }
-
-    /// Moves to the next line that is not blank; false at the end.
-    fn next(&mut self) -> Result<bool, LoadError> {
-        loop {
-            let window = self.buffer.pending();
-            let end = match find_byte(window, b'\n') {
-                Some(end) => {
-                    self.consumed = end + 1;
-                    end
-                }
-                None if self.buffer.at_end() => {
-                    self.consumed = window.len();
-                    window.len()
-                }
-                None if window.len() > self.max_record_bytes => return Err(self.too_long()),
-                None => {
-                    self.fill()?;
-                    continue;
-                }
-            };
-            if end > self.max_record_bytes {
-                return Err(self.too_long());
-            }
-            let content = window[..end].trim_ascii_start();
-            let start = end - content.len();
-            let length = content.trim_ascii_end().len();
-            if length > 0 {
-                self.content = start..start + length;
-                return Ok(true);
-            }
-            if self.consumed == 0 {
-                return Ok(false);
-            }
-            self.consume();
-        }
-    }
-
-    fn fill(&mut self) -> Result<(), LoadError> {
-        self.buffer.fill().map_err(|error| {
-            let place = match self.line {
-                1 => "at its start".to_owned(),
-                line => format!("after line {}", line - 1),
-            };
-            stream_error(&self.file, &place, error)
-        })
-    }
-
-    fn too_long(&self) -> LoadError {
-        LoadError::damaged(
-            self.path.as_ref(),
-            format!("at line {}", self.line),
-            format!(
-                "the line is longer than {} bytes; one JSON object per line is expected",
-                self.max_record_bytes
-            ),
-        )
-    }
-
-    fn line_bytes(&self) -> &[u8] {
-        &self.buffer.pending()[self.content.clone()]
-    }
-
-    fn consume(&mut self) {
-        self.buffer.consume(self.consumed);
-        self.line += 1;
-    }
-}
-
-/// The keys of all objects of an NDJSON file, all text, in the order in which they are met. Reads the whole file;
-/// lines that are no objects are left to the reader to tell.
+/// The keys of all objects of a JSON file, all text, in the order in which they are met. Reads the whole file;
+/// records that are no objects are left to the reader to tell.
 ///
 /// # Errors
 /// [`LoadError::Input`] above 1,000 keys.
-pub(super) fn ndjson_columns(file: &SourceFile, options: &ReadOptions) -> Result<Vec<Field>, LoadError> {
-    let mut lines = Lines::open(file, open_stream(file)?, options.max_record_bytes)?;
+pub(super) fn json_columns(mut records: JsonRecords) -> Result<Vec<Field>, LoadError> {
     let mut known = std::collections::HashSet::new();
     let mut fields = Vec::new();
-    while lines.next()? {
-        if let Ok(Keys(keys)) = serde_json::from_slice(lines.line_bytes()) {
+    while records.next()? {
+        if let Ok(Keys(keys)) = serde_json::from_slice(records.text()) {
             for key in keys {
                 if !known.contains(&key) {
                     fields.push(Field::new(&key, DataType::Utf8, true));
@@ -516,14 +408,14 @@ pub(super) fn ndjson_columns(file: &SourceFile, options: &ReadOptions) -> Result
             }
             if fields.len() > MAX_EXTRA_KEYS {
                 return Err(LoadError::input(
-                    &file.display,
+                    records.path().as_ref(),
                     format!(
                         "its objects have more than {MAX_EXTRA_KEYS} different keys; use --extra properties"
                     ),
                 ));
             }
         }
-        lines.consume();
+        records.consume();
     }
     Ok(fields)
 }
