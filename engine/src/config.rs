@@ -1,6 +1,7 @@
 //! How an engine runs: limits and sizes, units in every name.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -22,6 +23,8 @@ pub struct EngineConfig {
     pub row_group_rows: usize,
     /// Whether the bytes of a data file are compared with its checksum before this process reads it first.
     pub verify_files: bool,
+    /// How long a fault of a remote store may last before it ends what is being done.
+    pub remote_deadline: Duration,
 }
 
 impl Default for EngineConfig {
@@ -34,6 +37,7 @@ impl Default for EngineConfig {
             target_file_bytes: 128 << 20,
             row_group_rows: 64 * 1024,
             verify_files: false,
+            remote_deadline: crate::storage::DEFAULT_DEADLINE,
         }
     }
 }

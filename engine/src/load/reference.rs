@@ -17,9 +17,9 @@ use futures::TryStreamExt;
 
 use crate::error::{Error, Result, StoreError};
 use crate::load::error::LoadError;
+use crate::load::known::{self, select_new_files};
 use crate::load::read::{self, Compression, InputFormat, Origin, SourceFile};
-use crate::load::request::{LoadReport, LoadRequest, OnError};
-use crate::load::select_new_files;
+use crate::load::request::{LoadReport, LoadRequest, NoProgress, OnError};
 use crate::schema;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
@@ -41,10 +41,8 @@ pub async fn load_reference(
     refuse_touchpoint_options(request)?;
     let files = read::discover(&request.inputs, &request.read, stores).await?;
     let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
-    let mut identities = Vec::with_capacity(files.len());
-    for file in &files {
-        identities.push(read::content_identity(file).await?);
-    }
+    let before = store.newest(&request.table).await?;
+    let identities = known::identify(&files, before.as_deref(), request.force, &NoProgress).await?;
     let context = SessionContext::new();
     let first = open(&context, &files[0]).await?;
     let definition = TableDefinition {

@@ -34,6 +34,10 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub verify: bool,
 
+    /// How long a fault of an object store or web server may last before the command fails
+    #[arg(long, global = true, env = "WAYFARE_REMOTE_DEADLINE", value_name = "TIME", default_value = "120s", value_parser = parse_span)]
+    pub remote_deadline: Duration,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -90,7 +94,7 @@ pub struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub struct LoadArgs {
-    /// Files, directories, glob patterns or URLs of CSV, NDJSON or Parquet, plain or gz, zst, bz2, xz
+    /// Files, directories, prefixes, patterns or URLs (s3, gs, az, abfss, http, https) of CSV, NDJSON or Parquet, plain or gz, zst, bz2, xz
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<String>,
     /// Table to load into; it is created if it does not exist
@@ -132,6 +136,15 @@ pub struct LoadArgs {
     /// Wanted size of the data files of a large day
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_bytes)]
     pub target_file_size: usize,
+    /// Go on: look again and again for files that are new, and load each exactly once
+    #[arg(long, conflicts_with_all = ["force", "reference"])]
+    pub follow: bool,
+    /// How often to look
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_span, requires = "follow")]
+    pub every: Duration,
+    /// With --follow: look once and end, for a scheduler
+    #[arg(long, requires = "follow")]
+    pub once: bool,
 }
 
 #[derive(Debug, Args)]
@@ -436,6 +449,19 @@ fn parse_age(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// Parses a span of time such as `500ms`, `60s`, `5m` or `1h`; a plain number counts seconds.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let (number, factor) = UNITS
+        .iter()
+        .find_map(|(unit, factor)| text.strip_suffix(unit).map(|number| (number, *factor)))
+        .unwrap_or((text, 1000));
+    match number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor)) {
+        Some(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
+        _ => Err("expected a time such as 500ms, 60s, 5m or 1h".to_owned()),
+    }
+}
+
 /// Parses `FIRST..LAST`, either of which may be left out, or one day.
 fn parse_days(text: &str) -> Result<DayRange, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));
@@ -461,6 +487,18 @@ mod tests {
         assert_eq!(parse_bytes("17"), Ok(17));
         for bad in ["", "0", "x", "-1GiB", "99999999999TiB"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_of_time() {
+        for (text, millis) in
+            [("500ms", 500), ("60s", 60_000), ("5m", 300_000), ("1h", 3_600_000), ("2", 2000)]
+        {
+            assert_eq!(parse_span(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "0", "0s", "s", "-1s", "1d", "99999999999999999999h"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod args;
 mod demo;
 mod error;
+mod follow;
 mod generate;
 mod load;
 mod maintain;
@@ -51,6 +52,7 @@ fn engine_config(cli: &Cli) -> EngineConfig {
         memory_limit_bytes: cli.memory_limit,
         temp_dir: cli.temp_dir.clone(),
         verify_files: cli.verify,
+        remote_deadline: cli.remote_deadline,
         target_partitions: cli.threads.map_or(default.target_partitions, usize::from),
         ..default
     }

@@ -30,7 +30,8 @@ pub async fn serve(engine: Arc<Engine>, host: IpAddr, port: u16) -> Result<(), C
     output::print("stopped\n")
 }
 
-async fn interrupted() {
+/// Ends with Ctrl-C or SIGTERM.
+pub async fn interrupted() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => {

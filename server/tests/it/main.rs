@@ -10,7 +10,7 @@
 
 mod cli;
 mod clients;
-mod s3;
+mod remote;
 mod slt_wire;
 mod support;
 mod wire;

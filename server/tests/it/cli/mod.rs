@@ -14,7 +14,7 @@ mod query;
 mod retention;
 mod shop;
 mod shop_paths;
-mod support;
+pub(crate) mod support;
 mod weblog;
 mod weblog_paths;
 mod wrong_inputs;
