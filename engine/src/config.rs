@@ -60,4 +60,7 @@ pub struct SessionOptions {
     pub time_zone: Option<String>,
     /// Rows per batch; the default of DataFusion if `None`.
     pub batch_size: Option<usize>,
+    /// Whether `INSERT` and `CREATE TABLE` change the store. If not, the first is refused and the second makes a table
+    /// of the session.
+    pub allow_writes: bool,
 }

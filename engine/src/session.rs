@@ -26,7 +26,7 @@ use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::relations::{self, Relation};
 use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
-use crate::catalog::view_statements;
+use crate::catalog::{table_statements, view_statements};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result};
 use crate::people::rule::with_people_rule;
@@ -53,6 +53,9 @@ struct Planner {
     scope: Arc<StatementScope>,
     path: Arc<SearchPathSchema>,
     planning: tokio::sync::Mutex<()>,
+    config: EngineConfig,
+    /// See [`SessionOptions::allow_writes`].
+    allow_writes: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -93,7 +96,14 @@ impl Session {
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
         Ok(Self {
-            planner: Arc::new(Planner { context, scope, path, planning: tokio::sync::Mutex::default() }),
+            planner: Arc::new(Planner {
+                context,
+                scope,
+                path,
+                planning: tokio::sync::Mutex::default(),
+                config: config.clone(),
+                allow_writes: options.allow_writes,
+            }),
         })
     }
 
@@ -124,6 +134,12 @@ impl Session {
         let context = Arc::clone(&self.planner.context);
         let planner = Arc::clone(&self.planner);
         deep::run(async move {
+            if planner.allow_writes
+                && let Some(done) =
+                    table_statements::run(&plan, &planner.scope, &context, &planner.config).await?
+            {
+                return Ok(done);
+            }
             if view_statements::run(&plan, &planner.scope, &context).await? {
                 return Ok(view_statements::no_rows());
             }
@@ -131,6 +147,13 @@ impl Session {
             Ok(frame.execute_stream().await?)
         })
         .await?
+    }
+
+    /// The table of the store that `plan`, which [`Self::plan`] gave, writes: of `INSERT` and `CREATE TABLE` in a session
+    /// that may write.
+    pub fn written_table(&self, plan: &LogicalPlan) -> Option<String> {
+        let written = table_statements::written_table(plan, &self.planner.scope);
+        written.filter(|_| self.planner.allow_writes).map(str::to_owned)
     }
 
     /// Whether statements from now on read those versions of tables that earlier ones have read since then: what a
@@ -221,13 +244,21 @@ impl Planner {
         limits::check_plan(&plan)?;
         let mut refused = None;
         plan.apply(|node| {
-            refused = refused.take().or_else(|| refusal(node)).or_else(|| self.keeps(node));
+            refused = refused.take().or_else(|| self.refusal(node)).or_else(|| self.keeps(node));
             Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
         match refused {
             Some(what) => plan_err!("{what}").map_err(|e: DataFusionError| e.into()),
             None => Ok(plan),
         }
+    }
+
+    /// Why `node` is refused: what a session that may write can do is not.
+    fn refusal(&self, node: &LogicalPlan) -> Option<String> {
+        let writes = matches!(node, LogicalPlan::Dml(_))
+            && self.allow_writes
+            && table_statements::written_table(node, &self.scope).is_some();
+        if writes { None } else { refusal(node) }
     }
 
     /// Why `node` must not drop what it names. DataFusion would only say that there is no such table.

@@ -52,6 +52,9 @@ pub struct ServeOptions {
     pub cpu_threads: usize,
     /// Logged-in connections at the same time; more are refused with 53300.
     pub max_connections: usize,
+    /// Whether `INSERT` and `CREATE TABLE` of clients change the store. If not, the first is refused and the second makes
+    /// a table of the session.
+    pub allow_writes: bool,
     /// How long running statements may go on after a shutdown began.
     pub shutdown_grace: Duration,
 }
@@ -62,6 +65,7 @@ impl Default for ServeOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             cpu_threads: std::thread::available_parallelism().map_or(2, usize::from),
             max_connections: 1_000,
+            allow_writes: false,
             shutdown_grace: Duration::from_secs(10),
         }
     }
@@ -116,7 +120,8 @@ impl Server {
         let session =
             engine.session(&SessionOptions::default()).map_err(|e| ServeError::Catalog(e.into()))?;
         let catalog = CatalogTemplate::new(&session).map_err(ServeError::Catalog)?;
-        let shared = Shared::new(engine, Arc::new(cpu), catalog, options.max_connections);
+        let shared =
+            Shared::new(engine, Arc::new(cpu), catalog, options.max_connections, options.allow_writes);
         Ok(Self { listener, address, shared: Arc::new(shared), shutdown_grace: options.shutdown_grace })
     }
 

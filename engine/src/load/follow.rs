@@ -101,7 +101,8 @@ impl Follower {
         let mut parts: Vec<Vec<SourceFile>> = new.chunks(BATCH_FILES).rev().map(<[_]>::to_vec).collect();
         while let Some(part) = parts.pop() {
             let request = self.batch_request();
-            let loaded = super::load_files(store, config, &request, part.clone(), Arc::clone(progress)).await;
+            let loaded =
+                super::load_and_note(store, config, &request, part.clone(), Arc::clone(progress), true).await;
             let error = match loaded {
                 Ok(report) => {
                     self.known.extend(part.iter().map(FileState::of));

@@ -75,6 +75,18 @@ pub async fn load_files(
     files: Vec<SourceFile>,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<LoadReport> {
+    load_and_note(store, config, request, files, progress, false).await
+}
+
+/// As [`load_files`]; with `note_all` files of which no row is loaded count as loaded too.
+async fn load_and_note(
+    store: &Store,
+    config: &EngineConfig,
+    request: &LoadRequest,
+    files: Vec<SourceFile>,
+    progress: Arc<dyn LoadProgress>,
+    note_all: bool,
+) -> Result<LoadReport> {
     let started = Instant::now();
     progress.stage(LoadStage::Identify, None);
     progress.total_input(files.len() as u64, files.iter().map(|f| f.size).sum());
@@ -83,7 +95,7 @@ pub async fn load_files(
     let table = store.table_or_create(&request.table, &table::touchpoint_definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = store.newest(&request.table).await?.ok_or_else(|| missing(store, &request.table))?;
-        let attempt = Attempt { store, table: &table, snapshot, config, request };
+        let attempt = Attempt { store, table: &table, snapshot, config, request, note_all };
         let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
         let done = attempt.run(&files, &identities, &mut report, Arc::clone(&progress)).await?;
         if done {
@@ -139,6 +151,7 @@ struct Attempt<'a> {
     snapshot: Arc<TableSnapshot>,
     config: &'a EngineConfig,
     request: &'a LoadRequest,
+    note_all: bool,
 }
 
 impl Attempt<'_> {
@@ -194,7 +207,7 @@ impl Attempt<'_> {
             pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
 
         progress.stage(LoadStage::Commit, None);
-        if !written.adds.is_empty() {
+        if !written.adds.is_empty() || self.note_all {
             let days = days_of(&written.adds);
             let append = Append {
                 adds: written.adds.clone(),

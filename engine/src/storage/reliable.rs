@@ -143,7 +143,11 @@ impl ObjectStore for ReliableStore {
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         let (inner, prefix, offset) = (Arc::clone(&self.inner), prefix.cloned(), offset.clone());
+        let after = offset.clone();
         listed(self.patience, move || inner.list_with_offset(prefix.as_ref(), &offset).try_collect())
+            // Not every service heeds where it is to begin.
+            .try_filter(move |meta| std::future::ready(meta.location > after))
+            .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -43,7 +43,7 @@ impl Patience {
 
     /// How long one operation is tried again.
     pub(super) fn operation(self) -> Duration {
-        self.deadline / 4
+        self.deadline / 3
     }
 
     fn request(self) -> Duration {

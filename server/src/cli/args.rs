@@ -90,6 +90,9 @@ pub struct ServeArgs {
     /// Port to listen on
     #[arg(long, default_value_t = wayfare_server::DEFAULT_PORT)]
     pub port: u16,
+    /// Let clients change the store by INSERT and CREATE TABLE
+    #[arg(long)]
+    pub allow_writes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -163,6 +166,10 @@ pub struct QueryArgs {
     /// Read touchpoint tables as of this version
     #[arg(long, value_name = "N", conflicts_with = "as_of")]
     pub table_version: Option<u64>,
+    /// Let INSERT and CREATE TABLE change the store; without it the first is refused, and the second makes a table for
+    /// the other statements of the command
+    #[arg(long, conflicts_with_all = ["table_version", "as_of"])]
+    pub allow_writes: bool,
     /// Read touchpoint tables as of this instant, such as 2026-11-21T10:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub as_of: Option<DateTime<Utc>>,

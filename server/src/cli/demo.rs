@@ -8,6 +8,7 @@ use wayfare_engine::load::read::ReadOptions;
 use wayfare_engine::load::{Dedup, LoadRequest, NoProgress, OnError};
 use wayfare_engine::store::TOUCHPOINTS;
 use wayfare_engine::{Engine, EngineConfig, Session, SessionOptions};
+use wayfare_server::ServeOptions;
 
 use super::args::{DemoArgs, OutputFormat};
 use super::error::CliError;
@@ -56,7 +57,8 @@ pub async fn run(config: EngineConfig, args: &DemoArgs) -> Result<(), CliError> 
     if args.no_serve {
         return Ok(());
     }
-    serve::serve(engine, Ipv4Addr::LOCALHOST.into(), args.port).await
+    let listen = (Ipv4Addr::LOCALHOST, args.port).into();
+    serve::serve(engine, ServeOptions { listen, ..ServeOptions::default() }).await
 }
 
 async fn load_bundled(engine: &Engine, store_url: &str) -> Result<(), CliError> {

@@ -1,6 +1,6 @@
 //! `wayfare serve`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use wayfare_engine::{Engine, EngineConfig};
@@ -13,12 +13,12 @@ use super::output;
 /// Serves until interrupted.
 pub async fn run(config: EngineConfig, args: &ServeArgs) -> Result<(), CliError> {
     let engine = Arc::new(Engine::open(config).await?);
-    serve(engine, args.host, args.port).await
+    let listen = SocketAddr::new(args.host, args.port);
+    serve(engine, ServeOptions { listen, allow_writes: args.allow_writes, ..ServeOptions::default() }).await
 }
 
 /// Serves `engine` until Ctrl-C or SIGTERM.
-pub async fn serve(engine: Arc<Engine>, host: IpAddr, port: u16) -> Result<(), CliError> {
-    let options = ServeOptions { listen: SocketAddr::new(host, port), ..ServeOptions::default() };
+pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<(), CliError> {
     let server = Server::bind(engine, options).await?;
     let address = server.local_addr();
     output::print(&format!(

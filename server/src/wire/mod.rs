@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) cpu: Arc<CpuRuntime>,
     pub(crate) catalog: Arc<CatalogTemplate>,
+    /// Whether sessions may write tables of the store by statements.
+    pub(crate) allow_writes: bool,
     pub(crate) slots: Arc<Semaphore>,
     /// No new statements: connections end when they are idle.
     pub(crate) draining: CancellationToken,
@@ -69,11 +71,13 @@ impl Shared {
         cpu: Arc<CpuRuntime>,
         catalog: CatalogTemplate,
         max_connections: usize,
+        allow_writes: bool,
     ) -> Self {
         Self {
             engine,
             cpu,
             catalog: Arc::new(catalog),
+            allow_writes,
             slots: Arc::new(Semaphore::new(max_connections)),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),

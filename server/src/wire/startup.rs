@@ -78,7 +78,11 @@ impl Connection {
         let shared = Arc::clone(&self.shared);
         let state = Arc::clone(&self.state);
         let opened = self.shared.cpu.run(async move {
-            let options = SessionOptions { time_zone: Some(time_zone), ..SessionOptions::default() };
+            let options = SessionOptions {
+                time_zone: Some(time_zone),
+                allow_writes: shared.allow_writes,
+                ..SessionOptions::default()
+            };
             let session = shared.engine.session(&options).map_err(|e| from_engine(&e))?;
             let cancels = Arc::clone(&shared.cancels);
             let identity = Identity { user, pid, state, cancels };

@@ -23,7 +23,9 @@ client = boto3.client(
 )
 client.create_bucket(Bucket=bucket)
 for path in sorted(p for p in directory.rglob("*") if p.is_file()):
-    client.put_object(Bucket=bucket, Key=path.relative_to(directory).as_posix(), Body=path.read_bytes())
+    key = path.relative_to(directory).as_posix()
+    # Readable without a signature: clients of other clouds read from here too.
+    client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ACL="public-read")
 print(endpoint, flush=True)
 sys.stdin.read()
 server.stop()

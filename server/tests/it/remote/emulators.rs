@@ -94,9 +94,19 @@ impl Emulator {
                 .env("AZURE_STORAGE_ACCOUNT_NAME", AZURE_ACCOUNT)
                 .env("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
                 .env("AZURE_STORAGE_ENDPOINT", format!("http://{address}/{AZURE_ACCOUNT}")),
-            Kind::Gcs => command
-                .env("GOOGLE_BASE_URL", format!("http://{address}"))
-                .env("GOOGLE_SKIP_SIGNATURE", "true"),
+            Kind::Gcs => {
+                let account = serde_json::json!({
+                    "gcs_base_url": format!("http://{address}"),
+                    "disable_oauth": true,
+                    "client_email": "",
+                    "private_key": "",
+                    "private_key_id": "",
+                });
+                // The address once more: a plain one is meant.
+                command
+                    .env("GOOGLE_BASE_URL", format!("http://{address}"))
+                    .env("GOOGLE_SERVICE_ACCOUNT_KEY", account.to_string())
+            }
         };
         command
     }

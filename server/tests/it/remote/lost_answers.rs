@@ -40,5 +40,6 @@ fn each_commit_counts_once(kind: Kind, fault: Fault) {
         "SELECT count(*) FROM (SELECT campaign FROM touchpoints GROUP BY campaign HAVING count(*) = 5)";
     assert_eq!(emulator.value(&store, each), "4");
     // A heading, the creation and four loads.
-    assert_eq!(emulator.ok(&["--store", &store, "history"]).lines().count(), 6, "{kind:?} {fault:?}");
+    let history = emulator.ok(&["--store", &store, "history"]);
+    assert_eq!(history.lines().count(), 6, "{kind:?} {fault:?}: {history}");
 }
