@@ -172,6 +172,7 @@ fn blame(error: &Error) -> Blame {
 fn blame_for_reading(error: &(dyn std::error::Error + 'static)) -> Blame {
     let mut cause = Some(error);
     while let Some(current) = cause {
+        cause = current.source();
         if let Some(error) = current.downcast_ref::<object_store::Error>() {
             match error {
                 // A precondition is the tag: the object was replaced.
@@ -187,8 +188,9 @@ fn blame_for_reading(error: &(dyn std::error::Error + 'static)) -> Blame {
                 std::io::ErrorKind::PermissionDenied => return Blame::Wrong,
                 _ => {}
             }
+            // What it wraps is not among its sources.
+            cause = error.get_ref().map(|inner| inner as _);
         }
-        cause = current.source();
     }
     Blame::Nobody
 }

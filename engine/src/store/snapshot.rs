@@ -134,7 +134,7 @@ impl TableSnapshot {
         Ok(Self {
             table: table.clone(),
             kind,
-            schema: Arc::new(normalized(&stored)),
+            schema: Arc::new(normalized(&stored, kind)),
             files,
             state,
             transactions: OnceCell::new(),
@@ -234,11 +234,17 @@ fn unsupported(table: &Table, reason: String) -> StoreError {
 }
 
 /// Types as our writer uses them, physical columns last: other writers may declare the same column with a wider
-/// text type or elsewhere.
-fn normalized(stored: &Schema) -> Schema {
-    let canonical = schema::load_schema();
-    let rank =
-        |name: &str| [schema::USER_KEY, schema::DAY].iter().position(|p| *p == name).map_or(0, |p| p + 1);
+/// text type or elsewhere. In a reference table no name has a meaning.
+fn normalized(stored: &Schema, kind: TableKind) -> Schema {
+    let canonical = match kind {
+        TableKind::Touchpoints => schema::load_schema(),
+        TableKind::Reference => Arc::new(Schema::empty()),
+    };
+    let physical: &[&str] = match kind {
+        TableKind::Touchpoints => &[schema::USER_KEY, schema::DAY],
+        TableKind::Reference => &[],
+    };
+    let rank = |name: &str| physical.iter().position(|p| *p == name).map_or(0, |p| p + 1);
     let mut ordered: Vec<&Field> = stored.fields().iter().map(AsRef::as_ref).collect();
     ordered.sort_by_key(|f| rank(f.name()));
     let fields: Vec<Field> = ordered

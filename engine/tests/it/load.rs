@@ -1,6 +1,9 @@
 //! Loading through the engine's API: what the table holds afterwards, and how it lies on disk.
 
+mod evolution;
+mod late;
 pub(crate) mod layout;
+mod many_commits;
 mod order;
 mod properties;
 mod writers;

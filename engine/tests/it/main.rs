@@ -18,3 +18,4 @@ mod slt;
 mod slt_files;
 mod support;
 mod twins;
+mod writes;

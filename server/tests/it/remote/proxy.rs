@@ -23,6 +23,8 @@ pub(super) enum Fault {
     LoseAnswer,
     /// The service does what was asked; the answer says that it failed.
     DenyAnswer,
+    /// The service does not see the condition that the object must not exist yet.
+    IgnoreCondition,
 }
 
 /// A request, for the decision about it.
@@ -136,7 +138,7 @@ impl Connection {
             }
             _ => {}
         }
-        let answer = self.forward(&head, &body)?;
+        let answer = self.forward(&head, &body, fault == Some(Fault::IgnoreCondition))?;
         match fault {
             Some(Fault::LoseAnswer) => Ok(()),
             Some(Fault::DenyAnswer) => self.answer(500),
@@ -163,12 +165,16 @@ impl Connection {
     }
 
     /// The whole answer of the service.
-    fn forward(&self, head: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
+    fn forward(&self, head: &str, body: &[u8], without_condition: bool) -> std::io::Result<Vec<u8>> {
         let mut upstream = TcpStream::connect(&self.upstream)?;
+        let left_out = |line: &str| {
+            let line = line.to_ascii_lowercase();
+            line.is_empty()
+                || line.starts_with("connection:")
+                || (without_condition && line.starts_with("if-none-match:"))
+        };
         let mut sent = String::new();
-        for line in
-            head.lines().filter(|l| !l.is_empty() && !l.to_ascii_lowercase().starts_with("connection:"))
-        {
+        for line in head.lines().filter(|line| !left_out(line)) {
             sent.push_str(line);
             sent.push_str("\r\n");
         }

@@ -7,6 +7,7 @@ use tokio_postgres::NoTls;
 
 use super::emulators::{Emulator, Kind};
 use super::files::{ROWS, write_files};
+use super::proxy::{Fault, Proxy};
 use crate::cli::support::{Finished, figure};
 use crate::support::text_value;
 
@@ -61,6 +62,35 @@ fn a_whole_life(kind: Kind) {
     let refused =
         Finished::of(&mut emulator.command(&["--store", &occupied, "load", &more.display().to_string()]));
     refused.assert_refused(&["is not empty and not a Wayfare store"]);
+}
+
+/// A service that overwrites what must not be overwritten would lose commits.
+#[test]
+fn without_conditional_put_it_is_read_only() {
+    let directory = tempfile::tempdir().unwrap();
+    write_files(&directory.path().join("in"), 11);
+    let Some(emulator) = Emulator::start(Kind::S3, directory.path()) else { return };
+    let known = emulator.url("known");
+    emulator.ok(&["--store", &known, "load", "s3://journeys/in/"]);
+    let proxy = Proxy::start(&emulator.address, |_| Some(Fault::IgnoreCondition));
+    let new = emulator.url("new");
+    for args in [
+        ["--store", &new, "load", "s3://journeys/in/"].as_slice(),
+        &["--store", &known, "load", "s3://journeys/in/"],
+        &["--store", &known, "optimize"],
+        &["--store", &known, "erase", "--user-id", "u1"],
+        &["--store", &known, "vacuum"],
+        &["--store", &known, "query", "CREATE VIEW v AS SELECT 1 AS a"],
+        &["--store", &known, "query", "--allow-writes", "CREATE TABLE t AS SELECT 1 AS a"],
+    ] {
+        let refused = Finished::of(&mut emulator.command_at(&proxy.address, args));
+        refused.assert_refused(&["s3://journeys/", "has no conditional put"]);
+    }
+    let args = ["--store", &known, "query", "--format", "csv", COUNT];
+    let counted = Finished::of(&mut emulator.command_at(&proxy.address, &args)).succeeded(&args);
+    assert!(counted.ends_with(&format!("\n{}\n", 11 * ROWS)), "{counted}");
+    drop(proxy);
+    assert_eq!(emulator.value(&known, COUNT), (11 * ROWS).to_string());
 }
 
 /// A server on the store answers a client, and sees what is loaded meanwhile.
