@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use wayfare_datasets::{GeneratorConfig, OutputFormat};
+use wayfare_datasets::{Compression, GeneratorConfig, OutputFormat};
 
+use crate::loads::LoadsArgs;
 use crate::scaling::args::ScalingArgs;
 use crate::worker::WorkerCommand;
 use crate::workload::args::WorkloadArgs;
@@ -27,6 +28,8 @@ pub enum Command {
     Workload(WorkloadArgs),
     /// Cost against the number of rows, of days and of files.
     Scaling(ScalingArgs),
+    /// Loads of the same files, beside other engines.
+    Loads(LoadsArgs),
     /// One measurement in a process of its own; prints one line of JSON.
     #[command(subcommand, hide = true)]
     Worker(WorkerCommand),
@@ -80,6 +83,10 @@ pub enum Format {
     Parquet,
     /// Plain CSV.
     Csv,
+    /// CSV, compressed with gzip.
+    CsvGz,
+    /// Plain NDJSON.
+    Ndjson,
 }
 
 impl Format {
@@ -88,6 +95,8 @@ impl Format {
         match self {
             Self::Parquet => "parquet",
             Self::Csv => "csv",
+            Self::CsvGz => "csv-gz",
+            Self::Ndjson => "ndjson",
         }
     }
 
@@ -95,8 +104,14 @@ impl Format {
     pub fn output(self) -> OutputFormat {
         match self {
             Self::Parquet => OutputFormat::Parquet,
-            Self::Csv => OutputFormat::Csv,
+            Self::Csv | Self::CsvGz => OutputFormat::Csv,
+            Self::Ndjson => OutputFormat::Ndjson,
         }
+    }
+
+    /// Compression around it.
+    pub fn compression(self) -> Option<Compression> {
+        (self == Self::CsvGz).then_some(Compression::Gzip)
     }
 }
 

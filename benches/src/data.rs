@@ -43,8 +43,9 @@ pub fn prepare(config: &GeneratorConfig, root: &Path, format: Format, parts: u32
     }
     eprintln!("generating {} rows of {} people as {}", config.events, config.users, format.name());
     let started = Instant::now();
-    let DatasetReport { rows, bytes, .. } = write_dataset(config, &dir, format.output(), None, parts)
-        .map_err(|e| BenchError::new("cannot generate data", e))?;
+    let DatasetReport { rows, bytes, .. } =
+        write_dataset(config, &dir, format.output(), format.compression(), parts)
+            .map_err(|e| BenchError::new("cannot generate data", e))?;
     let seconds = started.elapsed().as_secs_f64();
     fs::write(dir.join(COMPLETE), "")
         .map_err(|e| BenchError::new(format!("cannot write to {}", dir.display()), e))?;

@@ -10,6 +10,7 @@ mod child;
 mod data;
 mod error;
 mod load;
+mod loads;
 mod machine;
 mod measurement;
 mod queries;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Some(Command::Workload(args)) => workload::run(args),
         Some(Command::Scaling(args)) => scaling::run(args),
+        Some(Command::Loads(args)) => loads::run(args),
         Some(Command::Worker(command)) => worker::run(command),
         None => run(&cli.generated),
     };

@@ -1,6 +1,7 @@
 //! How an engine runs: limits and sizes, units in every name.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -30,6 +31,8 @@ pub struct EngineConfig {
     pub row_group_rows: usize,
     /// Whether the bytes of a data file are compared with its checksum before this process reads it first.
     pub verify_files: bool,
+    /// How long a fault of a remote store may last before it ends what is being done.
+    pub remote_deadline: Duration,
 }
 
 impl Default for EngineConfig {
@@ -45,6 +48,7 @@ impl Default for EngineConfig {
             target_file_bytes: 128 << 20,
             row_group_rows: 64 * 1024,
             verify_files: false,
+            remote_deadline: crate::storage::DEFAULT_DEADLINE,
         }
     }
 }
@@ -76,6 +80,9 @@ pub struct SessionOptions {
     pub time_zone: Option<String>,
     /// Rows per batch; the default of DataFusion if `None`.
     pub batch_size: Option<usize>,
+    /// Whether `INSERT` and `CREATE TABLE` change the store. If not, the first is refused and the second makes a table
+    /// of the session.
+    pub allow_writes: bool,
 }
 
 impl Default for SessionOptions {

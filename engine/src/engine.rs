@@ -9,6 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
+use crate::load::follow::{FollowEvent, Follower};
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
 use crate::maintain::check::{self, CheckReport};
@@ -70,7 +71,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError::NotAStore`] if there is none.
     pub async fn open(config: EngineConfig) -> Result<Self> {
-        let stores = ObjectStores::default();
+        let stores = ObjectStores::new(config.remote_deadline);
         let location = stores.directory(&config.store_url)?;
         let store = Store::open(location).await?;
         Self::with_store(config, stores, store)
@@ -78,7 +79,7 @@ impl Engine {
 
     /// Opens the store that `config` names, or creates it.
     pub async fn open_or_create(config: EngineConfig) -> Result<Self> {
-        let stores = ObjectStores::default();
+        let stores = ObjectStores::new(config.remote_deadline);
         let location = stores.directory(&config.store_url)?;
         let store = Store::open_or_create(location).await?;
         Self::with_store(config, stores, store)
@@ -120,6 +121,7 @@ impl Engine {
 
     /// Loads files into a touchpoint table: one commit, everything or nothing.
     pub async fn load(&self, request: &LoadRequest, progress: Arc<dyn LoadProgress>) -> Result<LoadReport> {
+        self.store.require_writable().await?;
         load::load(&self.store, &self.stores, &self.config, request, progress).await
     }
 
@@ -131,6 +133,7 @@ impl Engine {
         files: Vec<SourceFile>,
         progress: Arc<dyn LoadProgress>,
     ) -> Result<LoadReport> {
+        self.store.require_writable().await?;
         load::load_files(&self.store, &self.config, request, files, progress).await
     }
 
@@ -142,8 +145,23 @@ impl Engine {
         load::first_bad_row(file, options).await
     }
 
+    /// Looks for new files and loads them: see [`Follower::look`].
+    ///
+    /// # Errors
+    /// What was told to `tell` is done, the rest is for the next look.
+    pub async fn follow(
+        &self,
+        follower: &mut Follower,
+        progress: &Arc<dyn LoadProgress>,
+        tell: &mut (dyn FnMut(FollowEvent<'_>) + Send),
+    ) -> Result<()> {
+        self.store.require_writable().await?;
+        follower.look(&self.store, &self.stores, &self.config, progress, tell).await
+    }
+
     /// Loads files into a reference table: any columns, appended, one commit.
     pub async fn load_reference(&self, request: &LoadRequest) -> Result<LoadReport> {
+        self.store.require_writable().await?;
         load::reference::load_reference(&self.store, &self.stores, request).await
     }
 
@@ -152,26 +170,31 @@ impl Engine {
     /// # Errors
     /// A damaged file ends it with an error that names the file.
     pub async fn optimize(&self, request: &OptimizeRequest) -> Result<OptimizeReport> {
+        self.store.require_writable().await?;
         optimize::optimize(&self.store, &self.config, request).await
     }
 
     /// Erases people from one touchpoint table or all of them: see [`erase::erase`].
     pub async fn erase(&self, request: &EraseRequest) -> Result<Vec<EraseReport>> {
+        self.store.require_writable().await?;
         erase::erase(&self.store, &self.config, request).await
     }
 
     /// Deletes data files that no version within the retention needs.
     pub async fn vacuum(&self, request: &VacuumRequest) -> Result<VacuumReport> {
+        self.store.require_writable().await?;
         vacuum::vacuum(&self.store, request).await
     }
 
     /// Drops the days of a touchpoint table before `first_kept`, days since the epoch, in one commit.
     pub async fn expire(&self, table: &str, first_kept: i32) -> Result<ExpireReport> {
+        self.store.require_writable().await?;
         expire::expire(&self.store, table, first_kept).await
     }
 
     /// Makes a touchpoint table what it was at `version`: see [`restore::restore`].
     pub async fn restore(&self, table: &str, version: u64) -> Result<Option<u64>> {
+        self.store.require_writable().await?;
         restore::restore(&self.store, table, version).await
     }
 

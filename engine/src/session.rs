@@ -26,7 +26,7 @@ use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::relations::{self, Relation};
 use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
-use crate::catalog::view_statements;
+use crate::catalog::{table_statements, view_statements};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::deep::Planning;
 use crate::error::{Error, Result};
@@ -56,6 +56,9 @@ struct Planner {
     path: Arc<SearchPathSchema>,
     planning: Planning,
     executor: Executor,
+    config: EngineConfig,
+    /// See [`SessionOptions::allow_writes`].
+    allow_writes: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -101,7 +104,15 @@ impl Session {
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
         let executor = Executor::new(runtime, config);
-        let planner = Planner { context, scope, path, planning: Planning::default(), executor };
+        let planner = Planner {
+            context,
+            scope,
+            path,
+            planning: Planning::default(),
+            executor,
+            config: config.clone(),
+            allow_writes: options.allow_writes,
+        };
         Ok(Self { planner: Arc::new(planner) })
     }
 
@@ -148,20 +159,23 @@ impl Session {
         let Planner { context, planning, executor, .. } = self.planner.as_ref();
         // A plan is copied and dropped on large stacks only.
         let plan = match plan {
-            LogicalPlan::Ddl(_) => {
+            LogicalPlan::Ddl(_) | LogicalPlan::Dml(_) => {
                 let planner = Arc::clone(&self.planner);
-                let run = async move {
-                    let done = view_statements::run(&plan, &planner.scope, &planner.context).await?;
-                    Ok::<_, DataFusionError>(if done { None } else { Some(plan) })
-                };
-                match planning.run(run).await?? {
-                    Some(plan) => plan,
-                    None => return Ok(view_statements::no_rows()),
+                match planning.run(async move { planner.changes(plan).await }).await?? {
+                    Changed::Done(answer) => return Ok(answer),
+                    Changed::Not(plan) => *plan,
                 }
             }
             other => other,
         };
         Box::pin(executor.run(planning, context, view_statements::for_the_session(plan))).await
+    }
+
+    /// The table of the store that `plan`, which [`Self::plan`] gave, writes: of `INSERT` and `CREATE TABLE` in a session
+    /// that may write.
+    pub fn written_table(&self, plan: &LogicalPlan) -> Option<String> {
+        let written = table_statements::written_table(plan, &self.planner.scope);
+        written.filter(|_| self.planner.allow_writes).map(str::to_owned)
     }
 
     /// Whether statements from now on read those versions of tables that earlier ones have read since then: what a
@@ -220,7 +234,27 @@ impl Session {
     }
 }
 
+/// Whether a plan was one that changes the store.
+enum Changed {
+    Done(SendableRecordBatchStream),
+    Not(Box<LogicalPlan>),
+}
+
 impl Planner {
+    /// Runs what changes the store or its views.
+    async fn changes(&self, plan: LogicalPlan) -> Result<Changed> {
+        if self.allow_writes
+            && let Some(done) =
+                table_statements::run(&plan, &self.scope, &self.context, &self.config).await?
+        {
+            return Ok(Changed::Done(done));
+        }
+        if view_statements::run(&plan, &self.scope, &self.context).await? {
+            return Ok(Changed::Done(view_statements::no_rows()));
+        }
+        Ok(Changed::Not(Box::new(plan)))
+    }
+
     /// How deep the parser goes into brackets and sub-queries.
     fn recursion_limit(&self) -> usize {
         self.context.copied_config().options().sql_parser.recursion_limit.get()
@@ -251,13 +285,21 @@ impl Planner {
         copies::check(&plan)?;
         let mut refused = None;
         plan.apply(|node| {
-            refused = refused.take().or_else(|| refusal(node)).or_else(|| self.keeps(node));
+            refused = refused.take().or_else(|| self.refusal(node)).or_else(|| self.keeps(node));
             Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
         match refused {
             Some(what) => plan_err!("{what}").map_err(|e: DataFusionError| e.into()),
             None => Ok(plan),
         }
+    }
+
+    /// Why `node` is refused: what a session that may write can do is not.
+    fn refusal(&self, node: &LogicalPlan) -> Option<String> {
+        let writes = matches!(node, LogicalPlan::Dml(_))
+            && self.allow_writes
+            && table_statements::written_table(node, &self.scope).is_some();
+        if writes { None } else { refusal(node) }
     }
 
     /// Why `node` must not drop what it names. DataFusion would only say that there is no such table.

@@ -4,9 +4,13 @@
 //! Stores are always rooted at the bucket or file system, never at a prefix: Delta adds the prefix itself, and
 //! would nest the log if it were given a prefixed store.
 
+mod reliable;
+mod remote;
+
 use std::collections::HashMap;
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -14,10 +18,11 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreScheme};
 use url::Url;
 
+use self::remote::Patience;
 use crate::error::StoreError;
 
-/// Environment variables with these prefixes configure remote stores.
-const ENV_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+/// How long a fault of a remote store may last before it ends what is being done, unless another time is given.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
 
 /// A place in an object store.
 #[derive(Debug, Clone)]
@@ -59,17 +64,41 @@ impl StorageLocation {
 pub fn display_url(url: &Url) -> String {
     match url.to_file_path() {
         Ok(path) if url.scheme() == "file" => path.display().to_string(),
-        _ => url.to_string(),
+        _ => without_secrets(url),
     }
 }
 
+/// A URL without what may be secret in it: a password, and the query, which may be a signature.
+pub fn without_secrets(url: &Url) -> String {
+    if url.password().is_none() && url.query().is_none() {
+        return url.to_string();
+    }
+    let mut shown = url.clone();
+    // Fails only for URLs that cannot have a password.
+    let _ = shown.set_password(None);
+    shown.set_query(None);
+    shown.to_string()
+}
+
 /// Builds object stores and keeps one per root.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ObjectStores {
     by_root: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+    patience: Patience,
+}
+
+impl Default for ObjectStores {
+    fn default() -> Self {
+        Self::new(DEFAULT_DEADLINE)
+    }
 }
 
 impl ObjectStores {
+    /// Stores of which a fault that lasts longer than `deadline` is an error.
+    pub fn new(deadline: Duration) -> Self {
+        Self { by_root: Mutex::default(), patience: Patience::new(deadline) }
+    }
+
     /// The directory at `location`: a path or a URL, with or without a final slash.
     pub fn directory(&self, location: &str) -> Result<StorageLocation, StoreError> {
         let url = if has_scheme(location) {
@@ -92,20 +121,31 @@ impl ObjectStores {
     /// The object at `url`.
     pub fn resolve(&self, url: Url) -> Result<StorageLocation, StoreError> {
         let (scheme, path) = ObjectStoreScheme::parse(&url).map_err(|_| StoreError::Location {
-            url: url.to_string(),
-            reason: "unknown scheme; known are file, s3, gs, az, http, https and memory".to_owned(),
+            url: without_secrets(&url),
+            reason: "unknown scheme; known are file, s3, gs, az, abfss, http, https and memory".to_owned(),
         })?;
-        let root = format!("{}://{}", url.scheme(), url.authority());
+        let mut root = format!("{}://{}", url.scheme(), url.authority());
+        if let (ObjectStoreScheme::Http, Some(query)) = (&scheme, url.query()) {
+            root = format!("{root}?{query}");
+        }
         let mut by_root = self.by_root.lock().unwrap_or_else(PoisonError::into_inner);
         let store = match by_root.get(&root) {
             Some(store) => Arc::clone(store),
             None => {
-                let store = build(&scheme, &url)?;
+                let store = self.build(&scheme, &url)?;
                 by_root.insert(root, Arc::clone(&store));
                 store
             }
         };
         Ok(StorageLocation { url, store, path })
+    }
+
+    fn build(&self, scheme: &ObjectStoreScheme, url: &Url) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match scheme {
+            ObjectStoreScheme::Local => Ok(Arc::new(LocalFileSystem::new())),
+            ObjectStoreScheme::Memory => Ok(Arc::new(InMemory::new())),
+            _ => remote::build(scheme, url, self.patience),
+        }
     }
 }
 
@@ -150,35 +190,6 @@ fn without_parents(path: &FsPath) -> std::io::Result<PathBuf> {
         }
     }
     Ok(plain)
-}
-
-fn build(scheme: &ObjectStoreScheme, url: &Url) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    match scheme {
-        ObjectStoreScheme::Local => Ok(Arc::new(LocalFileSystem::new())),
-        ObjectStoreScheme::Memory => Ok(Arc::new(InMemory::new())),
-        _ => {
-            let (store, _) = object_store::parse_url_opts(url, environment_options())
-                .map_err(|e| StoreError::io("open", url.as_str(), e))?;
-            Ok(Arc::from(store))
-        }
-    }
-}
-
-/// Options of remote stores from the environment, keys in the lower-case form that object_store expects.
-///
-/// Keys that a store does not know are ignored by object_store. An endpoint with plain `http` is meant: it
-/// needs no second permission.
-fn environment_options() -> Vec<(String, String)> {
-    let mut options: Vec<(String, String)> = std::env::vars()
-        .filter(|(key, _)| ENV_PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
-        .map(|(key, value)| (key.to_ascii_lowercase(), value))
-        .collect();
-    let plain_http =
-        options.iter().any(|(key, value)| key.contains("endpoint") && value.starts_with("http://"));
-    if plain_http {
-        options.push(("allow_http".to_owned(), "true".to_owned()));
-    }
-    options
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// What else clients may take.
     pub limits: ServerLimits,
+    /// Without users, whether `INSERT` and `CREATE TABLE` of clients change the store. If not, the first is refused and
+    /// the second makes a table of the session. With users it depends on their roles.
+    pub allow_writes: bool,
     /// How long running statements may go on after a shutdown began.
     pub shutdown_grace: Duration,
 }
@@ -85,6 +88,7 @@ impl Default for ServeOptions {
             slow_statement: None,
             max_connections: 1_000,
             limits: ServerLimits::default(),
+            allow_writes: false,
             shutdown_grace: Duration::from_secs(10),
         }
     }
@@ -176,6 +180,7 @@ impl Server {
             options.max_connections,
             options.limits,
             observer,
+            options.allow_writes,
         );
         Ok(Self {
             listener,

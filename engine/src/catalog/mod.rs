@@ -7,4 +7,5 @@ pub mod provider;
 pub mod relations;
 pub mod search_path;
 pub mod store_schema;
+pub(crate) mod table_statements;
 pub(crate) mod view_statements;

@@ -17,6 +17,14 @@ pub enum LoadError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// An input names no file at all: there is none, or none yet.
+    #[error("cannot load {input:?}: {problem}")]
+    Nothing {
+        /// The file, pattern or URL as the user knows it.
+        input: String,
+        /// What was looked for and what to do.
+        problem: String,
+    },
     /// The bytes of a file are not what its format says: cut off, overwritten, or a decompression bomb.
     #[error("{path:?} is damaged {place}: {reason}")]
     Damaged {
@@ -55,6 +63,11 @@ impl LoadError {
     /// An [`LoadError::Input`] about `input`.
     pub(crate) fn input(input: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Input { input: input.into(), problem: problem.into() }
+    }
+
+    /// A [`LoadError::Nothing`] about `input`.
+    pub(crate) fn nothing(input: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Nothing { input: input.into(), problem: problem.into() }
     }
 
     /// A [`LoadError::Read`] about `path`; `place` says how far reading came.

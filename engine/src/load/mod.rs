@@ -8,6 +8,8 @@
 mod duplicates;
 pub mod error;
 mod existing;
+pub mod follow;
+mod known;
 mod pipeline;
 pub mod read;
 pub mod reference;
@@ -27,6 +29,7 @@ use datafusion::error::DataFusionError;
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
 use crate::load::error::LoadError;
+use crate::load::known::{FileIdentity, select_new_files};
 use crate::load::pipeline::Job;
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
@@ -40,8 +43,6 @@ pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoPro
 
 /// How often a load starts again because other writers changed the same days.
 const MAX_RESTARTS: usize = 20;
-/// Prefix of the application ids of loads in the log.
-const TRANSACTION_PREFIX: &str = "wayfare:load:";
 /// Shares of the memory limit: sorters, and the duplicate index. The rest is for batches on their way, open
 /// row groups and the decoder of the input.
 const SORT_SHARE: f64 = 0.5;
@@ -74,16 +75,27 @@ pub async fn load_files(
     files: Vec<SourceFile>,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<LoadReport> {
+    load_and_note(store, config, request, files, progress, false).await
+}
+
+/// As [`load_files`]; with `note_all` files of which no row is loaded count as loaded too.
+async fn load_and_note(
+    store: &Store,
+    config: &EngineConfig,
+    request: &LoadRequest,
+    files: Vec<SourceFile>,
+    progress: Arc<dyn LoadProgress>,
+    note_all: bool,
+) -> Result<LoadReport> {
     let started = Instant::now();
     progress.stage(LoadStage::Identify, None);
-    let mut identities = Vec::with_capacity(files.len());
-    for file in &files {
-        identities.push(read::content_identity(file).await?);
-    }
+    progress.total_input(files.len() as u64, files.iter().map(|f| f.size).sum());
+    let before = store.newest(&request.table).await?;
+    let identities = known::identify(&files, before.as_deref(), request.force, progress.as_ref()).await?;
     let table = store.table_or_create(&request.table, &table::touchpoint_definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = store.newest(&request.table).await?.ok_or_else(|| missing(store, &request.table))?;
-        let attempt = Attempt { store, table: &table, snapshot, config, request };
+        let attempt = Attempt { store, table: &table, snapshot, config, request, note_all };
         let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
         let done = attempt.run(&files, &identities, &mut report, Arc::clone(&progress)).await?;
         if done {
@@ -115,17 +127,22 @@ pub async fn first_bad_row(file: SourceFile, options: ReadOptions) -> Result<Opt
 
 /// Checks what can be checked before a store is touched: options, and that every input names files.
 pub async fn check(request: &LoadRequest, config: &EngineConfig) -> Result<()> {
+    check_options(request)?;
+    let stores = ObjectStores::new(config.remote_deadline);
+    stores.directory(&config.store_url)?;
+    read::discover(&request.inputs, &request.read, &stores).await?;
+    Ok(())
+}
+
+/// Checks the options of a load, without a look at its inputs.
+pub fn check_options(request: &LoadRequest) -> Result<()> {
     if !table::is_valid_name(&request.table) {
         return Err(Error::InvalidArgument(format!(
             "{:?} cannot name a table: use lower-case letters, digits and underscores, at most 63",
             request.table
         )));
     }
-    read::check_options(&request.read)?;
-    let stores = ObjectStores::default();
-    stores.directory(&config.store_url)?;
-    read::discover(&request.inputs, &request.read, &stores).await?;
-    Ok(())
+    Ok(read::check_options(&request.read)?)
 }
 
 struct Attempt<'a> {
@@ -134,6 +151,7 @@ struct Attempt<'a> {
     snapshot: Arc<TableSnapshot>,
     config: &'a EngineConfig,
     request: &'a LoadRequest,
+    note_all: bool,
 }
 
 impl Attempt<'_> {
@@ -141,7 +159,7 @@ impl Attempt<'_> {
     async fn run(
         &self,
         files: &[SourceFile],
-        identities: &[String],
+        identities: &[FileIdentity],
         report: &mut LoadReport,
         progress: Arc<dyn LoadProgress>,
     ) -> Result<bool> {
@@ -159,6 +177,7 @@ impl Attempt<'_> {
             return Ok(true);
         }
         report.bytes_read = files.iter().map(|f| f.size).sum();
+        progress.total_input(files.len() as u64, report.bytes_read);
         let sources: Vec<String> = files.iter().map(|f| f.display.clone()).collect();
         let (extra, new_schema) = self.columns(&files).await?;
         let rejects = match &self.request.on_error {
@@ -188,7 +207,7 @@ impl Attempt<'_> {
             pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
 
         progress.stage(LoadStage::Commit, None);
-        if !written.adds.is_empty() {
+        if !written.adds.is_empty() || self.note_all {
             let days = days_of(&written.adds);
             let append = Append {
                 adds: written.adds.clone(),
@@ -244,33 +263,6 @@ impl Attempt<'_> {
         let new_schema = (extra.len() > known).then(|| table::touchpoint_table_schema(&extra));
         Ok((extra, new_schema))
     }
-}
-
-/// The files whose content the log does not know, with the ids to commit for them; the others go into `report`.
-async fn select_new_files(
-    snapshot: &TableSnapshot,
-    files: &[SourceFile],
-    identities: &[String],
-    force: bool,
-    report: &mut LoadReport,
-) -> Result<(Vec<SourceFile>, Vec<String>)> {
-    let mut new = Vec::new();
-    let mut ids = Vec::new();
-    let mut seen = HashSet::new();
-    for (file, identity) in files.iter().zip(identities) {
-        let id = format!("{TRANSACTION_PREFIX}{identity}");
-        if force {
-            new.push(file.clone());
-            // An id of its own: the content's id may stand in the log already.
-            ids.push(format!("{id}:{}", uuid::Uuid::new_v4()));
-        } else if seen.insert(id.clone()) && !snapshot.has_transaction(&id).await? {
-            new.push(file.clone());
-            ids.push(id);
-        } else {
-            report.files_already_loaded.push(file.display.clone());
-        }
-    }
-    Ok((new, ids))
 }
 
 fn share(limit: usize, part: f64) -> usize {

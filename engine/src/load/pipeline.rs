@@ -278,12 +278,22 @@ fn read_file(
     let mut reader = read::open(&job.files[file], &job.read, &job.extra)?;
     let runtime = tokio::runtime::Handle::current();
     let (parsed, batches) = std::sync::mpsc::sync_channel(CHANNEL_BATCHES);
+    let progress = Arc::clone(&shared.progress);
     std::thread::scope(|scope| {
         let parser = scope.spawn(move || {
             // Files in object stores are read through the runtime.
             let _inside = runtime.enter();
-            // Nobody takes the next batch: the load has failed and says why elsewhere.
-            let _ = reader.by_ref().try_for_each(|batch| parsed.send(batch));
+            let mut told = 0;
+            while let Some(batch) = reader.next() {
+                let read = reader.bytes_read();
+                progress.input(0, read.saturating_sub(told));
+                told = read;
+                // Nobody takes the next batch: the load has failed and says why elsewhere.
+                if parsed.send(batch).is_err() {
+                    break;
+                }
+            }
+            progress.input(1, 0);
             reader.unseen_sources()
         });
         hand_on(job, shared, work_schema, senders, file, batches)?;

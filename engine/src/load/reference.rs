@@ -18,9 +18,9 @@ use futures::TryStreamExt;
 
 use crate::error::{Error, Result, StoreError};
 use crate::load::error::LoadError;
+use crate::load::known::{self, select_new_files};
 use crate::load::read::{self, Compression, InputFormat, Origin, ReadOptions, SourceFile};
-use crate::load::request::{LoadReport, LoadRequest, OnError};
-use crate::load::select_new_files;
+use crate::load::request::{LoadReport, LoadRequest, NoProgress, OnError};
 use crate::schema;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
@@ -42,15 +42,13 @@ pub async fn load_reference(
     refuse_touchpoint_options(request)?;
     let files = read::discover(&request.inputs, &request.read, stores).await?;
     let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
-    let mut identities = Vec::with_capacity(files.len());
-    for file in &files {
-        identities.push(read::content_identity(file).await?);
-    }
+    let before = store.newest(&request.table).await?;
+    let identities = known::identify(&files, before.as_deref(), request.force, &NoProgress).await?;
     let context = SessionContext::new();
     let first = open(&context, &files[0], &request.read).await?;
     let definition = TableDefinition {
         kind: TableKind::Reference,
-        schema: stored_schema(&files[0], first.schema().as_arrow())?,
+        schema: stored_schema(&files[0].display, first.schema().as_arrow())?,
     };
     let table = store.table_or_create(&request.table, &definition).await?;
     let snapshot = store.newest(&request.table).await?.ok_or_else(|| StoreError::NoTable {
@@ -177,8 +175,11 @@ fn damaged(file: &SourceFile, error: &datafusion::error::DataFusionError) -> Err
     LoadError::input(file.display.clone(), crate::error::root_cause(error)).into()
 }
 
-/// The columns as a Delta table can hold them.
-fn stored_schema(file: &SourceFile, found: &Schema) -> Result<SchemaRef> {
+/// The columns of `source` as a Delta table can hold them.
+///
+/// # Errors
+/// A column of another type, or two of one name.
+pub(crate) fn stored_schema(source: &str, found: &Schema) -> Result<SchemaRef> {
     let fields = found
         .fields()
         .iter()
@@ -201,7 +202,7 @@ fn stored_schema(file: &SourceFile, found: &Schema) -> Result<SchemaRef> {
                 | DataType::Decimal128(_, _)) => plain.clone(),
                 other => {
                     return Err(LoadError::input(
-                        file.display.clone(),
+                        source,
                         format!(
                             "column {:?} has type {other}, which a reference table cannot hold",
                             field.name()
@@ -212,6 +213,11 @@ fn stored_schema(file: &SourceFile, found: &Schema) -> Result<SchemaRef> {
             Ok(Field::new(field.name().to_lowercase(), stored, true))
         })
         .collect::<std::result::Result<Vec<_>, _>>()?;
+    let mut names = std::collections::HashSet::new();
+    if let Some(twice) = fields.iter().find(|field| !names.insert(field.name().as_str())) {
+        let problem = format!("there are two columns {:?}: give one another name", twice.name());
+        return Err(LoadError::input(source, problem).into());
+    }
     Ok(Arc::new(Schema::new(fields)))
 }
 

@@ -85,6 +85,14 @@ pub trait LoadProgress: Send + Sync {
     fn stage(&self, stage: LoadStage, total_rows: Option<u64>);
     /// `rows` more rows are through the current stage.
     fn rows(&self, rows: u64);
+    /// The current stage has this much input to work through.
+    fn total_input(&self, files: u64, bytes: u64) {
+        let _ = (files, bytes);
+    }
+    /// So many files more are done with in the current stage, and so many bytes of input.
+    fn input(&self, files: u64, bytes: u64) {
+        let _ = (files, bytes);
+    }
 }
 
 /// The stages of a load.

@@ -26,6 +26,7 @@ use crate::schema;
 use crate::store::integrity;
 use crate::store::layout::{self, RowGroup};
 use crate::store::snapshot::{DataFile, TableSnapshot};
+use crate::store::table::TableKind;
 
 /// One version of a table.
 #[derive(Debug)]
@@ -64,8 +65,9 @@ impl SnapshotTable {
             .iter()
             .map(|f| Field::new(f.name(), schema::sql_type(f.data_type()), f.is_nullable()))
             .collect();
+        let hides = !show_physical && snapshot.kind() == TableKind::Touchpoints;
         let visible: Vec<Field> =
-            fields.iter().filter(|f| show_physical || !schema::is_physical(f.name())).cloned().collect();
+            fields.iter().filter(|f| !hides || !schema::is_physical(f.name())).cloned().collect();
         Self {
             snapshot,
             full_schema: Arc::new(Schema::new(fields)),
@@ -83,7 +85,7 @@ impl SnapshotTable {
         self.full_schema
             .fields()
             .iter()
-            .filter(|f| f.name() != schema::DAY)
+            .filter(|f| !self.has_day() || f.name() != schema::DAY)
             .map(|f| f.as_ref().clone())
             .collect()
     }
@@ -157,8 +159,9 @@ impl SnapshotTable {
         Ok(())
     }
 
+    /// Whether files lie by day: then the column is not in them. A reference table may have one of that name.
     fn has_day(&self) -> bool {
-        self.full_schema.index_of(schema::DAY).is_ok()
+        self.snapshot.kind() == TableKind::Touchpoints && self.full_schema.index_of(schema::DAY).is_ok()
     }
 
     /// Exact for files of ours; what other writers say is only good for estimates.
@@ -282,8 +285,8 @@ impl TableProvider for SnapshotTable {
         self.verify(&chosen).await?;
         let location = self.snapshot.table().location();
         let partition_fields = match self.full_schema.field_with_name(schema::DAY) {
-            Ok(day) => vec![Arc::new(day.clone())],
-            Err(_) => Vec::new(),
+            Ok(day) if self.has_day() => vec![Arc::new(day.clone())],
+            _ => Vec::new(),
         };
         let table_schema = TableSchema::builder(Arc::new(Schema::new(self.file_fields())))
             .with_table_partition_cols(partition_fields)

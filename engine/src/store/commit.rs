@@ -26,6 +26,8 @@ use crate::store::table::{self, Table, TableKind};
 
 /// How often one commit tries again after those of other writers.
 pub(super) const MAX_ATTEMPTS: usize = 50;
+/// How long files that nobody needs are tried to be deleted.
+const DISCARD_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 /// Commit information: the identity of a commit.
 pub(super) const INFO_COMMIT: &str = "wayfareCommit";
 
@@ -171,8 +173,15 @@ async fn is_stale(
     Ok(false)
 }
 
-/// Deletes files that were written and will not be committed. Best effort: what stays is invisible.
+/// Deletes files that were written and will not be committed. Best effort: what stays is invisible, and a store that
+/// does not answer is not waited for.
 pub async fn discard(table: &Table, adds: &[Add]) {
+    if tokio::time::timeout(DISCARD_TIME, delete_all(table, adds)).await.is_err() {
+        tracing::warn!(table = table.name(), "could not delete uncommitted files in time");
+    }
+}
+
+async fn delete_all(table: &Table, adds: &[Add]) {
     for add in adds {
         let path: Path = table.location().path.parts().chain(Path::from(add.path.as_str()).parts()).collect();
         if let Err(error) = table.location().store.delete(&path).await {

@@ -12,6 +12,7 @@
 pub mod access_list;
 pub mod changes;
 pub mod commit;
+mod conditional;
 pub mod history;
 pub mod integrity;
 pub mod layout;
@@ -20,6 +21,7 @@ pub mod snapshot;
 pub mod stats;
 pub mod suppression;
 pub mod table;
+mod transactions;
 pub mod views;
 pub mod writer;
 
@@ -59,6 +61,8 @@ pub struct Store {
     newest: Mutex<HashMap<String, Arc<TableSnapshot>>>,
     /// Files whose bytes were checked, if they are to be.
     verified: Option<Arc<Verified>>,
+    /// Set once it is known that commits are atomic here.
+    writable: tokio::sync::OnceCell<()>,
 }
 
 /// Data files whose checksum was found right by this process.
@@ -98,7 +102,12 @@ impl Store {
         if format > FORMAT {
             return Err(StoreError::Format { url: location.display(), found: format, supported: FORMAT });
         }
-        Ok(Self { location, newest: Mutex::default(), verified: None })
+        Ok(Self {
+            location,
+            newest: Mutex::default(),
+            verified: None,
+            writable: tokio::sync::OnceCell::new(),
+        })
     }
 
     /// Opens the store at `location`, or creates it with an empty `touchpoints` table.
@@ -111,6 +120,7 @@ impl Store {
             Err(StoreError::NotAStore { .. }) => Self::create(location).await?,
             Err(e) => return Err(e),
         };
+        store.require_writable().await?;
         // A creation that was interrupted between marker and table is completed here.
         store.table_or_create(TOUCHPOINTS, &table::touchpoint_definition()).await?;
         Ok(store)
@@ -137,11 +147,7 @@ impl Store {
         match location.store.put_opts(&marker, PutPayload::from(body.into_bytes()), options).await {
             // Conditional put is what makes a commit atomic: a store without it must not be written.
             Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
-                return Err(StoreError::Location {
-                    url: location.display(),
-                    reason: "this object store has no conditional put, which commits need; it can only be an input"
-                        .to_owned(),
-                });
+                return Err(conditional::no_conditional_put(location.display()));
             }
             Err(object_store::Error::AlreadyExists { .. }) | Ok(_) => {}
             Err(e) => return Err(StoreError::io("create a store at", location.display(), e)),

@@ -8,12 +8,14 @@ use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
 use deltalake_core::kernel::transaction::TableReference;
 use deltalake_core::table::state::DeltaTableState;
 use object_store::{ObjectMeta, path::Path};
+use tokio::sync::OnceCell;
 
 use crate::error::StoreError;
 use crate::schema;
 use crate::store::layout::{self, RowGroup};
 use crate::store::stats::FileStatistics;
 use crate::store::table::{PROPERTY_KIND, Table, TableKind};
+use crate::store::transactions::KnownTransactions;
 
 /// Delta's property that gives columns other names in the files than in the table.
 const PROPERTY_COLUMN_MAPPING: &str = "delta.columnMapping.mode";
@@ -60,6 +62,10 @@ pub struct TableSnapshot {
     schema: SchemaRef,
     files: Vec<DataFile>,
     state: DeltaTableState,
+    /// The application ids up to this version, once they were asked for; `None` in it if only Delta can tell.
+    transactions: OnceCell<Option<Arc<KnownTransactions>>>,
+    /// Those of an older version.
+    older_transactions: Option<Arc<KnownTransactions>>,
 }
 
 impl TableSnapshot {
@@ -125,7 +131,15 @@ impl TableSnapshot {
         }
         // Time order, then people: the order in which a scan reads them.
         files.sort_by(|a, b| (a.day, &a.relative_path).cmp(&(b.day, &b.relative_path)));
-        Ok(Self { table: table.clone(), kind, schema: Arc::new(normalized(&stored)), files, state })
+        Ok(Self {
+            table: table.clone(),
+            kind,
+            schema: Arc::new(normalized(&stored, kind)),
+            files,
+            state,
+            transactions: OnceCell::new(),
+            older_transactions: None,
+        })
     }
 
     /// The same table at its newest version, or `None` if this is it.
@@ -135,7 +149,10 @@ impl TableSnapshot {
         if state.version() == self.version() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(Self::new(table, state)?)))
+        let mut newer = Self::new(table, state)?;
+        let known = self.transactions.get().cloned().flatten();
+        newer.older_transactions = known.or_else(|| self.older_transactions.clone());
+        Ok(Some(Arc::new(newer)))
     }
 
     /// The table that this is a snapshot of.
@@ -194,8 +211,16 @@ impl TableSnapshot {
         &self.state
     }
 
-    /// Whether a commit with the application id `id` is in this snapshot.
+    /// Whether a commit with the application id `id` is in this snapshot. The first call reads the log.
     pub async fn has_transaction(&self, id: &str) -> Result<bool, StoreError> {
+        let known = self.transactions.get_or_try_init(|| async {
+            let older = self.older_transactions.as_deref();
+            let known = KnownTransactions::read(&self.table, self.version(), older).await?;
+            Ok::<_, StoreError>(known.map(Arc::new))
+        });
+        if let Some(known) = known.await? {
+            return Ok(known.contains(id));
+        }
         self.state
             .transaction_version(self.table.log_store().as_ref(), id)
             .await
@@ -209,11 +234,17 @@ fn unsupported(table: &Table, reason: String) -> StoreError {
 }
 
 /// Types as our writer uses them, physical columns last: other writers may declare the same column with a wider
-/// text type or elsewhere.
-fn normalized(stored: &Schema) -> Schema {
-    let canonical = schema::load_schema();
-    let rank =
-        |name: &str| [schema::USER_KEY, schema::DAY].iter().position(|p| *p == name).map_or(0, |p| p + 1);
+/// text type or elsewhere. In a reference table no name has a meaning.
+fn normalized(stored: &Schema, kind: TableKind) -> Schema {
+    let canonical = match kind {
+        TableKind::Touchpoints => schema::load_schema(),
+        TableKind::Reference => Arc::new(Schema::empty()),
+    };
+    let physical: &[&str] = match kind {
+        TableKind::Touchpoints => &[schema::USER_KEY, schema::DAY],
+        TableKind::Reference => &[],
+    };
+    let rank = |name: &str| physical.iter().position(|p| *p == name).map_or(0, |p| p + 1);
     let mut ordered: Vec<&Field> = stored.fields().iter().map(AsRef::as_ref).collect();
     ordered.sort_by_key(|f| rank(f.name()));
     let fields: Vec<Field> = ordered

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::{StructField, StructType};
+use deltalake_core::kernel::transaction::CommitProperties;
+use deltalake_core::kernel::{Action, Add, StructField, StructType};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::table::state::DeltaTableState;
@@ -146,6 +147,16 @@ impl Table {
 
     /// Creates it; a table that another process created meanwhile is taken as it is.
     pub async fn create(&self, definition: &TableDefinition) -> Result<(), StoreError> {
+        self.create_with(definition, None).await.map(|_| ())
+    }
+
+    /// Creates it with the rows of a file, in one commit; `false` if another process was first.
+    pub async fn create_with(
+        &self,
+        definition: &TableDefinition,
+        file: Option<Add>,
+    ) -> Result<bool, StoreError> {
+        let path = file.as_ref().map(|add| add.path.clone());
         let fields: Vec<StructField> =
             delta_schema(&self.name, &definition.schema)?.fields().cloned().collect();
         let mut properties =
@@ -164,10 +175,17 @@ impl Table {
             .with_configuration(properties)
             // `wayfare.*` properties are unknown to Delta.
             .with_raise_if_key_not_exists(false)
+            .with_actions(file.map(Action::Add))
+            // A creation whose answer was lost would be made again as the next version.
+            .with_commit_properties(CommitProperties::default().with_max_retries(0))
             .await;
         match created {
-            Ok(_) => Ok(()),
-            Err(_) if self.exists().await? => Ok(()),
+            Ok(_) => Ok(true),
+            Err(_) if self.exists().await? => {
+                // Or the answer was lost: the file tells.
+                let Some(path) = path else { return Ok(false) };
+                Ok(self.snapshot().await?.files().iter().any(|file| file.relative_path == path))
+            }
             Err(e) => Err(self.io("create", e)),
         }
     }

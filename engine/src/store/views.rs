@@ -94,6 +94,7 @@ impl Store {
         view: &StoredView,
         replace: bool,
     ) -> Result<PutView, StoreError> {
+        self.require_writable().await?;
         if !table::is_valid_name(name) {
             return Err(StoreError::Location {
                 url: name.to_owned(),
@@ -113,6 +114,7 @@ impl Store {
 
     /// Removes the view called `name`; whether there was one.
     pub async fn drop_view(&self, name: &str) -> Result<bool, StoreError> {
+        self.require_writable().await?;
         if self.view(name).await?.is_none() {
             return Ok(false);
         }

@@ -2,7 +2,10 @@
 
 mod bad_inputs;
 mod flips;
+mod evolution;
+mod late;
 pub(crate) mod layout;
+mod many_commits;
 mod order;
 mod properties;
 mod samples;

@@ -19,3 +19,4 @@ mod slt;
 mod slt_files;
 mod support;
 mod twins;
+mod writes;

@@ -10,13 +10,16 @@ use wayfare_engine::{Engine, EngineConfig};
 
 use super::args::{DedupArg, LoadArgs, OnErrorArg};
 use super::error::CliError;
-use super::output;
 use super::progress::Progress;
+use super::{follow, output};
 
 /// Loads and prints the report.
 pub async fn run(config: EngineConfig, args: &LoadArgs) -> Result<(), CliError> {
     let config = EngineConfig { target_file_bytes: args.target_file_size as u64, ..config };
     let request = request(args)?;
+    if args.follow {
+        return follow::run(config, args, request).await;
+    }
     wayfare_engine::load::check(&request, &config).await?;
     let engine = Engine::open_or_create(config).await?;
     let progress = Arc::new(Progress::new());

@@ -4,6 +4,7 @@ pub mod args;
 pub mod config;
 mod demo;
 mod error;
+mod follow;
 mod generate;
 mod load;
 mod maintain;
@@ -60,6 +61,7 @@ fn engine_config(cli: &Cli, file: &FileConfig) -> EngineConfig {
         temp_dir: cli.temp_dir.clone().or_else(|| file.temp_dir.clone()),
         target_partitions: cli.threads.or(file.threads).map_or(default.target_partitions, usize::from),
         verify_files: cli.verify,
+        remote_deadline: cli.remote_deadline,
         ..default
     }
 }

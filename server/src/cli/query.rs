@@ -15,7 +15,12 @@ pub async fn run(config: EngineConfig, args: &QueryArgs) -> Result<(), CliError>
     }
     let sql = statement_text(args)?;
     let engine = Engine::open(config).await?;
-    let session = engine.session(&SessionOptions { pin: args.pin(), ..SessionOptions::default() })?;
+    let session = engine.session(&SessionOptions {
+        pin: args.pin(),
+        // A past state is only read.
+        allow_writes: args.allow_writes && args.pin().is_none(),
+        ..SessionOptions::default()
+    })?;
     let statements = session.parse(&sql)?;
     if statements.is_empty() {
         return Err(CliError::Other(

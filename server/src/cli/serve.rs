@@ -48,6 +48,7 @@ fn options(args: &ServeArgs, file: &FileConfig) -> Result<ServeOptions, CliError
     Ok(ServeOptions {
         listen: SocketAddr::new(host, port),
         access: if no_auth { Access::Anyone } else { Access::Users },
+        allow_writes: args.allow_writes,
         tls: tls(args, file)?,
         monitor: args.metrics.or(file.metrics.listen),
         slow_statement: args.slow_statement.or(file.log.slow_statement.map(|time| time.0)),
@@ -131,7 +132,8 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<(), Cli
     output::print("stopped\n")
 }
 
-async fn interrupted() {
+/// Ends with Ctrl-C or SIGTERM.
+pub async fn interrupted() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => {

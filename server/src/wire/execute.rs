@@ -65,10 +65,21 @@ impl Connection {
         transaction.queried |= !matches!(statement, Prepared::Session(_));
         drop(state);
         match statement {
-            Prepared::Sql(statement) => match statement.changes() {
-                Some(what) => self.check_writable(what),
-                None => Ok(()),
-            },
+            Prepared::Sql(statement) => {
+                if let Some(what) = statement.changes() {
+                    self.check_writable(what)?;
+                }
+                match statement.writes_store() {
+                    // It is one commit of its own, which a rollback would not take back.
+                    Some(what) if self.shared.allow_writes && !matches!(status, TransactionStatus::Idle) => {
+                        Err(error(
+                            sqlstate::ACTIVE_SQL_TRANSACTION,
+                            format!("{what} cannot run inside a transaction block"),
+                        ))
+                    }
+                    _ => Ok(()),
+                }
+            }
             _ => Ok(()),
         }
     }

@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) cpu: Arc<CpuRuntime>,
     pub(crate) catalog: Arc<CatalogTemplate>,
+    /// Whether sessions may write tables of the store by statements.
+    pub(crate) allow_writes: bool,
     pub(crate) slots: Arc<Semaphore>,
     /// No new statements: connections end when they are idle.
     pub(crate) draining: CancellationToken,
@@ -97,6 +99,7 @@ impl Shared {
         max_connections: usize,
         limits: ServerLimits,
         observer: Observer,
+        allow_writes: bool,
     ) -> Self {
         let frames = frames::FrameLimits::new(limits.max_message_bytes, limits.message_budget_bytes);
         let metrics = Arc::clone(&observer.metrics);
@@ -105,6 +108,7 @@ impl Shared {
             cpu,
             catalog: Arc::new(catalog),
             slots: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            allow_writes,
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
             users,

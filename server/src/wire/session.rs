@@ -102,6 +102,16 @@ pub(crate) struct SqlStatement {
 }
 
 impl SqlStatement {
+    /// What to call the statement if it writes a table of the store, where that is allowed.
+    pub(crate) fn writes_store(&self) -> Option<&'static str> {
+        let EngineStatement::Statement(inner) = &self.statement else { return None };
+        match inner.as_ref() {
+            Statement::Insert(_) => Some("INSERT"),
+            Statement::CreateTable(create) if !create.temporary => Some("CREATE TABLE"),
+            _ => None,
+        }
+    }
+
     /// How many bind parameters the statement has.
     pub(crate) fn parameter_count(&self) -> usize {
         self.parameters.len()

@@ -224,7 +224,14 @@ impl Connection {
         let shared = Arc::clone(&self.shared);
         let state = Arc::clone(&self.state);
         let opened = self.shared.cpu.run(async move {
-            let options = SessionOptions { role, time_zone: Some(time_zone), ..SessionOptions::default() };
+            let allow_writes =
+                if shared.users.is_some() { role.may(Action::Load) } else { shared.allow_writes };
+            let options = SessionOptions {
+                role,
+                time_zone: Some(time_zone),
+                allow_writes,
+                ..SessionOptions::default()
+            };
             let session = shared.engine.session(&options).map_err(|e| from_engine(&e))?;
             let cancels = Arc::clone(&shared.cancels);
             // Without users, a name is all that tells sessions apart.

@@ -13,7 +13,7 @@ mod clients;
 mod guard;
 mod hostile;
 mod process;
-mod s3;
+mod remote;
 mod slt_wire;
 mod support;
 mod wire;

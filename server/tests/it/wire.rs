@@ -12,6 +12,7 @@ mod postgres;
 pub mod raw;
 mod sessions;
 mod transactions;
+mod writes;
 
 use std::time::{Duration, Instant};
 

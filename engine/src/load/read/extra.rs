@@ -16,8 +16,8 @@ const REFUSED_IN_NAMES: [char; 12] = [' ', ',', ';', '{', '}', '(', ')', '\n', '
 ///
 /// First the new names of `--map` and `--set`, then the unmapped columns in the order in which files have them. CSV
 /// and JSON columns are text. Parquet and Avro keep integers, floats, booleans, dates, decimals and text; timestamps are
-/// stored in UTC microseconds, unsigned integers as the next larger signed ones. A column whose type differs
-/// between files gets the wider one of two integers or two floats, else text if one of them is text. Names that
+/// stored in UTC microseconds, whole numbers in 64 bits, floats in double precision. A column whose type differs
+/// between files is text if it is text in one of them. Names that
 /// differ only by case are one column. Blocks; reads JSON files as a whole.
 ///
 /// # Errors
@@ -164,18 +164,15 @@ fn name_problem(name: &str) -> Option<String> {
     Some(format!("column {name:?} cannot be a table column, since its name holds {refused:?}"))
 }
 
-/// The type in the table of a column of a file; `None` for types that have none.
+/// The type in the table of a column of a file; `None` for types that have none. Whole numbers and floats get the widest
+/// type of theirs at once: what a later file has fits, and no column needs to be widened.
 fn stored_type(data_type: &DataType) -> Option<DataType> {
     Some(match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::Dictionary(_, value) => stored_type(value)?,
         DataType::Boolean => DataType::Boolean,
-        DataType::Int8 => DataType::Int8,
-        DataType::Int16 | DataType::UInt8 => DataType::Int16,
-        DataType::Int32 | DataType::UInt16 => DataType::Int32,
-        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
-        DataType::Float16 | DataType::Float32 => DataType::Float32,
-        DataType::Float64 => DataType::Float64,
+        whole if whole.is_integer() => DataType::Int64,
+        float if float.is_floating() => DataType::Float64,
         DataType::Date32 | DataType::Date64 => DataType::Date32,
         DataType::Timestamp(_, _) => schema::timestamp_type(),
         DataType::Decimal32(precision, scale)
@@ -193,14 +190,6 @@ fn stored_type(data_type: &DataType) -> Option<DataType> {
 fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
     if a == b {
         return Some(a.clone());
-    }
-    let is_signed = DataType::is_signed_integer;
-    if is_signed(a) && is_signed(b) {
-        let wider = a.primitive_width() >= b.primitive_width();
-        return Some(if wider { a.clone() } else { b.clone() });
-    }
-    if a.is_floating() && b.is_floating() {
-        return Some(DataType::Float64);
     }
     (*a == DataType::Utf8 || *b == DataType::Utf8).then_some(DataType::Utf8)
 }

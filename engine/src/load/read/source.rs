@@ -128,7 +128,7 @@ pub trait StoreFactory: Send + Sync {
 /// below them. Inputs keep their order; the files of one input are sorted by name. A file found twice is read once.
 ///
 /// # Errors
-/// [`LoadError::Input`] for an input that names nothing;
+/// [`LoadError::Nothing`] for an input that names nothing; [`LoadError::Input`] for a file whose format is not known;
 /// [`LoadError::Read`] if a directory or store cannot be listed.
 pub async fn discover(
     inputs: &[String],
@@ -189,7 +189,7 @@ fn discover_local(
             let mut visited = HashSet::new();
             walk(path, options, &mut visited, files)?;
             if files.len() == before {
-                return Err(LoadError::input(input, "the directory holds no files; check the path"));
+                return Err(LoadError::nothing(input, "the directory holds no files; check the path"));
             }
             Ok(())
         }
@@ -202,7 +202,7 @@ fn discover_local(
             if is_pattern(&pattern) {
                 return discover_pattern(input, &pattern, options, files);
             }
-            Err(LoadError::input(input, "there is no such file or directory; check the path"))
+            Err(LoadError::nothing(input, "there is no such file or directory; check the path"))
         }
         Err(error) => Err(LoadError::read(input, "at its start", error)),
     }
@@ -238,7 +238,7 @@ fn discover_pattern(
         }
     }
     if files.len() == before {
-        return Err(LoadError::input(
+        return Err(LoadError::nothing(
             input,
             "no file matches the pattern; check it, and quote it if the shell should not expand it",
         ));
@@ -331,7 +331,7 @@ async fn discover_remote(
         metas = list(&store, &prefix).await.map_err(listed)?;
         metas.retain(|meta| pattern.matches_with(meta.location.as_ref(), matching));
         if metas.is_empty() {
-            return Err(LoadError::input(&display, "no object matches the pattern; check it"));
+            return Err(LoadError::nothing(&display, "no object matches the pattern; check it"));
         }
     } else {
         if !url.path().ends_with('/') {
@@ -343,7 +343,7 @@ async fn discover_remote(
                 }
                 Err(object_store::Error::NotFound { .. }) if !is_http(url) => {}
                 Err(object_store::Error::NotFound { .. }) => {
-                    return Err(LoadError::input(&display, "there is no such file; check the URL"));
+                    return Err(LoadError::nothing(&display, "there is no such file; check the URL"));
                 }
                 Err(error) => return Err(LoadError::read(&display, "at its start", error)),
             }
@@ -351,7 +351,7 @@ async fn discover_remote(
         prefix = location;
         metas = list(&store, &prefix).await.map_err(listed)?;
         if metas.is_empty() {
-            return Err(LoadError::input(
+            return Err(LoadError::nothing(
                 &display,
                 "there is no such object, and none below it; check the URL",
             ));
@@ -370,7 +370,7 @@ async fn discover_remote(
         files.push(remote_file(&store, meta, display, &name, options));
     }
     if files.len() == before {
-        return Err(LoadError::input(&display, "there are only hidden objects below it; check the URL"));
+        return Err(LoadError::nothing(&display, "there are only hidden objects below it; check the URL"));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ mod query;
 mod retention;
 mod shop;
 mod shop_paths;
-mod support;
+pub(crate) mod support;
 mod users;
 mod weblog;
 mod weblog_paths;

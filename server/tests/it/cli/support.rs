@@ -8,9 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The store that commands work on unless they name another.
-pub(super) const STORE: &str = "store";
+pub(crate) const STORE: &str = "store";
 /// Three rows of two people on two days.
-pub(super) const THREE_ROWS: &str = "\
+pub(crate) const THREE_ROWS: &str = "\
 event_id,user_id,ts,event,revenue
 e1,ann,2026-01-01T10:00:00Z,view,1.50
 e2,ann,2026-01-01T10:05:00Z,buy,2.25
@@ -18,44 +18,44 @@ e3,ben,2026-01-02T11:00:00Z,view,
 ";
 
 /// A temporary directory in which commands run. File names are relative to it.
-pub(super) struct Place {
+pub(crate) struct Place {
     dir: TempDir,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::create_dir(dir.path().join("spill")).expect("a directory to spill to");
         Self { dir }
     }
 
     /// A place whose store holds [`THREE_ROWS`].
-    pub(super) fn with_three_rows() -> Self {
+    pub(crate) fn with_three_rows() -> Self {
         let place = Self::new();
         place.write("three.csv", THREE_ROWS);
         place.ok(&["load", "three.csv"]);
         place
     }
 
-    pub(super) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).expect("a file");
     }
 
-    pub(super) fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
+    pub(crate) fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
         std::fs::read(self.path(name)).expect("a file")
     }
 
     /// `wayfare ARGS` on [`STORE`] with two threads, spilling below this place.
-    pub(super) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_wayfare"), args)
     }
 
     /// The same in a shell that limits the size of files that it writes, in units of 512 bytes.
-    pub(super) fn command_with_file_limit(&self, blocks: u32, args: &[&str]) -> Command {
+    pub(crate) fn command_with_file_limit(&self, blocks: u32, args: &[&str]) -> Command {
         let script = format!("ulimit -f {blocks} && exec \"$0\" \"$@\"");
         let mut all = vec!["-c", &script, env!("CARGO_BIN_EXE_wayfare")];
         all.extend(args);
@@ -80,22 +80,22 @@ impl Place {
     }
 
     /// Runs `wayfare ARGS` to its end.
-    pub(super) fn run(&self, args: &[&str]) -> Finished {
+    pub(crate) fn run(&self, args: &[&str]) -> Finished {
         Finished::of(&mut self.command(args))
     }
 
     /// Standard output of `wayfare ARGS`, which must succeed and say nothing else.
-    pub(super) fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         self.run(args).succeeded(args)
     }
 
     /// The rows of `sql`, as JSON objects.
-    pub(super) fn rows(&self, sql: &str) -> Vec<Value> {
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Value> {
         serde_json::from_str(&self.ok(&["query", "--format", "json", sql])).expect("JSON")
     }
 
     /// The first column of the only row of `sql`.
-    pub(super) fn value(&self, sql: &str) -> Value {
+    pub(crate) fn value(&self, sql: &str) -> Value {
         let rows = self.rows(sql);
         assert_eq!(rows.len(), 1, "{sql}");
         let columns = rows[0].as_object().expect("an object");
@@ -103,14 +103,14 @@ impl Place {
     }
 
     /// The number of touchpoints in `store`.
-    pub(super) fn touchpoints(&self, store: &str) -> u64 {
+    pub(crate) fn touchpoints(&self, store: &str) -> u64 {
         let sql = "SELECT count(*) FROM touchpoints";
         let text = self.ok(&["query", "--format", "csv", "--store", store, sql]);
         text.lines().nth(1).and_then(|line| line.parse().ok()).expect("a count")
     }
 
     /// Paths below `directory` whose names end in `suffix`, sorted.
-    pub(super) fn files(&self, directory: &str, suffix: &str) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, directory: &str, suffix: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut open = vec![self.path(directory)];
         while let Some(directory) = open.pop() {
@@ -138,29 +138,29 @@ struct Seen {
 }
 
 /// A store with known rows, which no wrong request may change.
-pub(super) struct Known {
-    pub(super) place: Place,
+pub(crate) struct Known {
+    pub(crate) place: Place,
     before: Seen,
 }
 
 impl Known {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Place::with_three_rows();
         let before = seen(&place);
         Self { place, before }
     }
 
     /// Writes `content` to `file` and loads it.
-    pub(super) fn refuses_content(&self, file: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
+    pub(crate) fn refuses_content(&self, file: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
         self.place.write(file, content);
         self.refuses(&["load", file], &[&[file], parts].concat());
     }
 
-    pub(super) fn refuses(&self, args: &[&str], parts: &[&str]) {
+    pub(crate) fn refuses(&self, args: &[&str], parts: &[&str]) {
         self.refused(&self.place.run(args), parts);
     }
 
-    pub(super) fn refused(&self, finished: &Finished, parts: &[&str]) {
+    pub(crate) fn refused(&self, finished: &Finished, parts: &[&str]) {
         finished.assert_refused(parts);
         assert_eq!(seen(&self.place), self.before);
     }
@@ -177,15 +177,15 @@ fn seen(place: &Place) -> Seen {
 
 /// How a command ended.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(crate) struct Finished {
     /// `None` if a signal ended it.
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Finished {
-    pub(super) fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let output = command.output().expect("the command starts");
         Self {
             code: output.status.code(),
@@ -194,19 +194,19 @@ impl Finished {
         }
     }
 
-    pub(super) fn succeeded(self, args: &[&str]) -> String {
+    pub(crate) fn succeeded(self, args: &[&str]) -> String {
         let unexpected: Vec<&str> = self.stderr.lines().filter(|line| !is_progress(line)).collect();
         assert!(self.code == Some(0) && unexpected.is_empty(), "{args:?}: {self:#?}");
         self.stdout
     }
 
     /// Asserts that the command line is wrong, told with `part`.
-    pub(super) fn assert_usage(&self, part: &str) {
+    pub(crate) fn assert_usage(&self, part: &str) {
         assert!(self.code == Some(2) && self.stderr.contains(part), "{self:#?}");
     }
 
     /// Asserts that this is a failed request, told in one sentence that holds all of `parts`.
-    pub(super) fn assert_refused(&self, parts: &[&str]) {
+    pub(crate) fn assert_refused(&self, parts: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:#?}");
         let lines: Vec<&str> = self.stderr.lines().filter(|line| !is_progress(line)).collect();
         assert_eq!(lines.len(), 1, "one sentence: {self:#?}");
@@ -248,7 +248,7 @@ fn is_progress(line: &str) -> bool {
 }
 
 /// A figure of the report of a load.
-pub(super) fn figure(report: &str, name: &str) -> u64 {
+pub(crate) fn figure(report: &str, name: &str) -> u64 {
     report
         .lines()
         .find_map(|line| line.strip_prefix(name))
