@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use crate::identity::IdentityLimits;
+
 /// Limits and sizes of one engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -22,6 +24,8 @@ pub struct EngineConfig {
     pub row_group_rows: usize,
     /// Whether the bytes of a data file are compared with its checksum before this process reads it first.
     pub verify_files: bool,
+    /// When ids that are linked are not one person.
+    pub identity: IdentityLimits,
 }
 
 impl Default for EngineConfig {
@@ -34,6 +38,7 @@ impl Default for EngineConfig {
             target_file_bytes: 128 << 20,
             row_group_rows: 64 * 1024,
             verify_files: false,
+            identity: IdentityLimits::default(),
         }
     }
 }

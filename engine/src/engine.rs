@@ -8,6 +8,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
+use crate::identity::links::{self, IdentifyReport, IdentifyRequest};
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
 use crate::maintain::check::{self, CheckReport};
@@ -15,6 +16,7 @@ use crate::maintain::erase::{self, EraseReport, EraseRequest};
 use crate::maintain::expire::{self, ExpireReport};
 use crate::maintain::optimize::{self, OptimizeReport, OptimizeRequest};
 use crate::maintain::restore;
+use crate::maintain::stitch::{self, StitchReport};
 use crate::maintain::vacuum::{self, VacuumReport, VacuumRequest};
 use crate::session::Session;
 use crate::storage::ObjectStores;
@@ -138,6 +140,16 @@ impl Engine {
     /// Erases people from one touchpoint table or all of them: see [`erase::erase`].
     pub async fn erase(&self, request: &EraseRequest) -> Result<Vec<EraseReport>> {
         erase::erase(&self.store, &self.config, request).await
+    }
+
+    /// Loads links between ids into the table of identities: see [`crate::identity`].
+    pub async fn identify(&self, request: &IdentifyRequest) -> Result<IdentifyReport> {
+        links::identify(&self.store, &self.stores, request).await
+    }
+
+    /// Gives the rows of a touchpoint table to the people that the links make: see [`stitch::stitch`].
+    pub async fn stitch(&self, table: &str) -> Result<StitchReport> {
+        stitch::stitch(&self.store, &self.config, table).await
     }
 
     /// Deletes data files that no version within the retention needs.

@@ -19,6 +19,7 @@ pub mod config;
 mod deep;
 pub mod engine;
 pub mod error;
+pub mod identity;
 pub mod limits;
 pub mod load;
 pub mod maintain;

@@ -4,17 +4,19 @@
 //! Stores are always rooted at the bucket or file system, never at a prefix: Delta adds the prefix itself, and
 //! would nest the log if it were given a prefixed store.
 
+mod durable;
+
 use std::collections::HashMap;
 use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreScheme};
 use url::Url;
 
 use crate::error::StoreError;
+use durable::DurableFileSystem;
 
 /// Environment variables with these prefixes configure remote stores.
 const ENV_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
@@ -154,7 +156,7 @@ fn without_parents(path: &FsPath) -> std::io::Result<PathBuf> {
 
 fn build(scheme: &ObjectStoreScheme, url: &Url) -> Result<Arc<dyn ObjectStore>, StoreError> {
     match scheme {
-        ObjectStoreScheme::Local => Ok(Arc::new(LocalFileSystem::new())),
+        ObjectStoreScheme::Local => Ok(Arc::new(DurableFileSystem::default())),
         ObjectStoreScheme::Memory => Ok(Arc::new(InMemory::new())),
         _ => {
             let (store, _) = object_store::parse_url_opts(url, environment_options())

@@ -5,6 +5,7 @@ pub mod hidden;
 pub mod journey;
 pub mod provider;
 pub mod relations;
+pub mod raw_ids;
 pub mod search_path;
 pub mod store_schema;
 pub(crate) mod view_statements;

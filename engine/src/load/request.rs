@@ -65,6 +65,8 @@ pub struct LoadReport {
     pub rows_rejected: u64,
     /// Rows left out because they name somebody who was erased.
     pub rows_erased: u64,
+    /// Rows loaded or left out as duplicates that came with another id than that of their person.
+    pub rows_resolved: u64,
     /// UTC days with new rows, as days since the epoch.
     pub days: BTreeSet<i32>,
     /// Bytes of input.

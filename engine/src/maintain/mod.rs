@@ -10,9 +10,11 @@ pub mod expire;
 pub mod optimize;
 mod order;
 mod purge;
-mod read;
+pub(crate) mod read;
 pub mod restore;
+mod rewrite;
 mod staged;
+pub mod stitch;
 pub mod vacuum;
 
 use std::sync::Arc;

@@ -135,7 +135,7 @@ impl Run<'_> {
         if plans.is_empty() {
             return Ok(HashSet::new());
         }
-        let job = Arc::new(Job::new(&snapshot, self.config, None)?);
+        let job = Arc::new(Job::new(&snapshot, self.config)?);
         let mut merging = futures::stream::iter(plans)
             .map(|plan| {
                 let day = plan.day;
@@ -200,6 +200,8 @@ impl Run<'_> {
             },
             data_change: false,
             needs_all_rows: false,
+            together: false,
+            new_schema: None,
             info: vec![(history::INFO_OPERATION.to_owned(), "optimize".into())],
             transaction_ids: Vec::new(),
         };

@@ -28,6 +28,7 @@ use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::error::StoreError;
+use crate::identity::{IdentityLimits, Resolver};
 use crate::storage::StorageLocation;
 use snapshot::TableSnapshot;
 use table::Table;
@@ -54,8 +55,18 @@ pub struct Store {
     location: StorageLocation,
     /// Newest snapshot seen per table: the next statement reads only the commits after it.
     newest: Mutex<HashMap<String, Arc<TableSnapshot>>>,
+    /// The people of the links that were read last.
+    people: Mutex<Option<KnownPeople>>,
     /// Files whose bytes were checked, if they are to be.
     verified: Option<Arc<Verified>>,
+}
+
+/// What the links of one version of `identities` make.
+#[derive(Debug)]
+struct KnownPeople {
+    version: u64,
+    limits: IdentityLimits,
+    resolver: Arc<Resolver>,
 }
 
 /// Data files whose checksum was found right by this process.
@@ -95,7 +106,7 @@ impl Store {
         if format > FORMAT {
             return Err(StoreError::Format { url: location.display(), found: format, supported: FORMAT });
         }
-        Ok(Self { location, newest: Mutex::default(), verified: None })
+        Ok(Self { location, newest: Mutex::default(), people: Mutex::default(), verified: None })
     }
 
     /// Opens the store at `location`, or creates it with an empty `touchpoints` table.
@@ -234,6 +245,19 @@ impl Store {
             }
             None => Ok(self.known(name)),
         }
+    }
+
+    /// The people of this version of the links, if they are known already.
+    pub(crate) fn known_people(&self, version: u64, limits: IdentityLimits) -> Option<Arc<Resolver>> {
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = people.as_ref().filter(|known| known.version == version && known.limits == limits)?;
+        Some(Arc::clone(&known.resolver))
+    }
+
+    /// Keeps the people of a version of the links for the next who asks.
+    pub(crate) fn keep_people(&self, version: u64, limits: IdentityLimits, resolver: Arc<Resolver>) {
+        let known = KnownPeople { version, limits, resolver };
+        *self.people.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
     }
 
     fn known(&self, name: &str) -> Option<Arc<TableSnapshot>> {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod erase;
+mod identity;
 mod optimize;
 mod versions;
 

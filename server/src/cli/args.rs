@@ -9,6 +9,8 @@ use wayfare_engine::VersionPin;
 use wayfare_engine::load::read::{ExtraColumns, InputFormat, NumericTime};
 use wayfare_engine::maintain::optimize::DayRange;
 
+use super::identity::{IdentifyArgs, IdentityOptions, StitchArgs};
+
 /// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
 #[derive(Debug, Parser)]
 #[command(name = "wayfare", version, max_term_width = 100)]
@@ -34,6 +36,9 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub verify: bool,
 
+    #[command(flatten)]
+    pub identity: IdentityOptions,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -52,6 +57,10 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Merge the small files of each day, and take over files that other engines appended
     Optimize(OptimizeArgs),
+    /// Load links between ids: who was anonymous is known
+    Identify(IdentifyArgs),
+    /// Give earlier touchpoints to the people that the links make
+    Stitch(StitchArgs),
     /// Erase people: their rows go, and no load brings them back
     Erase(EraseArgs),
     /// Drop whole days that are too old

@@ -58,7 +58,8 @@ fn request(args: &LoadArgs) -> Result<LoadRequest, CliError> {
     })
 }
 
-fn assignments(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
+/// Parses `COLUMN=VALUE,...`, given any number of times.
+pub fn assignments(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
     let mut all = Vec::new();
     for text in texts {
         all.extend(parse_assignments(text).map_err(wayfare_engine::Error::from)?);
@@ -71,6 +72,9 @@ pub fn render(report: &LoadReport, table: &str) -> String {
     let mut text = String::new();
     if report.rows_erased > 0 {
         text += &format!("left out: {} rows of people who were erased\n", report.rows_erased);
+    }
+    if report.rows_resolved > 0 {
+        text += &format!("known people: {} rows came with another id of theirs\n", report.rows_resolved);
     }
     for file in &report.files_already_loaded {
         text += &format!("already loaded: {file} (its content is in the log; --force loads it again)\n");

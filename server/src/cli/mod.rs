@@ -4,6 +4,7 @@ pub mod args;
 mod demo;
 mod error;
 mod generate;
+mod identity;
 mod load;
 mod maintain;
 mod output;
@@ -30,6 +31,10 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(config, &args).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Optimize(args) => maintain::optimize(config, &args).await,
+        Command::Identify(args) => {
+            identity::identify(&Engine::open_or_create(config).await?, &args).await
+        }
+        Command::Stitch(args) => identity::stitch(&Engine::open(config).await?, &args).await,
         Command::Erase(args) => maintain::erase(&Engine::open(config).await?, &args).await,
         Command::Expire(args) => maintain::expire(&Engine::open(config).await?, &args).await,
         Command::Vacuum(args) => maintain::vacuum(&Engine::open(config).await?, &args).await,
@@ -51,6 +56,7 @@ fn engine_config(cli: &Cli) -> EngineConfig {
         memory_limit_bytes: cli.memory_limit,
         temp_dir: cli.temp_dir.clone(),
         verify_files: cli.verify,
+        identity: (&cli.identity).into(),
         target_partitions: cli.threads.map_or(default.target_partitions, usize::from),
         ..default
     }
