@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use wayfare_datasets::{GeneratorConfig, OutputFormat};
 
+use crate::life::LifeArgs;
 use crate::scaling::args::ScalingArgs;
 use crate::worker::WorkerCommand;
 use crate::workload::args::WorkloadArgs;
@@ -27,6 +28,8 @@ pub enum Command {
     Workload(WorkloadArgs),
     /// Cost against the number of rows, of days and of files.
     Scaling(ScalingArgs),
+    /// The life of a table: many small loads, compaction, erasure, expiry, restoring.
+    Life(LifeArgs),
     /// One measurement in a process of its own; prints one line of JSON.
     #[command(subcommand, hide = true)]
     Worker(WorkerCommand),

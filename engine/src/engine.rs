@@ -6,11 +6,13 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
+use crate::clock::SystemClock;
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
 use crate::identity::links::{self, IdentifyReport, IdentifyRequest};
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
+use crate::maintain::background::{self, Policy};
 use crate::maintain::check::{self, CheckReport};
 use crate::maintain::erase::{self, EraseReport, EraseRequest};
 use crate::maintain::expire::{self, ExpireReport};
@@ -154,7 +156,7 @@ impl Engine {
 
     /// Deletes data files that no version within the retention needs.
     pub async fn vacuum(&self, request: &VacuumRequest) -> Result<VacuumReport> {
-        vacuum::vacuum(&self.store, request).await
+        vacuum::vacuum(&self.store, request, &SystemClock).await
     }
 
     /// Drops the days of a touchpoint table before `first_kept`, days since the epoch, in one commit.
@@ -170,6 +172,11 @@ impl Engine {
     /// Compares the files of a touchpoint table with its log.
     pub async fn check(&self, table: &str) -> Result<CheckReport> {
         check::check(&self.store, table).await
+    }
+
+    /// Merges small files in the background until it is dropped: see [`background`].
+    pub async fn maintain(&self, policy: Policy) {
+        background::run(Arc::clone(&self.store), self.config.clone(), policy, Arc::new(SystemClock)).await;
     }
 
     /// The tables of the store, by name.

@@ -26,6 +26,9 @@ pub enum Error {
     /// A statement is longer or more complex than any may be.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    /// The session may not do this.
+    #[error("{0}")]
+    Denied(String),
     /// An argument of a call is out of its domain.
     #[error("{0}")]
     InvalidArgument(String),

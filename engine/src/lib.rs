@@ -15,6 +15,7 @@
 //! [`store`]. This crate knows no wire protocol.
 
 pub mod catalog;
+pub mod clock;
 pub mod config;
 mod deep;
 pub mod engine;

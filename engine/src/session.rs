@@ -5,6 +5,7 @@
 //! three work on a large stack of their own, so that any thread of a Tokio runtime may call them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, plan_err};
@@ -20,6 +21,7 @@ use wayfare_udfs::interval::with_interval_rules;
 use wayfare_udfs::table;
 use wayfare_udfs::unnest::with_unnest_rule;
 
+use crate::catalog::changes;
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
@@ -53,6 +55,8 @@ struct Planner {
     scope: Arc<StatementScope>,
     path: Arc<SearchPathSchema>,
     planning: tokio::sync::Mutex<()>,
+    config: EngineConfig,
+    may_delete: AtomicBool,
 }
 
 impl std::fmt::Debug for Session {
@@ -93,7 +97,14 @@ impl Session {
         let context = Arc::new(context);
         scope.set_context(Arc::downgrade(&context));
         Ok(Self {
-            planner: Arc::new(Planner { context, scope, path, planning: tokio::sync::Mutex::default() }),
+            planner: Arc::new(Planner {
+                context,
+                scope,
+                path,
+                planning: tokio::sync::Mutex::default(),
+                config: config.clone(),
+                may_delete: AtomicBool::new(false),
+            }),
         })
     }
 
@@ -124,6 +135,10 @@ impl Session {
         let context = Arc::clone(&self.planner.context);
         let planner = Arc::clone(&self.planner);
         deep::run(async move {
+            if let Some(statement) = changes::deletion(&plan) {
+                let is_allowed = planner.may_delete.load(Ordering::Relaxed);
+                return changes::delete(statement, &planner.scope, &context, &planner.config, is_allowed).await;
+            }
             if view_statements::run(&plan, &planner.scope, &context).await? {
                 return Ok(view_statements::no_rows());
             }
@@ -137,6 +152,11 @@ impl Session {
     /// transaction needs. Turning it off, or on again, lets the next statement see the newest versions.
     pub fn hold_snapshots(&self, hold: bool) {
         self.planner.scope.hold(hold);
+    }
+
+    /// Whether this session may delete rows of touchpoint tables; none may at first.
+    pub fn allow_deletes(&self, allow: bool) {
+        self.planner.may_delete.store(allow, Ordering::Relaxed);
     }
 
     /// The schemas in which names without one are looked up, in this order; the first is also where such tables are
@@ -299,6 +319,7 @@ fn refusal(node: &LogicalPlan) -> Option<String> {
         {
             Some("setting this option: with it, min and max are wrong where files hold only NULLs")
         }
+        LogicalPlan::Dml(_) if changes::deletion(node).is_some() => None,
         LogicalPlan::Dml(_) => Some("changing tables by statements: use `wayfare load`"),
         _ => None,
     };

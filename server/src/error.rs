@@ -174,6 +174,7 @@ pub fn from_engine(error: &EngineError) -> ErrorInfo {
             };
             error_info(code, exceeded.to_string())
         }
+        EngineError::Denied(message) => error_info(sqlstate::INSUFFICIENT_PRIVILEGE, message.clone()),
         EngineError::InvalidArgument(message) => {
             error_info(sqlstate::INVALID_PARAMETER_VALUE, message.clone())
         }

@@ -1,5 +1,6 @@
 //! What statements can name: the store's tables and views, tables of a session, ready-made journey views.
 
+pub(crate) mod changes;
 pub mod comments;
 pub mod hidden;
 pub mod journey;

@@ -95,6 +95,9 @@ pub struct ServeArgs {
     /// Port to listen on
     #[arg(long, default_value_t = wayfare_server::DEFAULT_PORT)]
     pub port: u16,
+    /// Merge the small files of quiet days in the background
+    #[arg(long)]
+    pub maintain: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,8 @@ pub async fn run(config: EngineConfig, args: &QueryArgs) -> Result<(), CliError>
     let sql = statement_text(args)?;
     let engine = Engine::open(config).await?;
     let session = engine.session(&SessionOptions { pin: args.pin(), ..SessionOptions::default() })?;
+    // Who runs commands on a store may do everything to it.
+    session.allow_deletes(true);
     let statements = session.parse(&sql)?;
     if statements.is_empty() {
         return Err(CliError::Other(

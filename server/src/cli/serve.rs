@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use wayfare_engine::maintain::background::Policy;
 use wayfare_engine::{Engine, EngineConfig};
 use wayfare_server::{ServeOptions, Server};
 
@@ -13,6 +14,11 @@ use super::output;
 /// Serves until interrupted.
 pub async fn run(config: EngineConfig, args: &ServeArgs) -> Result<(), CliError> {
     let engine = Arc::new(Engine::open(config).await?);
+    if args.maintain {
+        let engine = Arc::clone(&engine);
+        // Ends with the process; what is not committed then is not seen.
+        tokio::spawn(async move { engine.maintain(Policy::default()).await });
+    }
     serve(engine, args.host, args.port).await
 }
 

@@ -64,6 +64,12 @@ impl Connection {
         let transaction = state.transaction();
         transaction.queried |= !matches!(statement, Prepared::Session(_));
         drop(state);
+        if let Prepared::Sql(statement) = statement
+            && statement.deletes()
+            && matches!(status, TransactionStatus::Transaction)
+        {
+            return Err(error("25001", "DELETE cannot run inside a transaction block"));
+        }
         match statement {
             Prepared::Sql(statement) => match statement.changes() {
                 Some(what) => self.check_writable(what),
@@ -488,6 +494,11 @@ impl Connection {
 }
 
 impl SqlStatement {
+    /// Whether it deletes rows, for which the session needs the right: see `Session::allow_deletes` of the engine.
+    pub(crate) fn deletes(&self) -> bool {
+        self.answer == Answer::Changed("DELETE")
+    }
+
     /// What to call the statement if it changes something that a read-only transaction must not change.
     fn changes(&self) -> Option<&str> {
         match &self.answer {

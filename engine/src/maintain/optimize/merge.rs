@@ -123,6 +123,16 @@ pub trait Selection: std::fmt::Debug + Send + Sync {
     fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray>;
 }
 
+impl<S: Selection + ?Sized> Selection for Arc<S> {
+    fn reading(&self) -> Option<&[String]> {
+        self.as_ref().reading()
+    }
+
+    fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray> {
+        self.as_ref().choose(day, batch)
+    }
+}
+
 impl Job {
     /// The job of rewriting files of `snapshot`.
     pub fn new(snapshot: &TableSnapshot, config: &EngineConfig) -> Result<Self> {
