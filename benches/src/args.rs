@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use wayfare_datasets::{Compression, GeneratorConfig, OutputFormat};
 
 use crate::loads::LoadsArgs;
+use crate::life::LifeArgs;
 use crate::scaling::args::ScalingArgs;
 use crate::worker::WorkerCommand;
 use crate::workload::args::WorkloadArgs;
@@ -30,6 +31,8 @@ pub enum Command {
     Scaling(ScalingArgs),
     /// Loads of the same files, beside other engines.
     Loads(LoadsArgs),
+    /// The life of a table: many small loads, compaction, erasure, expiry, restoring.
+    Life(LifeArgs),
     /// One measurement in a process of its own; prints one line of JSON.
     #[command(subcommand, hide = true)]
     Worker(WorkerCommand),

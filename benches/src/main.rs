@@ -2,13 +2,14 @@
 //!
 //! Without a subcommand it generates touchpoints, loads them and times the queries of `queries/` in this one process.
 //! `workload` times the twelve queries of `workload/` in processes of their own, beside other engines; `scaling` shows
-//! how cost grows. Progress goes to standard error, tables of results to standard output, and with `--json` all numbers
+//! how cost grows; `life` follows a table through small loads, compaction, erasure and expiry. Progress goes to standard error, tables of results to standard output, and with `--json` all numbers
 //! with the machine, the versions and the command line to a file.
 
 mod args;
 mod child;
 mod data;
 mod error;
+mod life;
 mod load;
 mod loads;
 mod machine;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Some(Command::Workload(args)) => workload::run(args),
         Some(Command::Scaling(args)) => scaling::run(args),
         Some(Command::Loads(args)) => loads::run(args),
+        Some(Command::Life(args)) => life::run(args),
         Some(Command::Worker(command)) => worker::run(command),
         None => run(&cli.generated),
     };

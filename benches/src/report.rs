@@ -126,7 +126,8 @@ fn load_json(load: &LoadResult) -> Value {
     })
 }
 
-fn query_json(query: &QueryResult) -> Value {
+/// One query as JSON.
+pub fn query_json(query: &QueryResult) -> Value {
     json!({
         "name": query.name,
         "rows": query.rows,

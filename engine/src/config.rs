@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::access::Role;
+use crate::identity::IdentityLimits;
 
 /// Limits and sizes of one engine.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct EngineConfig {
     pub verify_files: bool,
     /// How long a fault of a remote store may last before it ends what is being done.
     pub remote_deadline: Duration,
+    /// When ids that are linked are not one person.
+    pub identity: IdentityLimits,
 }
 
 impl Default for EngineConfig {
@@ -49,6 +52,7 @@ impl Default for EngineConfig {
             row_group_rows: 64 * 1024,
             verify_files: false,
             remote_deadline: crate::storage::DEFAULT_DEADLINE,
+            identity: IdentityLimits::default(),
         }
     }
 }

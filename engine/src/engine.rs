@@ -7,16 +7,20 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::clock::SystemClock;
 use crate::config::{EngineConfig, SessionOptions};
 use crate::error::{Error, Result, StoreError};
 use crate::load::follow::{FollowEvent, Follower};
+use crate::identity::links::{self, IdentifyReport, IdentifyRequest};
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::{self, LoadProgress, LoadReport, LoadRequest};
+use crate::maintain::background::{self, Policy};
 use crate::maintain::check::{self, CheckReport};
 use crate::maintain::erase::{self, EraseReport, EraseRequest};
 use crate::maintain::expire::{self, ExpireReport};
 use crate::maintain::optimize::{self, OptimizeReport, OptimizeRequest};
 use crate::maintain::restore;
+use crate::maintain::stitch::{self, StitchReport};
 use crate::maintain::vacuum::{self, VacuumReport, VacuumRequest};
 use crate::session::Session;
 use crate::storage::ObjectStores;
@@ -180,10 +184,20 @@ impl Engine {
         erase::erase(&self.store, &self.config, request).await
     }
 
+    /// Loads links between ids into the table of identities: see [`crate::identity`].
+    pub async fn identify(&self, request: &IdentifyRequest) -> Result<IdentifyReport> {
+        links::identify(&self.store, &self.stores, request).await
+    }
+
+    /// Gives the rows of a touchpoint table to the people that the links make: see [`stitch::stitch`].
+    pub async fn stitch(&self, table: &str) -> Result<StitchReport> {
+        stitch::stitch(&self.store, &self.config, table).await
+    }
+
     /// Deletes data files that no version within the retention needs.
     pub async fn vacuum(&self, request: &VacuumRequest) -> Result<VacuumReport> {
         self.store.require_writable().await?;
-        vacuum::vacuum(&self.store, request).await
+        vacuum::vacuum(&self.store, request, &SystemClock).await
     }
 
     /// Drops the days of a touchpoint table before `first_kept`, days since the epoch, in one commit.
@@ -201,6 +215,11 @@ impl Engine {
     /// Compares the files of a touchpoint table with its log.
     pub async fn check(&self, table: &str) -> Result<CheckReport> {
         check::check(&self.store, table).await
+    }
+
+    /// Merges small files in the background until it is dropped: see [`background`].
+    pub async fn maintain(&self, policy: Policy) {
+        background::run(Arc::clone(&self.store), self.config.clone(), policy, Arc::new(SystemClock)).await;
     }
 
     /// The tables of the store, by name.

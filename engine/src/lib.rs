@@ -17,12 +17,14 @@
 pub mod access;
 mod bounded;
 pub mod catalog;
+pub mod clock;
 pub mod config;
 mod copies;
 mod deep;
 pub mod engine;
 pub mod error;
 mod execute;
+pub mod identity;
 pub mod limits;
 pub mod load;
 pub mod maintain;

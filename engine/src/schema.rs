@@ -14,6 +14,9 @@ pub const EVENT_ID: &str = "event_id";
 pub const USER_ID: &str = "user_id";
 /// The device or cookie under which it happened.
 pub const ANONYMOUS_ID: &str = "anonymous_id";
+/// The id that a row came with, if identity resolution gave it another `user_id`. A column of tables to which that
+/// happened.
+pub const RAW_USER_ID: &str = "raw_user_id";
 /// When it happened, microseconds since the Unix epoch, UTC.
 pub const TS: &str = "ts";
 /// What happened.
@@ -70,6 +73,11 @@ static LOAD_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 /// The columns of a load batch, in order: what a reader of input files produces.
 pub fn load_schema() -> SchemaRef {
     Arc::clone(&LOAD_SCHEMA)
+}
+
+/// The column [`RAW_USER_ID`], which comes with the first row that needs it.
+pub fn raw_user_id_field() -> Field {
+    Field::new(RAW_USER_ID, DataType::Utf8, true)
 }
 
 /// Whether `name` is a column that Wayfare computes itself and that no input may set.

@@ -20,6 +20,8 @@ use wayfare_udfs::interval::with_interval_rules;
 use wayfare_udfs::table;
 use wayfare_udfs::unnest::with_unnest_rule;
 
+use crate::access::{Action, Role};
+use crate::catalog::changes;
 use crate::catalog::hidden;
 use crate::catalog::journey::{self, JOURNEY_SCHEMA};
 use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
@@ -59,6 +61,7 @@ struct Planner {
     config: EngineConfig,
     /// See [`SessionOptions::allow_writes`].
     allow_writes: bool,
+    role: Role,
 }
 
 impl std::fmt::Debug for Session {
@@ -112,6 +115,7 @@ impl Session {
             executor,
             config: config.clone(),
             allow_writes: options.allow_writes,
+            role: options.role,
         };
         Ok(Self { planner: Arc::new(planner) })
     }
@@ -243,6 +247,11 @@ enum Changed {
 impl Planner {
     /// Runs what changes the store or its views.
     async fn changes(&self, plan: LogicalPlan) -> Result<Changed> {
+        if let Some(statement) = changes::deletion(&plan) {
+            self.role.require(Action::Administer)?;
+            let done = changes::delete(statement, &self.scope, &self.context, &self.config).await?;
+            return Ok(Changed::Done(done));
+        }
         if self.allow_writes
             && let Some(done) =
                 table_statements::run(&plan, &self.scope, &self.context, &self.config).await?
@@ -298,7 +307,8 @@ impl Planner {
     fn refusal(&self, node: &LogicalPlan) -> Option<String> {
         let writes = matches!(node, LogicalPlan::Dml(_))
             && self.allow_writes
-            && table_statements::written_table(node, &self.scope).is_some();
+            && (changes::deletion(node).is_some()
+                || table_statements::written_table(node, &self.scope).is_some());
         if writes { None } else { refusal(node) }
     }
 

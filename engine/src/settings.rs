@@ -13,18 +13,23 @@ const FAST_PATH: &str = "fast_path";
 const FAST_PATH_HELP: &str = "Whether questions about people are answered person by person from the layout of the \
                               table, without a shuffle and without a sort; the answers are the same if not.";
 
+const IDS: &str = "ids";
+const IDS_HELP: &str = "Under which ids touchpoints are shown: stitched, those of the people that they belong to, or                         raw, those that they came with.";
+
 /// The settings of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Whether the layout is used: see [`crate::people`].
     pub fast_path: bool,
+    /// Whether touchpoints are shown under the ids that they came with.
+    pub raw_ids: bool,
     /// The engine's memory limit, by which plans are sized. No statement changes it.
     pub memory_limit_bytes: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { fast_path: true, memory_limit_bytes: EngineConfig::default().memory_limit_bytes }
+        Self { fast_path: true, raw_ids: false, memory_limit_bytes: EngineConfig::default().memory_limit_bytes }
     }
 }
 
@@ -46,24 +51,33 @@ impl ExtensionOptions for Settings {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        if key != FAST_PATH {
-            return plan_err!("there is no setting {PREFIX}.{key}: the only one is {PREFIX}.{FAST_PATH}");
+        let word = value.to_ascii_lowercase();
+        match (key, word.as_str()) {
+            (FAST_PATH, "on" | "true" | "yes" | "1") => self.fast_path = true,
+            (FAST_PATH, "off" | "false" | "no" | "0") => self.fast_path = false,
+            (FAST_PATH, _) => return plan_err!("{PREFIX}.{FAST_PATH} is on or off, not '{value}'"),
+            (IDS, "raw") => self.raw_ids = true,
+            (IDS, "stitched") => self.raw_ids = false,
+            (IDS, _) => return plan_err!("{PREFIX}.{IDS} is stitched or raw, not '{value}'"),
+            _ => {
+                return plan_err!(
+                    "there is no setting {PREFIX}.{key}: there are {PREFIX}.{FAST_PATH} and {PREFIX}.{IDS}"
+                );
+            }
         }
-        self.fast_path = match value.to_ascii_lowercase().as_str() {
-            "on" | "true" | "yes" | "1" => true,
-            "off" | "false" | "no" | "0" => false,
-            _ => return plan_err!("{PREFIX}.{FAST_PATH} is on or off, not '{value}'"),
-        };
         Ok(())
     }
 
     fn entries(&self) -> Vec<ConfigEntry> {
-        let value = if self.fast_path { "on" } else { "off" };
-        vec![ConfigEntry {
-            key: format!("{PREFIX}.{FAST_PATH}"),
+        let entry = |name: &str, value: &str, description| ConfigEntry {
+            key: format!("{PREFIX}.{name}"),
             value: Some(value.to_owned()),
-            description: FAST_PATH_HELP,
-        }]
+            description,
+        };
+        vec![
+            entry(FAST_PATH, if self.fast_path { "on" } else { "off" }, FAST_PATH_HELP),
+            entry(IDS, if self.raw_ids { "raw" } else { "stitched" }, IDS_HELP),
+        ]
     }
 }
 
@@ -80,5 +94,7 @@ mod tests {
         }
         assert!(settings.set("fast_path", "maybe").is_err());
         assert!(settings.set("slow_path", "on").is_err());
+        settings.set("ids", "raw").unwrap();
+        assert!(settings.raw_ids && settings.set("ids", "on").is_err());
     }
 }

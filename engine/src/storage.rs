@@ -4,6 +4,7 @@
 //! Stores are always rooted at the bucket or file system, never at a prefix: Delta adds the prefix itself, and
 //! would nest the log if it were given a prefixed store.
 
+mod durable;
 mod reliable;
 mod remote;
 
@@ -12,7 +13,6 @@ use std::path::{Component, Path as FsPath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreScheme};
@@ -20,6 +20,7 @@ use url::Url;
 
 use self::remote::Patience;
 use crate::error::StoreError;
+use durable::DurableFileSystem;
 
 /// How long a fault of a remote store may last before it ends what is being done, unless another time is given.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
@@ -142,7 +143,7 @@ impl ObjectStores {
 
     fn build(&self, scheme: &ObjectStoreScheme, url: &Url) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match scheme {
-            ObjectStoreScheme::Local => Ok(Arc::new(LocalFileSystem::new())),
+            ObjectStoreScheme::Local => Ok(Arc::new(DurableFileSystem::default())),
             ObjectStoreScheme::Memory => Ok(Arc::new(InMemory::new())),
             _ => remote::build(scheme, url, self.patience),
         }

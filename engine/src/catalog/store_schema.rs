@@ -16,11 +16,13 @@ use datafusion::execution::SessionState;
 
 use crate::access::Role;
 use crate::catalog::provider::PUBLIC_SCHEMA;
+use crate::catalog::raw_ids::with_raw_ids;
 use crate::catalog::{journey, view_statements};
 use crate::config::VersionPin;
 use crate::error::StoreError;
 use crate::limits::{self, Limit};
 use crate::scan::provider::SnapshotTable;
+use crate::settings::Settings;
 use crate::statement;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::table::TableKind;
@@ -157,6 +159,13 @@ impl StatementScope {
         Ok(snapshot)
     }
 
+    /// The settings of the session.
+    fn settings(&self) -> Settings {
+        let context = self.state.get().and_then(Weak::upgrade);
+        let settings = context.and_then(|c| c.copied_config().options().extensions.get::<Settings>().copied());
+        settings.unwrap_or_default()
+    }
+
     async fn plan_view(&self, sql: &str) -> Result<Arc<dyn TableProvider>> {
         let Some(context) = self.state.get().and_then(Weak::upgrade) else {
             return exec_err!("the session that this view belongs to has ended");
@@ -219,7 +228,9 @@ impl SchemaProvider for PublicSchema {
         }
         let show_physical = self.scope.show_physical.load(Ordering::Relaxed);
         if let Some(snapshot) = self.scope.snapshot(name).await? {
-            return Ok(Some(Arc::new(SnapshotTable::new(snapshot, show_physical))));
+            let is_raw = snapshot.kind() == TableKind::Touchpoints && self.scope.settings().raw_ids;
+            let table = Arc::new(SnapshotTable::new(snapshot, show_physical));
+            return if is_raw { with_raw_ids(name, table) } else { Ok(table as _) }.map(Some);
         }
         // Names are those at the begin of the statement, so that no object is asked for that is no view.
         if !self.scope.is_stored_view(name) {

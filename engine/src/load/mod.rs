@@ -28,11 +28,13 @@ use datafusion::error::DataFusionError;
 
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
+use crate::identity::links;
 use crate::load::error::LoadError;
 use crate::load::known::{FileIdentity, select_new_files};
 use crate::load::pipeline::Job;
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
+use crate::schema;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
 use crate::store::snapshot::TableSnapshot;
@@ -179,7 +181,8 @@ impl Attempt<'_> {
         report.bytes_read = files.iter().map(|f| f.size).sum();
         progress.total_input(files.len() as u64, report.bytes_read);
         let sources: Vec<String> = files.iter().map(|f| f.display.clone()).collect();
-        let (extra, new_schema) = self.columns(&files).await?;
+        let people = links::resolver(self.store, self.config.identity).await?;
+        let (extra, new_schema) = self.columns(&files, !people.is_empty()).await?;
         let rejects = match &self.request.on_error {
             OnError::Abort => None,
             OnError::Skip { rejects } => Some(RejectSink::create(rejects.as_deref())?),
@@ -199,6 +202,7 @@ impl Attempt<'_> {
             row_group_rows: self.config.row_group_rows,
             target_file_bytes: self.config.target_file_bytes,
             erased: Suppression::of_store(self.store, &self.snapshot).await?,
+            people,
         };
         let sorters = self.config.target_partitions.max(1);
         let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
@@ -239,6 +243,7 @@ impl Attempt<'_> {
         report.rows_rejected = written.rows_rejected;
         report.rows_erased = written.rows_erased;
         report.rows_left_out = written.rows_left_out;
+        report.rows_resolved = written.rows_resolved;
         report.files_written = written.adds.len() as u64;
         report.bytes_written = written.adds.iter().map(|a| a.size.unsigned_abs()).sum();
         if let Some(rejects) = rejects {
@@ -248,14 +253,18 @@ impl Attempt<'_> {
     }
 
     /// The extra columns that the files are read into, and the table's new schema if some are new.
-    async fn columns(&self, files: &[SourceFile]) -> Result<(Vec<Field>, Option<SchemaRef>)> {
+    async fn columns(
+        &self,
+        files: &[SourceFile],
+        resolves: bool,
+    ) -> Result<(Vec<Field>, Option<SchemaRef>)> {
         let mut extra = self.snapshot.extra_fields();
         let known = extra.len();
         let (sources, options) = (files.to_vec(), self.request.read.clone());
         let found = tokio::task::spawn_blocking(move || read::extra_fields(&sources, &options))
             .await
             .map_err(|e| Error::Query(DataFusionError::External(Box::new(e))))??;
-        for field in found {
+        for field in found.into_iter().chain(resolves.then(schema::raw_user_id_field)) {
             if !extra.iter().any(|f| f.name() == field.name()) {
                 extra.push(field);
             }
@@ -276,7 +285,7 @@ fn missing(store: &Store, table: &str) -> Error {
 /// UTC days of new files.
 fn days_of(adds: &[deltalake_core::kernel::Add]) -> BTreeSet<i32> {
     adds.iter()
-        .filter_map(|add| add.partition_values.get(crate::schema::DAY)?.as_deref())
+        .filter_map(|add| add.partition_values.get(schema::DAY)?.as_deref())
         .filter_map(layout::parse_day)
         .collect()
 }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result, StoreError};
+use crate::identity::{self, Resolver};
 use crate::load::duplicates::{Dropped, DuplicateIndex, RowNumber};
 use crate::load::error::LoadError;
 use crate::load::existing;
@@ -72,6 +73,8 @@ pub struct Job {
     pub target_file_bytes: u64,
     /// Whose rows are left out.
     pub erased: Suppression,
+    /// Whose the ids are.
+    pub people: Arc<Resolver>,
 }
 
 /// What one attempt wrote.
@@ -87,6 +90,8 @@ pub struct Written {
     pub rows_erased: u64,
     /// Rows left out because the tool that wrote them does not count them.
     pub rows_left_out: u64,
+    /// Rows that came with another id than that of their person.
+    pub rows_resolved: u64,
     /// Rows dropped as duplicates.
     pub rows_duplicate: u64,
     /// Rows in `adds`.
@@ -106,6 +111,7 @@ struct Shared {
     rows_rejected: AtomicU64,
     rows_erased: AtomicU64,
     rows_left_out: AtomicU64,
+    rows_resolved: AtomicU64,
     rows_good: AtomicU64,
     memory_bytes: AtomicU64,
     /// Mapped columns that no file read so far has had.
@@ -175,6 +181,7 @@ pub async fn run(
         rows_rejected: AtomicU64::new(0),
         rows_erased: AtomicU64::new(0),
         rows_left_out: AtomicU64::new(0),
+        rows_resolved: AtomicU64::new(0),
         rows_good: AtomicU64::new(0),
         memory_bytes: AtomicU64::new(0),
         unseen: Mutex::default(),
@@ -218,6 +225,7 @@ pub async fn run(
         rows_rejected: shared.rows_rejected.load(Ordering::Relaxed),
         rows_erased: shared.rows_erased.load(Ordering::Relaxed),
         rows_left_out: shared.rows_left_out.load(Ordering::Relaxed),
+        rows_resolved: shared.rows_resolved.load(Ordering::Relaxed),
         ..Written::default()
     };
     let mut failed = None;
@@ -327,12 +335,18 @@ fn hand_on(
         shared.progress.rows(rows_read);
         shared.reject(rejected)?;
         let all_rows = batch.num_rows();
-        let batch = rows::without_erased(batch, &job.erased)?;
+        let batch = rows::without_erased(batch, &job.erased, &job.people)?;
         shared.rows_erased.fetch_add((all_rows - batch.num_rows()) as u64, Ordering::Relaxed);
         if batch.num_rows() == 0 {
             continue;
         }
-        let (work, keys) = preparer.prepare(&batch)?;
+        // Identities of rows are made before people are found: they stay the same when more links are known.
+        let (mut work, keys) = preparer.prepare(&batch)?;
+        if !job.people.is_empty() {
+            let resolved = identity::rows::count_changed(&job.people, &work)?;
+            shared.rows_resolved.fetch_add(resolved as u64, Ordering::Relaxed);
+            work = identity::rows::resolve(&job.people, &work)?;
+        }
         shared.rows_good.fetch_add(keys.len() as u64, Ordering::Relaxed);
         shared.memory_bytes.fetch_add(work.get_array_memory_size() as u64, Ordering::Relaxed);
         rows::count_days(&keys, &mut days);

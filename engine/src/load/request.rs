@@ -67,6 +67,8 @@ pub struct LoadReport {
     pub rows_erased: u64,
     /// Rows left out because the tool that wrote them does not count them.
     pub rows_left_out: u64,
+    /// Rows loaded or left out as duplicates that came with another id than that of their person.
+    pub rows_resolved: u64,
     /// UTC days with new rows, as days since the epoch.
     pub days: BTreeSet<i32>,
     /// Bytes of input.

@@ -13,6 +13,7 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result};
 
+use crate::identity::Resolver;
 use crate::load::duplicates::RowNumber;
 use crate::load::row_identity::{EventKey, RowHasher, made_event_id};
 use crate::schema;
@@ -97,17 +98,22 @@ impl RowPreparer {
     }
 }
 
-/// The rows of a parsed batch that name nobody who was erased.
-pub fn without_erased(batch: RecordBatch, erased: &Suppression) -> Result<RecordBatch> {
+/// The rows of a parsed batch that name nobody who was erased, and are of nobody who was.
+pub fn without_erased(batch: RecordBatch, erased: &Suppression, people: &Resolver) -> Result<RecordBatch> {
     if erased.is_empty() {
         return Ok(batch);
     }
     let users = required(&batch, schema::USER_ID)?.as_string::<i32>();
     let devices = required(&batch, schema::ANONYMOUS_ID)?.as_string::<i32>();
+    let times = required(&batch, schema::TS)?.as_primitive::<TimestampMicrosecondType>();
+    let raw = batch.column_by_name(schema::RAW_USER_ID).map(|column| column.as_string::<i32>());
     let keep: BooleanArray = (0..batch.num_rows())
         .map(|row| {
-            let device = devices.is_valid(row) && erased.contains(devices.value(row));
-            Some(!device && !erased.contains(users.value(row)))
+            let user = users.value(row);
+            let came_as = raw.filter(|raw| raw.is_valid(row)).map(|raw| raw.value(row));
+            let person = people.resolve(came_as.unwrap_or(user), times.value(row));
+            let device = devices.is_valid(row).then(|| devices.value(row));
+            Some(![Some(user), came_as, person, device].into_iter().flatten().any(|id| erased.contains(id)))
         })
         .collect();
     Ok(filter_record_batch(&batch, &keep)?)

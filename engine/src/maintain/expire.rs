@@ -33,6 +33,8 @@ pub async fn expire(store: &Store, table: &str, first_kept: i32) -> Result<Expir
         operation: DeltaOperation::Delete { predicate: None },
         data_change: true,
         needs_all_rows: true,
+        together: true,
+        new_schema: None,
         info: vec![(history::INFO_OPERATION.to_owned(), "expire".into())],
         transaction_ids: Vec::new(),
     };

@@ -4,15 +4,19 @@
 //! ones are written, and one commit exchanges them for the old ones, if those are all still in the table
 //! ([`crate::store::replace`]). Readers keep the version they have.
 
+pub mod background;
 pub mod check;
+pub mod delete;
 pub mod erase;
 pub mod expire;
 pub mod optimize;
 mod order;
 mod purge;
-mod read;
+pub(crate) mod read;
 pub mod restore;
+mod rewrite;
 mod staged;
+pub mod stitch;
 pub mod vacuum;
 
 use std::sync::Arc;

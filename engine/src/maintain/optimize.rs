@@ -94,9 +94,18 @@ pub async fn optimize(
     config: &EngineConfig,
     request: &OptimizeRequest,
 ) -> Result<OptimizeReport> {
+    optimize_days(store, config, request, None).await
+}
+
+/// The same for these days alone, if it says.
+pub(super) async fn optimize_days(
+    store: &Store,
+    config: &EngineConfig,
+    request: &OptimizeRequest,
+    mut only: Option<HashSet<i32>>,
+) -> Result<OptimizeReport> {
     let started = Instant::now();
     let mut run = Run { config, request, leave: HashSet::new(), report: OptimizeReport::default() };
-    let mut only: Option<HashSet<i32>> = None;
     for _ in 0..MAX_ROUNDS {
         let snapshot = touchpoint_snapshot(store, &request.table).await?;
         let again = run.round(snapshot, only.as_ref()).await?;
@@ -135,7 +144,7 @@ impl Run<'_> {
         if plans.is_empty() {
             return Ok(HashSet::new());
         }
-        let job = Arc::new(Job::new(&snapshot, self.config, None)?);
+        let job = Arc::new(Job::new(&snapshot, self.config)?);
         let mut merging = futures::stream::iter(plans)
             .map(|plan| {
                 let day = plan.day;
@@ -200,6 +209,8 @@ impl Run<'_> {
             },
             data_change: false,
             needs_all_rows: false,
+            together: false,
+            new_schema: None,
             info: vec![(history::INFO_OPERATION.to_owned(), "optimize".into())],
             transaction_ids: Vec::new(),
         };

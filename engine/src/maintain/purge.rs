@@ -67,10 +67,10 @@ async fn holds(snapshot: &TableSnapshot, meta: &ObjectMeta, people: &People) -> 
         row_groups: None,
         checksum: None,
     };
-    let file_schema = writer::file_schema(&[]);
-    let columns = [schema::USER_ID.to_owned(), schema::ANONYMOUS_ID.to_owned()];
+    let file_schema = writer::file_schema(&[schema::raw_user_id_field()]);
     let search = async {
-        let mut rows = read::peek(snapshot.table(), &file, &file_schema, Some(&columns), PROBE_ROWS).await?;
+        let mut rows =
+            read::peek(snapshot.table(), &file, &file_schema, people.reading(), PROBE_ROWS).await?;
         while let Some(batch) = rows.try_next().await? {
             if people.choose(0, &batch)?.true_count() > 0 {
                 return Ok(true);

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStoreExt;
 use serde_json::Value;
 
+use crate::clock::Clock;
 use crate::error::{Result, StoreError};
 use crate::maintain::{purge, staged, touchpoint_snapshot};
 use crate::store::snapshot::TableSnapshot;
@@ -39,10 +40,10 @@ pub struct VacuumReport {
 
 /// Deletes the data files of a table that are in no version since `retention` ago. Versions before that can no
 /// longer be read.
-pub async fn vacuum(store: &Store, request: &VacuumRequest) -> Result<VacuumReport> {
+pub async fn vacuum(store: &Store, request: &VacuumRequest, clock: &dyn Clock) -> Result<VacuumReport> {
     let snapshot = touchpoint_snapshot(store, &request.table).await?;
     let removed = removal_times(&snapshot).await?;
-    let now = Utc::now();
+    let now = clock.now();
     let keep_from = before(now, request.retention);
     let unknown_from = before(now, request.retention.max(MIN_UNKNOWN_AGE));
     let mut report = VacuumReport::default();

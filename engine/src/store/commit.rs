@@ -101,13 +101,7 @@ pub async fn append(
 fn prepare(table: &Table, snapshot: &TableSnapshot, append: &Append) -> Result<Prepared, StoreError> {
     let mut actions: Vec<Action> = Vec::with_capacity(append.adds.len() + 1);
     if let Some(new_schema) = &append.new_schema {
-        let metadata = snapshot
-            .state()
-            .metadata()
-            .clone()
-            .with_schema(&table::delta_schema(table.name(), new_schema)?)
-            .map_err(|e| StoreError::io("change the columns of", table.name(), e))?;
-        actions.push(Action::Metadata(metadata));
+        actions.push(columns_action(table, snapshot, new_schema)?);
     }
     actions.extend(append.adds.iter().cloned().map(Action::Add));
     let partition_by = (snapshot.kind() == TableKind::Touchpoints).then(|| vec![schema::DAY.to_owned()]);
@@ -118,6 +112,21 @@ fn prepare(table: &Table, snapshot: &TableSnapshot, append: &Append) -> Result<P
         info: append.info.clone(),
         operation: DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None },
     })
+}
+
+/// The action that gives the table these columns.
+pub(super) fn columns_action(
+    table: &Table,
+    snapshot: &TableSnapshot,
+    columns: &arrow::datatypes::Schema,
+) -> Result<Action, StoreError> {
+    let metadata = snapshot
+        .state()
+        .metadata()
+        .clone()
+        .with_schema(&table::delta_schema(table.name(), columns)?)
+        .map_err(|e| StoreError::io("change the columns of", table.name(), e))?;
+    Ok(Action::Metadata(metadata))
 }
 
 /// A new identity of a commit.

@@ -32,6 +32,7 @@ use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::error::StoreError;
+use crate::identity::{IdentityLimits, Resolver};
 use crate::storage::StorageLocation;
 use access_list::AccessList;
 use snapshot::TableSnapshot;
@@ -59,10 +60,20 @@ pub struct Store {
     location: StorageLocation,
     /// Newest snapshot seen per table: the next statement reads only the commits after it.
     newest: Mutex<HashMap<String, Arc<TableSnapshot>>>,
+    /// The people of the links that were read last.
+    people: Mutex<Option<KnownPeople>>,
     /// Files whose bytes were checked, if they are to be.
     verified: Option<Arc<Verified>>,
     /// Set once it is known that commits are atomic here.
     writable: tokio::sync::OnceCell<()>,
+}
+
+/// What the links of one version of `identities` make.
+#[derive(Debug)]
+struct KnownPeople {
+    version: u64,
+    limits: IdentityLimits,
+    resolver: Arc<Resolver>,
 }
 
 /// Data files whose checksum was found right by this process.
@@ -105,6 +116,7 @@ impl Store {
         Ok(Self {
             location,
             newest: Mutex::default(),
+            people: Mutex::default(),
             verified: None,
             writable: tokio::sync::OnceCell::new(),
         })
@@ -263,6 +275,19 @@ impl Store {
             }
             None => Ok(self.known(name)),
         }
+    }
+
+    /// The people of this version of the links, if they are known already.
+    pub(crate) fn known_people(&self, version: u64, limits: IdentityLimits) -> Option<Arc<Resolver>> {
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = people.as_ref().filter(|known| known.version == version && known.limits == limits)?;
+        Some(Arc::clone(&known.resolver))
+    }
+
+    /// Keeps the people of a version of the links for the next who asks.
+    pub(crate) fn keep_people(&self, version: u64, limits: IdentityLimits, resolver: Arc<Resolver>) {
+        let known = KnownPeople { version, limits, resolver };
+        *self.people.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
     }
 
     fn known(&self, name: &str) -> Option<Arc<TableSnapshot>> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use deltalake_core::kernel::{Action, Add, Remove};
 use deltalake_core::protocol::DeltaOperation;
 use serde_json::Value;
@@ -37,6 +38,10 @@ pub struct Terms {
     pub data_change: bool,
     /// Whether rows that came since the plan was made make it wrong.
     pub needs_all_rows: bool,
+    /// Whether all of it is committed or nothing.
+    pub together: bool,
+    /// All columns that the table must have afterwards, if new ones come with the files.
+    pub new_schema: Option<SchemaRef>,
     /// What stands in the commit's information.
     pub info: Vec<(String, Value)>,
     /// Identities that are kept in the log for ever.
@@ -71,9 +76,13 @@ pub async fn replace(
         if live.is_empty() && terms.transaction_ids.is_empty() {
             return Ok(Replaced { version: None, done: live, stale });
         }
+        let mut actions = actions(&live, terms.data_change);
+        if let Some(columns) = &terms.new_schema {
+            actions.push(commit::columns_action(table, &snapshot, columns)?);
+        }
         let prepared = Prepared {
             id: id.clone(),
-            actions: actions(&live, terms.data_change),
+            actions,
             transaction_ids: terms.transaction_ids.clone(),
             info: terms.info.clone(),
             operation: terms.operation.clone(),
@@ -91,7 +100,9 @@ pub async fn replace(
             return Ok(Replaced { version: Some(version), done: live, stale });
         }
         snapshot = newer;
-        if terms.needs_all_rows && between.iter().any(|commit| commit.touches(None)) {
+        let came = terms.needs_all_rows && between.iter().any(|commit| commit.touches(None));
+        let other_columns = terms.new_schema.is_some() && snapshot.schema() != planned_on.schema();
+        if came || other_columns {
             stale.append(&mut live);
             return Ok(Replaced { version: None, done: live, stale });
         }
@@ -100,11 +111,11 @@ pub async fn replace(
             |r: &Replacement| r.removes.iter().all(|file| present.contains(file.relative_path.as_str()));
         let (kept, gone): (Vec<_>, Vec<_>) = live.into_iter().partition(is_live);
         live = kept;
-        if terms.needs_all_rows && !gone.is_empty() {
+        if terms.together && !gone.is_empty() {
             stale.append(&mut live);
         }
         stale.extend(gone);
-        if terms.needs_all_rows && !stale.is_empty() {
+        if terms.together && !stale.is_empty() {
             return Ok(Replaced { version: None, done: live, stale });
         }
     }

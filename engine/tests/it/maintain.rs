@@ -1,7 +1,9 @@
 //! The life of a table after its loads: what maintenance leaves, and that it changes no answer.
 
 mod damage;
+mod delete;
 mod erase;
+mod identity;
 mod optimize;
 mod versions;
 

@@ -12,6 +12,8 @@ use wayfare_engine::{Role, VersionPin};
 use super::config::{LogFormat, LogLevel, TlsArg};
 use super::units::{Limit, parse_bytes, parse_duration, parse_time_limit};
 
+use super::identity::{IdentifyArgs, IdentityOptions, StitchArgs};
+
 /// SQL for customer journeys: load touchpoints, ask about sessions, funnels and paths, serve BI tools.
 #[derive(Debug, Parser)]
 #[command(name = "wayfare", version, max_term_width = 100)]
@@ -42,8 +44,10 @@ pub struct Cli {
     pub verify: bool,
 
     /// How long a fault of an object store or web server may last before the command fails
-    #[arg(long, global = true, env = "WAYFARE_REMOTE_DEADLINE", value_name = "TIME", default_value = "120s", value_parser = parse_span)]
+    #[arg(long, global = true, env = "WAYFARE_REMOTE_DEADLINE", value_name = "TIME", default_value = "120s", value_parser = parse_duration)]
     pub remote_deadline: Duration,
+    #[command(flatten)]
+    pub identity: IdentityOptions,
 
     #[command(subcommand)]
     pub command: Command,
@@ -66,6 +70,10 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Merge the small files of each day, and take over files that other engines appended
     Optimize(OptimizeArgs),
+    /// Load links between ids: who was anonymous is known
+    Identify(IdentifyArgs),
+    /// Give earlier touchpoints to the people that the links make
+    Stitch(StitchArgs),
     /// Erase people: their rows go, and no load brings them back
     Erase(EraseArgs),
     /// Drop whole days that are too old
@@ -103,9 +111,12 @@ pub struct ServeArgs {
     /// Let everybody on this machine connect as an admin, without users and passwords
     #[arg(long)]
     pub no_auth: bool,
-    /// Without users, let clients change the store by INSERT and CREATE TABLE
+    /// Without users, let clients change the store by INSERT, DELETE and CREATE TABLE
     #[arg(long)]
     pub allow_writes: bool,
+    /// Merge the small files of quiet days in the background
+    #[arg(long)]
+    pub maintain: bool,
     /// Encryption [default: require if there is a certificate]
     #[arg(long, value_enum)]
     pub tls: Option<TlsArg>,
@@ -191,7 +202,6 @@ pub struct PasswordArgs {
 
 #[derive(Debug, Args)]
 pub struct LoadArgs {
-    /// Files, directories, prefixes, patterns or URLs (s3, gs, az, abfss, http, https) of CSV, NDJSON or Parquet, plain or gz, zst, bz2, xz
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<String>,
     /// Table to load into; it is created if it does not exist
@@ -241,7 +251,7 @@ pub struct LoadArgs {
     #[arg(long, conflicts_with_all = ["force", "reference"])]
     pub follow: bool,
     /// How often to look
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_span, requires = "follow")]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration, requires = "follow")]
     pub every: Duration,
     /// With --follow: look once and end, for a scheduler
     #[arg(long, requires = "follow")]
@@ -264,8 +274,8 @@ pub struct QueryArgs {
     /// Read touchpoint tables as of this version
     #[arg(long, value_name = "N", conflicts_with = "as_of")]
     pub table_version: Option<u64>,
-    /// Let INSERT and CREATE TABLE change the store; without it the first is refused, and the second makes a table for
-    /// the other statements of the command
+    /// Let INSERT, DELETE and CREATE TABLE change the store; without it the first two are refused, and the third makes a
+    /// table for the other statements of the command
     #[arg(long, conflicts_with_all = ["table_version", "as_of"])]
     pub allow_writes: bool,
     /// Read touchpoint tables as of this instant, such as 2026-11-21T10:00:00Z
@@ -573,19 +583,6 @@ fn parse_age(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = number.parse().map_err(|_| wrong())?;
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
-}
-
-/// Parses a span of time such as `500ms`, `60s`, `5m` or `1h`; a plain number counts seconds.
-fn parse_span(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    let (number, factor) = UNITS
-        .iter()
-        .find_map(|(unit, factor)| text.strip_suffix(unit).map(|number| (number, *factor)))
-        .unwrap_or((text, 1000));
-    match number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor)) {
-        Some(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
-        _ => Err("expected a time such as 500ms, 60s, 5m or 1h".to_owned()),
-    }
 }
 
 /// Parses `FIRST..LAST`, either of which may be left out, or one day.

@@ -62,7 +62,8 @@ fn request(args: &LoadArgs) -> Result<LoadRequest, CliError> {
     })
 }
 
-fn assignments(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
+/// Parses `COLUMN=VALUE,...`, given any number of times.
+pub fn assignments(texts: &[String]) -> Result<Vec<(String, String)>, CliError> {
     let mut all = Vec::new();
     for text in texts {
         all.extend(parse_assignments(text).map_err(wayfare_engine::Error::from)?);
@@ -78,6 +79,8 @@ pub fn render(report: &LoadReport, table: &str) -> String {
     }
     if report.rows_left_out > 0 {
         text += &format!("left out: {} rows that the tool itself does not count\n", report.rows_left_out);
+    if report.rows_resolved > 0 {
+        text += &format!("known people: {} rows came with another id of theirs\n", report.rows_resolved);
     }
     for file in &report.files_already_loaded {
         text += &format!("already loaded: {file} (its content is in the log; --force loads it again)\n");

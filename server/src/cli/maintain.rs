@@ -34,16 +34,8 @@ fn render(report: &OptimizeReport, table: &str) -> String {
         ("files written", format!("{} of {} bytes", report.files_added, report.bytes_added)),
         ("seconds", format!("{seconds:.2} ({rate:.0} rows/s)")),
     ]);
-    text += &outcome(report.version, table);
+    text += &output::outcome(report.version, table);
     text
-}
-
-/// The last line of a report.
-fn outcome(version: Option<u64>, table: &str) -> String {
-    match version {
-        Some(version) => format!("table {table} is now at version {version}\n"),
-        None => format!("nothing to do: table {table} is unchanged\n"),
-    }
 }
 
 /// Erases people.
@@ -73,7 +65,7 @@ pub async fn erase(engine: &Engine, args: &EraseArgs) -> Result<(), CliError> {
             ("older files deleted", report.files_purged.to_string()),
             ("seconds", format!("{:.2}", report.elapsed.as_secs_f64())),
         ]);
-        text += &outcome(Some(report.version), &report.table);
+        text += &output::outcome(Some(report.version), &report.table);
         output::print(&text)?;
     }
     Ok(())
@@ -89,7 +81,7 @@ pub async fn expire(engine: &Engine, args: &ExpireArgs) -> Result<(), CliError> 
         ("rows dropped", report.rows.to_string()),
         ("files", report.files.to_string()),
     ]);
-    text += &outcome(report.version, &args.table);
+    text += &output::outcome(report.version, &args.table);
     output::print(&text)
 }
 
@@ -115,7 +107,7 @@ pub async fn vacuum(engine: &Engine, args: &VacuumArgs) -> Result<(), CliError> 
 /// Goes back to an older version.
 pub async fn restore(engine: &Engine, args: &RestoreArgs) -> Result<(), CliError> {
     let version = engine.restore(&args.table, args.to_version).await?;
-    output::print(&outcome(version, &args.table))
+    output::print(&output::outcome(version, &args.table))
 }
 
 /// Reads all files; what is wrong makes the command fail.
@@ -131,6 +123,7 @@ pub async fn check(engine: &Engine, table: &str) -> Result<(), CliError> {
     output::print(&text)?;
     match report.problems.len() {
         0 => Ok(()),
-        n => Err(CliError::Other(format!("table {table:?} has {n} damaged files, listed above"))),
+        1 => Err(CliError::Other(format!("table {table:?} has 1 problem, named above"))),
+        n => Err(CliError::Other(format!("table {table:?} has {n} problems, named above"))),
     }
 }

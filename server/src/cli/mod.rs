@@ -6,6 +6,7 @@ mod demo;
 mod error;
 mod follow;
 mod generate;
+mod identity;
 mod load;
 mod maintain;
 mod output;
@@ -36,6 +37,10 @@ pub async fn run(cli: Cli, file: FileConfig) -> Result<(), CliError> {
         Command::User(command) => user::run(config, command).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Optimize(args) => maintain::optimize(config, &args).await,
+        Command::Identify(args) => {
+            identity::identify(&Engine::open_or_create(config).await?, &args).await
+        }
+        Command::Stitch(args) => identity::stitch(&Engine::open(config).await?, &args).await,
         Command::Erase(args) => maintain::erase(&Engine::open(config).await?, &args).await,
         Command::Expire(args) => maintain::expire(&Engine::open(config).await?, &args).await,
         Command::Vacuum(args) => maintain::vacuum(&Engine::open(config).await?, &args).await,
@@ -62,6 +67,7 @@ fn engine_config(cli: &Cli, file: &FileConfig) -> EngineConfig {
         target_partitions: cli.threads.or(file.threads).map_or(default.target_partitions, usize::from),
         verify_files: cli.verify,
         remote_deadline: cli.remote_deadline,
+        identity: (&cli.identity).into(),
         ..default
     }
 }

@@ -29,6 +29,14 @@ pub fn figures(lines: &[(&str, String)]) -> String {
     lines.iter().map(|(name, value)| format!("{name:<27}{value}\n")).collect()
 }
 
+/// The last line of a report: what the table is now.
+pub fn outcome(version: Option<u64>, table: &str) -> String {
+    match version {
+        Some(version) => format!("table {table} is now at version {version}\n"),
+        None => format!("nothing to do: table {table} is unchanged\n"),
+    }
+}
+
 fn closed_or(error: io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         CliError::OutputClosed

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wayfare_engine::maintain::background::Policy;
 use wayfare_engine::{Engine, EngineConfig};
 use wayfare_server::auth::Access;
 use wayfare_server::limits::ServerLimits;
@@ -35,6 +36,11 @@ pub async fn run(config: EngineConfig, args: &ServeArgs, file: &FileConfig) -> R
         ..config
     };
     let engine = Arc::new(Engine::open(config).await?);
+    if args.maintain {
+        let engine = Arc::clone(&engine);
+        // Ends with the process; what is not committed then is not seen.
+        tokio::spawn(async move { engine.maintain(Policy::default()).await });
+    }
     serve(engine, options).await
 }
 

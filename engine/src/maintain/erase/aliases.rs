@@ -6,40 +6,36 @@ use arrow::array::{Array, AsArray};
 use futures::TryStreamExt;
 
 use crate::error::{Error, Result};
+use crate::identity::Resolver;
+use crate::identity::blocked::is_blocked;
 use crate::load::rows::required;
 use crate::maintain::read;
 use crate::schema;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::writer;
 
-/// Values that stand for "not known" and belong to nobody.
-const NOBODY: [&str; 9] = [
-    "",
-    "null",
-    "none",
-    "unknown",
-    "undefined",
-    "anonymous",
-    "n/a",
-    "0",
-    "00000000-0000-0000-0000-000000000000",
-];
 /// More aliases than this for one id on average are a shared device or a placeholder, not a person.
 const MAX_PER_ID: usize = 100;
 const PROBE_ROWS: usize = 8192;
 
-/// The `anonymous_id` values of rows whose `user_id` is one of `ids`, again of those, and so on. Reads two columns of
-/// the table, as often as new ids are found.
+/// What the links of the store and the rows say: ids that are the same people's by `resolver`, the `anonymous_id` values
+/// of rows whose `user_id` is one of all those, and so on. Reads two columns of the table, as often as new ids are found.
 ///
 /// # Errors
 /// If there are so many that they cannot be those of a person.
-pub async fn find(snapshot: &TableSnapshot, ids: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+pub async fn find(
+    snapshot: &TableSnapshot,
+    resolver: &Resolver,
+    ids: &BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
     let file_schema = writer::file_schema(&snapshot.extra_fields());
     let columns = [schema::USER_ID.to_owned(), schema::ANONYMOUS_ID.to_owned()];
     let mut found = BTreeSet::new();
     let mut open: BTreeSet<String> = ids.clone();
     while !open.is_empty() {
-        let mut next = BTreeSet::new();
+        let linked = open.iter().flat_map(|id| resolver.aliases(id));
+        let mut next: BTreeSet<String> =
+            linked.filter(|id| !ids.contains(*id) && !found.contains(*id)).map(str::to_owned).collect();
         for file in snapshot.files() {
             let mut rows =
                 read::peek(snapshot.table(), file, &file_schema, Some(&columns), PROBE_ROWS).await?;
@@ -51,7 +47,7 @@ pub async fn find(snapshot: &TableSnapshot, ids: &BTreeSet<String>) -> Result<BT
                     if open.contains(user)
                         && !ids.contains(device)
                         && !found.contains(device)
-                        && !is_nobody(device)
+                        && !is_blocked(device)
                     {
                         next.insert(device.to_owned());
                     }
@@ -70,8 +66,4 @@ pub async fn find(snapshot: &TableSnapshot, ids: &BTreeSet<String>) -> Result<BT
         open = next;
     }
     Ok(found)
-}
-
-fn is_nobody(id: &str) -> bool {
-    NOBODY.contains(&id.trim().to_ascii_lowercase().as_str())
 }

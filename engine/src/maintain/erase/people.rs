@@ -1,6 +1,7 @@
 //! Rows of people by their ids.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
 
@@ -11,7 +12,7 @@ use crate::schema;
 
 /// Chooses the rows that name one of some ids.
 ///
-/// An id that was asked for counts as `user_id` and as `anonymous_id`. An alias counts as `user_id` only: a device
+/// An id that was asked for counts as `user_id`, `raw_user_id` and `anonymous_id`. An alias counts as `user_id` only: a device
 /// can be shared, and the rows of the others who use it stay.
 #[derive(Clone)]
 pub struct People {
@@ -37,21 +38,32 @@ impl People {
         self.users.iter().map(String::as_str)
     }
 
-    /// The columns by which rows are chosen.
-    pub fn reading(&self) -> Option<&'static [&'static str]> {
-        Some(&[schema::USER_ID, schema::ANONYMOUS_ID])
+    /// Takes others along.
+    pub fn extend(&mut self, others: &Self) {
+        self.users.extend(others.users.iter().cloned());
+        self.devices.extend(others.devices.iter().cloned());
     }
 }
 
+static COLUMNS: LazyLock<[String; 3]> =
+    LazyLock::new(|| [schema::USER_ID, schema::ANONYMOUS_ID, schema::RAW_USER_ID].map(str::to_owned));
+
 impl Selection for People {
+    fn reading(&self) -> Option<&[String]> {
+        Some(&*COLUMNS)
+    }
+
     fn choose(&self, _: i32, batch: &RecordBatch) -> Result<BooleanArray> {
         let users = required(batch, schema::USER_ID)?.as_string::<i32>();
         let devices = required(batch, schema::ANONYMOUS_ID)?.as_string::<i32>();
+        let raw = batch.column_by_name(schema::RAW_USER_ID).map(|column| column.as_string::<i32>());
         let named = |column: &StringArray, row: usize, ids: &HashSet<String>| {
             column.is_valid(row) && ids.contains(column.value(row))
         };
-        let chosen = (0..batch.num_rows())
-            .map(|row| Some(named(users, row, &self.users) || named(devices, row, &self.devices)));
+        let chosen = (0..batch.num_rows()).map(|row| {
+            let came_as = raw.is_some_and(|raw| named(raw, row, &self.devices));
+            Some(came_as || named(users, row, &self.users) || named(devices, row, &self.devices))
+        });
         Ok(chosen.collect())
     }
 }

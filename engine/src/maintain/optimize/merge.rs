@@ -63,12 +63,59 @@ pub struct Job {
     pub sort_context: Arc<TaskContext>,
     /// Where the sorters spill, for errors.
     pub temp_dir: std::path::PathBuf,
-    /// Rows that do not come along, if not all do.
-    pub without: Option<Arc<dyn Selection>>,
+    /// What is changed on the way, if anything.
+    pub edit: Option<Arc<dyn Edit>>,
+}
+
+/// Changes rows while they are rewritten.
+pub trait Edit: std::fmt::Debug + Send + Sync {
+    /// The columns that tell which rows are changed; all if `None`.
+    fn reading(&self) -> Option<&[String]>;
+
+    /// Whether what stays keeps its order and its range of people.
+    fn keeps_order(&self) -> bool;
+
+    /// Whether rows of a batch of a day are changed.
+    ///
+    /// # Errors
+    /// Those of evaluating a condition.
+    fn touches(&self, day: i32, batch: &RecordBatch) -> Result<bool>;
+
+    /// The rows that come along, as they are afterwards.
+    ///
+    /// # Errors
+    /// Those of evaluating a condition.
+    fn apply(&self, day: i32, batch: RecordBatch) -> Result<RecordBatch>;
+}
+
+/// Takes away the rows that a selection chooses.
+#[derive(Debug)]
+pub struct Without<S>(pub S);
+
+impl<S: Selection> Edit for Without<S> {
+    fn reading(&self) -> Option<&[String]> {
+        self.0.reading()
+    }
+
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    fn touches(&self, day: i32, batch: &RecordBatch) -> Result<bool> {
+        Ok(self.0.choose(day, batch)?.true_count() > 0)
+    }
+
+    fn apply(&self, day: i32, batch: RecordBatch) -> Result<RecordBatch> {
+        let keep = not(&self.0.choose(day, &batch)?).map_err(DataFusionError::from)?;
+        Ok(filter_record_batch(&batch, &keep).map_err(DataFusionError::from)?)
+    }
 }
 
 /// Chooses rows by their columns.
 pub trait Selection: std::fmt::Debug + Send + Sync {
+    /// The columns by which rows are chosen; all if `None`.
+    fn reading(&self) -> Option<&[String]>;
+
     /// For each row of a batch of data-file columns of a day whether it is chosen; never NULL.
     ///
     /// # Errors
@@ -76,13 +123,19 @@ pub trait Selection: std::fmt::Debug + Send + Sync {
     fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray>;
 }
 
+impl<S: Selection + ?Sized> Selection for Arc<S> {
+    fn reading(&self) -> Option<&[String]> {
+        self.as_ref().reading()
+    }
+
+    fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray> {
+        self.as_ref().choose(day, batch)
+    }
+}
+
 impl Job {
     /// The job of rewriting files of `snapshot`.
-    pub fn new(
-        snapshot: &TableSnapshot,
-        config: &EngineConfig,
-        without: Option<Arc<dyn Selection>>,
-    ) -> Result<Self> {
+    pub fn new(snapshot: &TableSnapshot, config: &EngineConfig) -> Result<Self> {
         let sorters = config.target_partitions.max(1);
         let share = |part: f64| (config.memory_limit_bytes as f64 * part) as usize;
         let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
@@ -93,7 +146,7 @@ impl Job {
             stream_budget_bytes: (share(STREAM_SHARE) / sorters) as u64,
             sort_context: sort::context(share(SORT_SHARE), sorters, &temp_dir)?,
             temp_dir,
-            without,
+            edit: None,
         })
     }
 
@@ -105,20 +158,21 @@ impl Job {
         dropped: &Arc<AtomicU64>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let rows = open.rows_as(Arc::clone(&self.file_schema), BATCH_ROWS)?;
-        let Some(without) = self.without.clone() else { return Ok(rows) };
+        let Some(edit) = self.edit.clone() else { return Ok(rows) };
         let dropped = Arc::clone(dropped);
         let kept = rows.map(move |batch| {
             let batch = batch?;
-            let chosen = without.choose(day, &batch)?;
-            dropped.fetch_add(chosen.true_count() as u64, Ordering::Relaxed);
-            let keep = not(&chosen).map_err(DataFusionError::from)?;
-            Ok(filter_record_batch(&batch, &keep).map_err(DataFusionError::from)?)
+            let rows = batch.num_rows();
+            let edited = edit.apply(day, batch)?;
+            dropped.fetch_add((rows - edited.num_rows()) as u64, Ordering::Relaxed);
+            Ok(edited)
         });
         Ok(kept.boxed())
     }
 }
 
-/// Rewrites a day, without the rows that the job leaves out. New files are invisible until they are committed; on an error they are deleted.
+/// Rewrites files of a day, with the job's changes. New files are invisible until they are committed; on an error they
+/// are deleted.
 pub async fn merge_day(job: Arc<Job>, plan: DayPlan) -> Result<Replacement> {
     let mut writer = LayoutWriter::new(job.table.clone(), Arc::clone(&job.file_schema), job.row_group_rows);
     match write_merged(&job, &plan, &mut writer).await {
@@ -134,7 +188,11 @@ pub async fn merge_day(job: Arc<Job>, plan: DayPlan) -> Result<Replacement> {
 }
 
 async fn write_merged(job: &Arc<Job>, plan: &DayPlan, writer: &mut LayoutWriter) -> Result<(u64, u64)> {
-    let (streamed, sorted) = divide(&plan.files, job.stream_budget_bytes);
+    let keeps_order = job.edit.as_ref().is_none_or(|edit| edit.keeps_order());
+    let (streamed, sorted) = match keeps_order {
+        true => divide(&plan.files, job.stream_budget_bytes),
+        false => (Vec::new(), plan.files.iter().collect()),
+    };
     let mut streams = Vec::new();
     let (mut expected_rows, dropped) = (0, Arc::new(AtomicU64::new(0)));
     for file in streamed {

@@ -41,7 +41,7 @@ async fn loaded(directory: &Path) -> Engine {
 }
 
 /// Files below `directory` with `text` in their bytes, or, for Parquet files, in their columns.
-fn files_with(directory: &Path, text: &str) -> Vec<String> {
+pub(super) fn files_with(directory: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![directory.to_owned()];
     while let Some(path) = open.pop() {

@@ -40,7 +40,7 @@ fn a_table_is_maintained() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&damaged, bytes).expect("a file");
-    place.run(&["check"]).assert_refused(&["1 damaged files"]);
+    place.run(&["check"]).assert_refused(&["has 1 problem, named above"]);
     let name = damaged.file_name().expect("a name").to_string_lossy().into_owned();
     place.run(&["query", "--verify", "SELECT * FROM touchpoints"]).assert_refused(&[&name]);
 
