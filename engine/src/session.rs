@@ -269,7 +269,13 @@ impl Planner {
         self.context.copied_config().options().sql_parser.recursion_limit.get()
     }
 
-    async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
+    async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
+        let temporary = table_statements::take_temporary(&mut statement);
+        let plan = self.plan_plain(statement).await?;
+        Ok(if temporary { table_statements::make_temporary(plan) } else { plan })
+    }
+
+    async fn plan_plain(&self, statement: Statement) -> Result<LogicalPlan> {
         self.scope.begin().await?;
         let state = self.context.state();
         let error = match state.statement_to_plan(statement.clone()).await {

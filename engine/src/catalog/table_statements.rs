@@ -16,6 +16,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{CreateMemoryTable, DdlStatement, DmlStatement, LogicalPlan, WriteOp};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 
@@ -47,6 +49,25 @@ pub(crate) fn written_table<'a>(plan: &'a LogicalPlan, scope: &StatementScope) -
             public_name(&create.name)
         }
         _ => None,
+    }
+}
+
+/// Takes `TEMP` out of a `CREATE TABLE`, which DataFusion's planner refuses; whether it was there.
+pub(crate) fn take_temporary(statement: &mut Statement) -> bool {
+    let Statement::Statement(inner) = statement else { return false };
+    match inner.as_mut() {
+        SqlStatement::CreateTable(create) => std::mem::take(&mut create.temporary),
+        _ => false,
+    }
+}
+
+/// The plan of a `CREATE TABLE` with `TEMP`.
+pub(crate) fn make_temporary(plan: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(CreateMemoryTable { temporary: true, ..create }))
+        }
+        other => other,
     }
 }
 

@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
-use datafusion::logical_expr::{CreateView, DdlStatement, LogicalPlan};
+use datafusion::logical_expr::{CreateMemoryTable, CreateView, DdlStatement, LogicalPlan};
 use datafusion::physical_plan::EmptyRecordBatchStream;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
@@ -65,11 +65,17 @@ pub(crate) async fn run(
     }
 }
 
-/// A temporary view without that word, which DataFusion refuses: what it registers is the session's anyway.
+/// A temporary view or table without that word, which DataFusion refuses: what it registers is the session's anyway.
 pub(crate) fn for_the_session(plan: LogicalPlan) -> LogicalPlan {
     match plan {
         LogicalPlan::Ddl(DdlStatement::CreateView(create)) => {
             LogicalPlan::Ddl(DdlStatement::CreateView(CreateView { temporary: false, ..create }))
+        }
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(CreateMemoryTable {
+                temporary: false,
+                ..create
+            }))
         }
         other => other,
     }

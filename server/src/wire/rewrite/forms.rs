@@ -12,9 +12,8 @@ use super::temporal;
 
 /// Rewrites the forms of `statement`.
 pub(super) fn rewrite(statement: &mut Statement) {
-    // Tables that statements create belong to their session anyway.
+    // Temporary tables last as long as their session.
     if let Statement::CreateTable(create) = statement {
-        create.temporary = false;
         create.on_commit = None;
     }
     let _ = VisitMut::visit(statement, &mut Forms);
