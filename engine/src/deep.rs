@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread::Builder;
 
+use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -71,16 +72,20 @@ impl Planning {
     ///
     /// # Errors
     /// Those of [`run`].
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T> {
-        let turn = Arc::clone(&self.0).lock_owned().await;
-        run(async move {
-            let _until_the_end = turn;
-            work.await
+    ) -> BoxFuture<'static, Result<T>> {
+        // On the heap: callers with small stacks keep what they wait for on them, and run deep expressions later.
+        let (turn, work) = (Arc::clone(&self.0), Box::pin(work));
+        Box::pin(async move {
+            let turn = turn.lock_owned().await;
+            run(async move {
+                let _until_the_end = turn;
+                work.await
+            })
+            .await
         })
-        .await
     }
 }
 

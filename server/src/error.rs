@@ -9,6 +9,7 @@
 mod plan_text;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
@@ -327,6 +328,9 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
         return from_arrow(e);
     }
     if let Some(e) = error.downcast_ref::<JoinError>() {
+        return from_join(e);
+    }
+    if let Some(e) = error.downcast_ref::<Arc<JoinError>>() {
         return from_join(e);
     }
     if let Some(e) = error.downcast_ref::<StoreError>() {

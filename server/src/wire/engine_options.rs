@@ -73,6 +73,19 @@ pub(crate) fn check(name: &str, value: Option<&str>) -> PgWireResult<()> {
     }
 }
 
+/// Whether a session may be shown `name`: not where the server keeps its files and how much it may take.
+///
+/// # Errors
+/// 42501.
+pub(crate) fn check_shown(name: &str) -> PgWireResult<()> {
+    const OPERATORS: &str = "datafusion.runtime.";
+    if name.get(..OPERATORS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OPERATORS)) {
+        let message = format!("permission denied to examine \"{name}\"");
+        return Err(error(sqlstate::INSUFFICIENT_PRIVILEGE, message));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,7 +87,7 @@ impl SessionStatement {
                 Self::Release(tokens.name()?)
             }
             "SET" => return parse_set(tokens),
-            "SHOW" => return Ok(parse_show(tokens)),
+            "SHOW" => return parse_show(tokens),
             "RESET" => {
                 if tokens.accept("ALL") {
                     Self::Reset(None)
@@ -269,26 +269,29 @@ fn role(tokens: &mut Tokens<'_>) -> PgWireResult<Option<SessionStatement>> {
     }
 }
 
-fn parse_show(mut tokens: Tokens<'_>) -> Option<SessionStatement> {
+fn parse_show(mut tokens: Tokens<'_>) -> PgWireResult<Option<SessionStatement>> {
     if tokens.accept("ALL") {
-        return Some(SessionStatement::ShowAll);
+        return Ok(Some(SessionStatement::ShowAll));
     }
     if tokens.accept_two("TIME", "ZONE") {
-        return Some(SessionStatement::Show("TimeZone".to_owned()));
+        return Ok(Some(SessionStatement::Show("TimeZone".to_owned())));
     }
     if tokens.accept_two("TRANSACTION", "ISOLATION") {
-        return Some(SessionStatement::Show("transaction_isolation".to_owned()));
+        return Ok(Some(SessionStatement::Show("transaction_isolation".to_owned())));
     }
     if tokens.accept_two("SESSION", "AUTHORIZATION") {
-        return Some(SessionStatement::Show("session_authorization".to_owned()));
+        return Ok(Some(SessionStatement::Show("session_authorization".to_owned())));
     }
-    let name = tokens.dotted_name().ok()?;
+    let Ok(name) = tokens.dotted_name() else {
+        return Ok(None);
+    };
+    engine_options::check_shown(&name)?;
     // SHOW TABLES, SHOW COLUMNS FROM t, SHOW datafusion.x ... are the engine's.
     let is_variable = tokens.is_empty() && (!name.contains('.') || settings::is_custom(&name));
     let is_list = ["TABLES", "COLUMNS", "FUNCTIONS", "SCHEMAS", "DATABASES", "VIEWS"]
         .iter()
         .any(|list| list.eq_ignore_ascii_case(&name));
-    (is_variable && !is_list).then_some(SessionStatement::Show(name))
+    Ok((is_variable && !is_list).then_some(SessionStatement::Show(name)))
 }
 
 #[cfg(test)]
