@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use wayfare_datasets::{Compression, GeneratorConfig, OutputFormat};
 
-use crate::loads::LoadsArgs;
 use crate::life::LifeArgs;
+use crate::loads::LoadsArgs;
 use crate::scaling::args::ScalingArgs;
 use crate::worker::WorkerCommand;
 use crate::workload::args::WorkloadArgs;

@@ -175,6 +175,11 @@ impl Session {
         Box::pin(executor.run(planning, context, view_statements::for_the_session(plan))).await
     }
 
+    /// Whether statements may change the store: see [`SessionOptions::allow_writes`].
+    pub fn allows_writes(&self) -> bool {
+        self.planner.allow_writes
+    }
+
     /// The table of the store that `plan`, which [`Self::plan`] gave, writes: of `INSERT` and `CREATE TABLE` in a session
     /// that may write.
     pub fn written_table(&self, plan: &LogicalPlan) -> Option<String> {
@@ -253,8 +258,7 @@ impl Planner {
             return Ok(Changed::Done(done));
         }
         if self.allow_writes
-            && let Some(done) =
-                table_statements::run(&plan, &self.scope, &self.context, &self.config).await?
+            && let Some(done) = table_statements::run(&plan, &self.scope, &self.context, &self.config).await?
         {
             return Ok(Changed::Done(done));
         }

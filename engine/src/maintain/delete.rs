@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow::compute::{cast, prep_null_mask_filter};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -72,7 +74,8 @@ impl Condition {
         let columns = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
         let used: BTreeSet<usize> =
             condition.iter().flat_map(collect_columns).map(|column| column.index()).collect();
-        let mut reading: Vec<String> = used.iter().map(|index| columns.field(*index).name().clone()).collect();
+        let mut reading: Vec<String> =
+            used.iter().map(|index| columns.field(*index).name().clone()).collect();
         reading.push(schema::USER_ID.to_owned());
         Ok(Self { columns, used, reading, condition })
     }

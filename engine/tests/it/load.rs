@@ -1,8 +1,8 @@
 //! Loading through the engine's API: what the table holds afterwards, and how it lies on disk.
 
 mod bad_inputs;
-mod flips;
 mod evolution;
+mod flips;
 mod late;
 pub(crate) mod layout;
 mod many_commits;

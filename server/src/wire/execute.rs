@@ -71,7 +71,9 @@ impl Connection {
                 }
                 match statement.writes_store() {
                     // It is one commit of its own, which a rollback would not take back.
-                    Some(what) if self.shared.allow_writes && !matches!(status, TransactionStatus::Idle) => {
+                    Some(what)
+                        if self.sql()?.allows_writes() && !matches!(status, TransactionStatus::Idle) =>
+                    {
                         Err(error(
                             sqlstate::ACTIVE_SQL_TRANSACTION,
                             format!("{what} cannot run inside a transaction block"),

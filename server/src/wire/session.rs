@@ -107,6 +107,7 @@ impl SqlStatement {
         let EngineStatement::Statement(inner) = &self.statement else { return None };
         match inner.as_ref() {
             Statement::Insert(_) => Some("INSERT"),
+            Statement::Delete(_) => Some("DELETE"),
             Statement::CreateTable(create) if !create.temporary => Some("CREATE TABLE"),
             _ => None,
         }
@@ -172,6 +173,11 @@ impl SqlSession {
             role,
             observer: shared.observer.clone(),
         }
+    }
+
+    /// Whether statements of the session may change the store.
+    pub(crate) fn allows_writes(&self) -> bool {
+        self.engine.allows_writes()
     }
 
     /// Parses every statement of a query message.

@@ -34,11 +34,7 @@ async fn readers_read_loaders_define() {
     assert_eq!(text_value(&loader, "SELECT a + 1 FROM t").await.as_deref(), Some("42"));
     assert_eq!(failure(&loader, "DELETE FROM touchpoints").await.0, "42501");
     let admin = log_in(server.address, "admin", PASSWORD, "wayfare").await.unwrap();
-    assert_ne!(
-        failure(&admin, "DELETE FROM touchpoints").await.0,
-        "42501",
-        "not supported, but not for the role"
-    );
+    admin.batch_execute("DELETE FROM touchpoints WHERE event = 'nothing of the kind'").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
