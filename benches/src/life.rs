@@ -64,7 +64,13 @@ pub struct LifeArgs {
 
 impl LifeArgs {
     fn generator(&self, events: u64, days: u32) -> GeneratorConfig {
-        GeneratorConfig { events, users: (events * 3 / 100).max(1), days, seed: 42, ..GeneratorConfig::default() }
+        GeneratorConfig {
+            events,
+            users: (events * 3 / 100).max(1),
+            days,
+            seed: 42,
+            ..GeneratorConfig::default()
+        }
     }
 
     /// A store called `name`, made anew.
@@ -142,14 +148,19 @@ async fn small_loads(args: &LifeArgs) -> Result<(String, Value)> {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{:<44} {:>12} {:>12} {:>12}", "", "small loads", "optimized", "at once");
     let shapes = [&before, &after, &at_once_shape];
-    let _ = writeln!(text, "{:<44} {}", "files", columns(shapes.map(|s| s.files.to_string())));
-    let _ = writeln!(text, "{:<44} {}", "bytes", columns(shapes.map(|s| s.bytes.to_string())));
+    let _ = writeln!(text, "{:<44} {}", "files", columns(&shapes.map(|s| s.files.to_string())));
+    let _ = writeln!(text, "{:<44} {}", "bytes", columns(&shapes.map(|s| s.bytes.to_string())));
     for ((small, merged), at_once) in small.iter().zip(&merged).zip(&at_once) {
         let medians = [small, merged, at_once].map(|q| format!("{:.4}", q.median()));
-        let _ = writeln!(text, "{:<44} {}", format!("{} s", small.name), columns(medians));
+        let _ = writeln!(text, "{:<44} {}", format!("{} s", small.name), columns(&medians));
     }
     let median = seconds[seconds.len() / 2];
-    let _ = writeln!(text, "\nsmall loads: {} of {} rows, median {median:.4} s", files.len(), args.events / u64::from(args.loads));
+    let _ = writeln!(
+        text,
+        "\nsmall loads: {} of {} rows, median {median:.4} s",
+        files.len(),
+        args.events / u64::from(args.loads)
+    );
     let rate = optimized.rows as f64 / optimize_seconds;
     let _ = writeln!(text, "optimize: {} rows in {optimize_seconds:.2} s ({rate:.0} rows/s)", optimized.rows);
     let _ = writeln!(text, "load at once: {at_once_seconds:.2} s\n");
@@ -209,8 +220,15 @@ async fn year(args: &LifeArgs) -> Result<(String, Value)> {
          expire {} days: {expire_seconds:.3} s\n\
          restore: {restore_seconds:.3} s\n\
          erase {} people with purge: {erase_seconds:.2} s, {} rows, {} files of {} bytes rewritten, {} deleted\n",
-        before.rows, before.files, before.bytes, expired.days, ids.len(), erased.rows, erased.files,
-        erased.bytes_removed, erased.files_purged,
+        before.rows,
+        before.files,
+        before.bytes,
+        expired.days,
+        ids.len(),
+        erased.rows,
+        erased.files,
+        erased.bytes_removed,
+        erased.files_purged,
     );
     let value = json!({
         "rows": before.rows, "files": before.files, "bytes": before.bytes, "load_seconds": load_seconds,
@@ -225,7 +243,7 @@ async fn year(args: &LifeArgs) -> Result<(String, Value)> {
     Ok((text, value))
 }
 
-fn columns(values: [String; 3]) -> String {
+fn columns(values: &[String; 3]) -> String {
     values.iter().map(|value| format!("{value:>12}")).collect::<Vec<_>>().join(" ")
 }
 

@@ -137,7 +137,8 @@ impl Session {
         deep::run(async move {
             if let Some(statement) = changes::deletion(&plan) {
                 let is_allowed = planner.may_delete.load(Ordering::Relaxed);
-                return changes::delete(statement, &planner.scope, &context, &planner.config, is_allowed).await;
+                return changes::delete(statement, &planner.scope, &context, &planner.config, is_allowed)
+                    .await;
             }
             if view_statements::run(&plan, &planner.scope, &context).await? {
                 return Ok(view_statements::no_rows());

@@ -29,7 +29,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { fast_path: true, raw_ids: false, memory_limit_bytes: EngineConfig::default().memory_limit_bytes }
+        Self {
+            fast_path: true,
+            raw_ids: false,
+            memory_limit_bytes: EngineConfig::default().memory_limit_bytes,
+        }
     }
 }
 

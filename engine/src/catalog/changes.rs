@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::plan_err;
-use datafusion::execution::context::SessionContext;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
@@ -41,7 +41,9 @@ pub(crate) async fn delete(
     }
     let schema = statement.table_name.schema().unwrap_or(PUBLIC_SCHEMA);
     if schema != PUBLIC_SCHEMA || !scope.is_stored(name) {
-        return Ok(plan_err!("{name:?} is no table of the store: rows can be deleted from touchpoint tables only")?);
+        return Ok(plan_err!(
+            "{name:?} is no table of the store: rows can be deleted from touchpoint tables only"
+        )?);
     }
     let condition = Condition::of(&statement.input, &context.state())?;
     let rows = delete::delete(scope.store(), config, name, Arc::new(condition)).await?;

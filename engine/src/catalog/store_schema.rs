@@ -154,7 +154,8 @@ impl StatementScope {
     /// The settings of the session.
     fn settings(&self) -> Settings {
         let context = self.state.get().and_then(Weak::upgrade);
-        let settings = context.and_then(|c| c.copied_config().options().extensions.get::<Settings>().copied());
+        let settings =
+            context.and_then(|c| c.copied_config().options().extensions.get::<Settings>().copied());
         settings.unwrap_or_default()
     }
 

@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn placeholders_join_nobody() {
-        let people = resolver(&[("unknown", "ann", 0), ("unknown", "ben", 0), ("phone", "NULL", 0), ("x", "x", 0)]);
+        let people =
+            resolver(&[("unknown", "ann", 0), ("unknown", "ben", 0), ("phone", "NULL", 0), ("x", "x", 0)]);
         assert!(people.is_empty());
         assert_eq!((people.summary().links, people.summary().links_blocked), (4, 4));
     }
@@ -295,9 +296,8 @@ mod tests {
     fn naive_sets(links: &[(u8, u8)]) -> Vec<BTreeSet<u8>> {
         let mut sets: Vec<BTreeSet<u8>> = links.iter().map(|(a, b)| BTreeSet::from([*a, *b])).collect();
         loop {
-            let overlap = (0..sets.len()).find_map(|i| {
-                (i + 1..sets.len()).find(|j| !sets[i].is_disjoint(&sets[*j])).map(|j| (i, j))
-            });
+            let overlap = (0..sets.len())
+                .find_map(|i| (i + 1..sets.len()).find(|j| !sets[i].is_disjoint(&sets[*j])).map(|j| (i, j)));
             let Some((i, j)) = overlap else { return sets };
             let other = sets.remove(j);
             sets[i].extend(other);

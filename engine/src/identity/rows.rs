@@ -16,7 +16,8 @@ fn people<'a>(resolver: &'a Resolver, batch: &'a RecordBatch) -> Result<Vec<(&'a
     let times = required(batch, schema::TS)?.as_primitive::<TimestampMicrosecondType>();
     let raw = batch.column_by_name(schema::RAW_USER_ID).map(|column| column.as_string::<i32>());
     let rows = (0..batch.num_rows()).map(|row| {
-        let came_with = raw.filter(|raw| raw.is_valid(row)).map_or_else(|| users.value(row), |raw| raw.value(row));
+        let came_with =
+            raw.filter(|raw| raw.is_valid(row)).map_or_else(|| users.value(row), |raw| raw.value(row));
         (came_with, resolver.resolve(came_with, times.value(row)).unwrap_or(came_with))
     });
     Ok(rows.collect())
@@ -48,10 +49,12 @@ pub fn resolve(resolver: &Resolver, batch: &RecordBatch) -> Result<RecordBatch> 
     let raw = people.iter().map(|(came_with, person)| (came_with != person).then_some(*came_with));
     let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, column)| {
         let column: ArrayRef = match field.name().as_str() {
-            schema::USER_ID => Arc::new(StringArray::from_iter_values(people.iter().map(|(_, person)| person))),
-            schema::USER_KEY => {
-                Arc::new(Int64Array::from_iter_values(people.iter().map(|(_, person)| schema::user_key(person))))
+            schema::USER_ID => {
+                Arc::new(StringArray::from_iter_values(people.iter().map(|(_, person)| person)))
             }
+            schema::USER_KEY => Arc::new(Int64Array::from_iter_values(
+                people.iter().map(|(_, person)| schema::user_key(person)),
+            )),
             schema::RAW_USER_ID => Arc::new(StringArray::from_iter(raw.clone())),
             schema::ANONYMOUS_ID => Arc::new(kept_devices.finish_cloned()),
             _ => Arc::clone(column),

@@ -233,11 +233,7 @@ impl Attempt<'_> {
     }
 
     /// The extra columns that the files are read into, and the table's new schema if some are new.
-    async fn columns(
-        &self,
-        files: &[SourceFile],
-        resolves: bool,
-    ) -> Result<(Vec<Field>, Option<SchemaRef>)> {
+    async fn columns(&self, files: &[SourceFile], resolves: bool) -> Result<(Vec<Field>, Option<SchemaRef>)> {
         let mut extra = self.snapshot.extra_fields();
         let known = extra.len();
         let (sources, options) = (files.to_vec(), self.request.read.clone());

@@ -83,11 +83,8 @@ impl Policy {
 
 /// Looks at tables again and again, and merges what is due. Never ends; dropping it stops it, between two commits.
 pub async fn run(store: Arc<Store>, config: EngineConfig, policy: Policy, clock: Arc<dyn Clock>) {
-    let config = EngineConfig {
-        target_partitions: 1,
-        memory_limit_bytes: config.memory_limit_bytes / 4,
-        ..config
-    };
+    let config =
+        EngineConfig { target_partitions: 1, memory_limit_bytes: config.memory_limit_bytes / 4, ..config };
     // Tables whose newest version had nothing due, so that files that cannot be adopted are not tried for ever.
     let mut settled: HashMap<String, u64> = HashMap::new();
     loop {
@@ -182,6 +179,10 @@ mod tests {
         assert_eq!(due(&[(1, 5, 950, true)], 1_000), [0_i32; 0], "still written to");
         assert_eq!(due(&[(1, 65, 950, true)], 1_000), [1], "too many to wait");
         assert_eq!(due(&[(1, 1, 0, false)], 1_000), [1], "of another writer");
-        assert_eq!(due(&[(1, 6, 0, true), (2, 8, 0, true), (3, 7, 0, true)], 1_000), [2, 3], "the worst first");
+        assert_eq!(
+            due(&[(1, 6, 0, true), (2, 8, 0, true), (3, 7, 0, true)], 1_000),
+            [2, 3],
+            "the worst first"
+        );
     }
 }

@@ -6,13 +6,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow::compute::{cast, prep_null_mask_filter};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, plan_err};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use deltalake_core::protocol::DeltaOperation;
@@ -65,6 +69,13 @@ impl Condition {
             None => None,
             Some(predicate) => {
                 refuse_others(&predicate)?;
+                // Also gives `now()` one value for all rows.
+                let context = SimplifyContext::builder()
+                    .with_schema(Arc::clone(input.schema()))
+                    .with_config_options(Arc::clone(state.config_options()))
+                    .with_current_time()
+                    .build();
+                let predicate = ExprSimplifier::new(context).simplify(predicate)?;
                 Some(state.create_physical_expr(predicate, input.schema())?)
             }
         };
@@ -72,7 +83,8 @@ impl Condition {
         let columns = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
         let used: BTreeSet<usize> =
             condition.iter().flat_map(collect_columns).map(|column| column.index()).collect();
-        let mut reading: Vec<String> = used.iter().map(|index| columns.field(*index).name().clone()).collect();
+        let mut reading: Vec<String> =
+            used.iter().map(|index| columns.field(*index).name().clone()).collect();
         reading.push(schema::USER_ID.to_owned());
         Ok(Self { columns, used, reading, condition })
     }

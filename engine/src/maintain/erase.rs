@@ -119,7 +119,10 @@ async fn erase_from(
     for _ in 0..MAX_RESTARTS {
         let snapshot = touchpoint_snapshot(store, name).await?;
         let aliases = match request.include_aliases {
-            true => aliases::find(&snapshot, &*links::resolver(store, config.identity).await?, &request.ids).await?,
+            true => {
+                aliases::find(&snapshot, &*links::resolver(store, config.identity).await?, &request.ids)
+                    .await?
+            }
             false => BTreeSet::new(),
         };
         let people = People::new(&request.ids, &aliases);

@@ -63,8 +63,8 @@ pub async fn restore(store: &Store, table: &str, version: u64) -> Result<Option<
             operation: DeltaOperation::Restore { version: Some(version), datetime: None },
             data_change: true,
             needs_all_rows: true,
-        together: true,
-        new_schema: None,
+            together: true,
+            new_schema: None,
             info: vec![(history::INFO_OPERATION.to_owned(), "restore".into())],
             transaction_ids: Vec::new(),
         };

@@ -19,8 +19,8 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 
 /// How many names for an unfinished file are tried.
@@ -133,9 +133,7 @@ impl DurableFileSystem {
         Ok(PutResult { e_tag: Some(e_tag), version: None })
     }
 
-    async fn blocking<T: Send + 'static>(
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.spawn_blocking(work).await?,
             Err(_) => work(),
@@ -159,7 +157,8 @@ impl ObjectStore for DurableFileSystem {
             return self.inner.put_opts(location, payload, opts).await;
         }
         let (this, path) = (self.clone(), self.inner.path_to_filesystem(location)?);
-        Self::blocking(move || this.write_file(&path, &payload, &opts.mode).map_err(|e| failed(&path, e))).await
+        Self::blocking(move || this.write_file(&path, &payload, &opts.mode).map_err(|e| failed(&path, e)))
+            .await
     }
 
     async fn put_multipart_opts(
@@ -180,10 +179,7 @@ impl ObjectStore for DurableFileSystem {
         self.inner.get_ranges(location, ranges).await
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let this = self.clone();
         let deleted = self.inner.delete_stream(locations);
         let synced = deleted.and_then(move |location| {
@@ -255,7 +251,8 @@ impl MultipartUpload for DurableUpload {
     async fn complete(&mut self) -> Result<PutResult> {
         let result = self.inner.complete().await?;
         let (path, synced) = (self.path.clone(), Arc::clone(&self.synced));
-        DurableFileSystem::blocking(move || sync_written(&path, &synced).map_err(|e| failed(&path, e))).await?;
+        DurableFileSystem::blocking(move || sync_written(&path, &synced).map_err(|e| failed(&path, e)))
+            .await?;
         Ok(result)
     }
 

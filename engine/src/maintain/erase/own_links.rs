@@ -57,11 +57,7 @@ pub async fn erase(store: &Store, people: &People, purge: bool) -> Result<()> {
 }
 
 /// A file's replacement without the links of `people`; `None` if it has none.
-async fn without(
-    snapshot: &TableSnapshot,
-    file: &DataFile,
-    people: &People,
-) -> Result<Option<Replacement>> {
+async fn without(snapshot: &TableSnapshot, file: &DataFile, people: &People) -> Result<Option<Replacement>> {
     let (mut kept, mut rows_before) = (Vec::new(), 0);
     let mut batches = read::peek(snapshot.table(), file, snapshot.schema(), None, BATCH_ROWS).await?;
     while let Some(batch) = batches.try_next().await? {

@@ -57,7 +57,11 @@ async fn rows_are_deleted_by_their_condition() {
         let directory = tempfile::tempdir().expect("a directory");
         let engine = loaded(directory.path()).await;
         let session = deleting(&engine);
-        assert_eq!(value(&session, &format!("DELETE FROM touchpoints {condition}")).await, deleted, "{condition}");
+        assert_eq!(
+            value(&session, &format!("DELETE FROM touchpoints {condition}")).await,
+            deleted,
+            "{condition}"
+        );
         let left = lines(&session, "SELECT event_id FROM touchpoints ORDER BY event_id").await;
         assert_eq!(left.join(" "), stay, "{condition}");
         for add in live_adds(&directory.path().join("store")) {
@@ -112,7 +116,10 @@ async fn deletions_race_with_loads_and_compactions() {
         tasks.push(tokio::spawn(async move {
             for number in 0..4 {
                 let file = directory.join(format!("more-{loader}-{number}.csv"));
-                let text = format!("event_id,user_id,ts,event\nm{loader}{number},dan,2026-01-0{},view\n", 1 + number % 3);
+                let text = format!(
+                    "event_id,user_id,ts,event\nm{loader}{number},dan,2026-01-0{},view\n",
+                    1 + number % 3
+                );
                 std::fs::write(&file, text).expect("a file");
                 load(&other, &[file]).await;
             }
@@ -121,7 +128,8 @@ async fn deletions_race_with_loads_and_compactions() {
     for who in ["ann", "ben"] {
         let deleter = another(&engine).await;
         tasks.push(tokio::spawn(async move {
-            let deleted = value(&deleting(&deleter), &format!("DELETE FROM touchpoints WHERE user_id = '{who}'")).await;
+            let deleted =
+                value(&deleting(&deleter), &format!("DELETE FROM touchpoints WHERE user_id = '{who}'")).await;
             assert_eq!(deleted, "2", "{who}");
         }));
     }
@@ -159,7 +167,8 @@ async fn quiet_days_are_merged_in_the_background() {
     let policy = Policy { min_extra_files: 3, ..Policy::default() };
     let mut settled = HashMap::new();
     let clock = StoppedClock(Utc::now());
-    let early = background::round(&store, engine.config(), &policy, &clock, &mut settled).await.expect("a round");
+    let early =
+        background::round(&store, engine.config(), &policy, &clock, &mut settled).await.expect("a round");
     assert!(early.is_empty(), "the days are still written to");
     let clock = StoppedClock(Utc::now() + TimeDelta::seconds(301));
     let reports =
@@ -167,6 +176,7 @@ async fn quiet_days_are_merged_in_the_background() {
     assert!(reports.len() == 1 && reports[0].days_rewritten >= 3, "{reports:?}");
     assert!(live_adds(&directory.path().join("store")).len() < 12);
     assert_same(&before, &answers(&engine).await);
-    let again = background::round(&store, engine.config(), &policy, &clock, &mut settled).await.expect("a round");
+    let again =
+        background::round(&store, engine.config(), &policy, &clock, &mut settled).await.expect("a round");
     assert!(again.is_empty(), "once is enough");
 }

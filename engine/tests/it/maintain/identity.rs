@@ -124,7 +124,8 @@ async fn a_load_after_the_links_gives_the_same_table() {
     assert_eq!(lines(&session(&engine), PEOPLE).await, STITCHED);
     assert_in_order(&engine, directory.path()).await;
     // The same rows again are duplicates, also those without an id of their own.
-    let without_ids: String = ROWS.lines().map(|line| format!("{}\n", &line[line.find(',').unwrap() + 1..])).collect();
+    let without_ids: String =
+        ROWS.lines().map(|line| format!("{}\n", &line[line.find(',').unwrap() + 1..])).collect();
     let plain = directory.path().join("plain.csv");
     std::fs::write(&plain, without_ids).expect("a file");
     assert_eq!(load(&engine, &[plain.clone()]).await.rows_loaded, 9);
@@ -189,7 +190,11 @@ async fn limits_keep_people_apart() {
     let engine = support::engine(limited(1, 1)).await;
     engine.stitch("touchpoints").await.expect("a stitching");
     let tv = "SELECT user_id FROM touchpoints WHERE event_id IN ('e5', 'e8') ORDER BY event_id";
-    assert_eq!(lines(&session(&engine), tv).await, ["tv", "cem"], "two people are too many for the television");
+    assert_eq!(
+        lines(&session(&engine), tv).await,
+        ["tv", "cem"],
+        "two people are too many for the television"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,7 +216,11 @@ async fn an_erasure_follows_the_links_and_takes_them_along() {
     let links = format!("SELECT anonymous_id, user_id FROM {IDENTITIES} ORDER BY 1, 2");
     assert_eq!(lines(&session(&engine), &links).await, ["tv|ben", "tv|cem"]);
     for id in ["tablet", "cookie"] {
-        assert_eq!(super::erase::files_with(&directory.path().join("store"), id), Vec::<String>::new(), "{id}");
+        assert_eq!(
+            super::erase::files_with(&directory.path().join("store"), id),
+            Vec::<String>::new(),
+            "{id}"
+        );
     }
     // Neither rows nor links bring her back, under none of her ids.
     let file = directory.path().join("rows.csv");
@@ -264,7 +273,8 @@ async fn stitching_races_with_loads_and_compactions() {
         tasks.push(tokio::spawn(async move {
             for number in 0..4 {
                 let file = directory.join(format!("more-{loader}-{number}.csv"));
-                let row = |who: &str| format!("{who}{loader}{number},{who},2026-01-0{},view\n", 1 + number % 3);
+                let row =
+                    |who: &str| format!("{who}{loader}{number},{who},2026-01-0{},view\n", 1 + number % 3);
                 std::fs::write(&file, format!("event_id,user_id,ts,event\n{}{}", row("phone"), row("dan")))
                     .expect("a file");
                 load(&other, &[file]).await;
