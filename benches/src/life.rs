@@ -148,11 +148,11 @@ async fn small_loads(args: &LifeArgs) -> Result<(String, Value)> {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{:<44} {:>12} {:>12} {:>12}", "", "small loads", "optimized", "at once");
     let shapes = [&before, &after, &at_once_shape];
-    let _ = writeln!(text, "{:<44} {}", "files", columns(shapes.map(|s| s.files.to_string())));
-    let _ = writeln!(text, "{:<44} {}", "bytes", columns(shapes.map(|s| s.bytes.to_string())));
+    let _ = writeln!(text, "{:<44} {}", "files", columns(&shapes.map(|s| s.files.to_string())));
+    let _ = writeln!(text, "{:<44} {}", "bytes", columns(&shapes.map(|s| s.bytes.to_string())));
     for ((small, merged), at_once) in small.iter().zip(&merged).zip(&at_once) {
         let medians = [small, merged, at_once].map(|q| format!("{:.4}", q.median()));
-        let _ = writeln!(text, "{:<44} {}", format!("{} s", small.name), columns(medians));
+        let _ = writeln!(text, "{:<44} {}", format!("{} s", small.name), columns(&medians));
     }
     let median = seconds[seconds.len() / 2];
     let _ = writeln!(
@@ -243,7 +243,7 @@ async fn year(args: &LifeArgs) -> Result<(String, Value)> {
     Ok((text, value))
 }
 
-fn columns(values: [String; 3]) -> String {
+fn columns(values: &[String; 3]) -> String {
     values.iter().map(|value| format!("{value:>12}")).collect::<Vec<_>>().join(" ")
 }
 

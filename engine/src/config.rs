@@ -84,13 +84,13 @@ pub struct SessionOptions {
     pub time_zone: Option<String>,
     /// Rows per batch; the default of DataFusion if `None`.
     pub batch_size: Option<usize>,
-    /// Whether `INSERT` and `CREATE TABLE` change the store. If not, the first is refused and the second makes a table
-    /// of the session.
+    /// Whether `INSERT`, `DELETE` and `CREATE TABLE` change the store, as far as the role may. If not, the first two are
+    /// refused and the third makes a table of the session.
     pub allow_writes: bool,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { role: Role::Admin, pin: None, time_zone: None, batch_size: None }
+        Self { role: Role::Admin, pin: None, time_zone: None, batch_size: None, allow_writes: false }
     }
 }

@@ -13,9 +13,10 @@ use crate::error::{Error, Result, StoreError};
 use crate::identity::blocked::is_blocked;
 use crate::identity::{IDENTITIES, IdentityLimits, Link, Resolver};
 use crate::load::error::LoadError;
+use crate::load::known::{self, select_new_files};
 use crate::load::read::{self, ExtraColumns, ReadOptions, SourceFile};
 use crate::load::rows::required;
-use crate::load::{LoadReport, select_new_files};
+use crate::load::{LoadReport, NoProgress};
 use crate::maintain::read as files;
 use crate::schema;
 use crate::storage::ObjectStores;
@@ -83,10 +84,8 @@ pub async fn identify(
     let started = Instant::now();
     let options = Arc::new(reading(request));
     let files = read::discover(&request.inputs, &options, stores).await?;
-    let mut identities = Vec::with_capacity(files.len());
-    for file in &files {
-        identities.push(read::content_identity(file).await?);
-    }
+    let before = snapshot(store).await?;
+    let identities = known::identify(&files, before.as_deref(), request.force, &NoProgress).await?;
     let table = store.table_or_create(IDENTITIES, &definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = snapshot(store).await?.ok_or_else(|| StoreError::TableKind {
@@ -95,11 +94,11 @@ pub async fn identify(
             advice: "links need its columns anonymous_id, user_id and valid_from; move what is in it to another name"
                 .to_owned(),
         })?;
-        let mut known = LoadReport::default();
+        let mut loaded = LoadReport::default();
         let (new, transaction_ids) =
-            select_new_files(&snapshot, &files, &identities, request.force, &mut known).await?;
+            select_new_files(&snapshot, &files, &identities, request.force, &mut loaded).await?;
         let mut report =
-            IdentifyReport { files_already_loaded: known.files_already_loaded, ..IdentifyReport::default() };
+            IdentifyReport { files_already_loaded: loaded.files_already_loaded, ..IdentifyReport::default() };
         let erased = Suppression::of_store(store, &snapshot).await?;
         let mut writer = ReferenceWriter::new(table.clone(), Arc::clone(snapshot.schema()))?;
         for file in &new {

@@ -22,7 +22,7 @@ const FILES_AT_ONCE: usize = 4;
 
 /// The application ids of one file.
 #[derive(Debug, Clone)]
-pub(super) struct FileIdentity {
+pub(crate) struct FileIdentity {
     object: Option<String>,
     /// `None` if the object is known: then the content need not be read.
     content: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct FileIdentity {
 ///
 /// # Errors
 /// The first file, in order, that cannot be read.
-pub(super) async fn identify(
+pub(crate) async fn identify(
     files: &[SourceFile],
     snapshot: Option<&TableSnapshot>,
     force: bool,
@@ -76,7 +76,7 @@ pub(super) fn object_id(file: &SourceFile) -> Option<String> {
 }
 
 /// The files that the log does not know, with the ids to commit for them; the others go into `report`.
-pub(super) async fn select_new_files(
+pub(crate) async fn select_new_files(
     snapshot: &TableSnapshot,
     files: &[SourceFile],
     identities: &[FileIdentity],

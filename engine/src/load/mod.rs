@@ -9,7 +9,7 @@ mod duplicates;
 pub mod error;
 mod existing;
 pub mod follow;
-mod known;
+pub(crate) mod known;
 mod pipeline;
 pub mod read;
 pub mod reference;

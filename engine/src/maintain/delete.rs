@@ -14,7 +14,9 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, plan_err};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use deltalake_core::protocol::DeltaOperation;
@@ -67,6 +69,13 @@ impl Condition {
             None => None,
             Some(predicate) => {
                 refuse_others(&predicate)?;
+                // Also gives `now()` one value for all rows.
+                let context = SimplifyContext::builder()
+                    .with_schema(Arc::clone(input.schema()))
+                    .with_config_options(Arc::clone(state.config_options()))
+                    .with_current_time()
+                    .build();
+                let predicate = ExprSimplifier::new(context).simplify(predicate)?;
                 Some(state.create_physical_expr(predicate, input.schema())?)
             }
         };

@@ -97,11 +97,8 @@ pub async fn identify(engine: &Engine, args: &IdentifyArgs) -> Result<(), CliErr
 pub async fn stitch(engine: &Engine, args: &StitchArgs) -> Result<(), CliError> {
     let report = engine.stitch(&args.table).await?;
     if let Some(file) = &args.report {
-        let rows: String = report
-            .merged
-            .iter()
-            .map(|(person, id)| format!("{},{}\n", quoted(person), quoted(id)))
-            .collect();
+        let rows: String =
+            report.merged.iter().map(|(person, id)| format!("{},{}\n", quoted(person), quoted(id))).collect();
         std::fs::write(file, format!("user_id,id\n{rows}"))
             .map_err(|e| CliError::io("write", file.display().to_string(), e))?;
     }

@@ -79,6 +79,7 @@ pub fn render(report: &LoadReport, table: &str) -> String {
     }
     if report.rows_left_out > 0 {
         text += &format!("left out: {} rows that the tool itself does not count\n", report.rows_left_out);
+    }
     if report.rows_resolved > 0 {
         text += &format!("known people: {} rows came with another id of theirs\n", report.rows_resolved);
     }

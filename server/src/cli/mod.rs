@@ -37,9 +37,7 @@ pub async fn run(cli: Cli, file: FileConfig) -> Result<(), CliError> {
         Command::User(command) => user::run(config, command).await,
         Command::Generate(args) => generate::run(args).await,
         Command::Optimize(args) => maintain::optimize(config, &args).await,
-        Command::Identify(args) => {
-            identity::identify(&Engine::open_or_create(config).await?, &args).await
-        }
+        Command::Identify(args) => identity::identify(&Engine::open_or_create(config).await?, &args).await,
         Command::Stitch(args) => identity::stitch(&Engine::open(config).await?, &args).await,
         Command::Erase(args) => maintain::erase(&Engine::open(config).await?, &args).await,
         Command::Expire(args) => maintain::expire(&Engine::open(config).await?, &args).await,

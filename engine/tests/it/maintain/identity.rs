@@ -119,7 +119,7 @@ async fn a_load_after_the_links_gives_the_same_table() {
     identify(&engine, directory.path(), LINKS).await;
     let file = directory.path().join("rows.csv");
     std::fs::write(&file, ROWS).expect("a file");
-    let report = load(&engine, &[file.clone()]).await;
+    let report = load(&engine, std::slice::from_ref(&file)).await;
     assert_eq!(report.rows_resolved, 5);
     assert_eq!(lines(&session(&engine), PEOPLE).await, STITCHED);
     assert_in_order(&engine, directory.path()).await;
@@ -128,7 +128,7 @@ async fn a_load_after_the_links_gives_the_same_table() {
         ROWS.lines().map(|line| format!("{}\n", &line[line.find(',').unwrap() + 1..])).collect();
     let plain = directory.path().join("plain.csv");
     std::fs::write(&plain, without_ids).expect("a file");
-    assert_eq!(load(&engine, &[plain.clone()]).await.rows_loaded, 9);
+    assert_eq!(load(&engine, std::slice::from_ref(&plain)).await.rows_loaded, 9);
     identify(&engine, directory.path(), "anonymous_id,user_id,valid_from\nben,benjamin,2026-02-01\n").await;
     engine.stitch("touchpoints").await.expect("a stitching");
     for file in [file, plain] {

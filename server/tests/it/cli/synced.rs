@@ -44,7 +44,9 @@ fn calls(trace: &str) -> Vec<Call> {
             if ends && succeeds {
                 calls.push(Call::Synced(path.into()));
             }
-        } else if let ([from, to], true) = (quoted.as_slice(), text.starts_with("link") || text.starts_with("rename")) {
+        } else if let ([from, to], true) =
+            (quoted.as_slice(), text.starts_with("link") || text.starts_with("rename"))
+        {
             if begins {
                 calls.push(Call::Naming(from.clone(), to.clone()));
             }
@@ -63,13 +65,15 @@ fn calls(trace: &str) -> Vec<Call> {
 /// before the process ended well. Gives the number of data files and commits.
 fn assert_synced(calls: &[Call], store: &Path) -> (usize, usize) {
     let is_commit = |path: &Path| {
-        path.parent().is_some_and(|p| p.ends_with("_delta_log")) && path.extension().is_some_and(|e| e == "json")
+        path.parent().is_some_and(|p| p.ends_with("_delta_log"))
+            && path.extension().is_some_and(|e| e == "json")
     };
     let (mut data_files, mut commits) = (0, 0);
     // Files with unsynced bytes or names.
     let mut owing: BTreeSet<PathBuf> = BTreeSet::new();
     let mut synced: BTreeSet<&PathBuf> = BTreeSet::new();
     let mut bytes_owing: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut named: BTreeSet<&PathBuf> = BTreeSet::new();
     for call in calls {
         match call {
             Call::Synced(path) => {
@@ -80,8 +84,16 @@ fn assert_synced(calls: &[Call], store: &Path) -> (usize, usize) {
             }
             Call::Naming(from, to) if to.starts_with(store) => {
                 if is_commit(to) {
-                    assert!(synced.contains(from), "{} can be seen before its bytes are synced", to.display());
-                    assert!(owing.is_empty() && bytes_owing.is_empty(), "{}: {owing:?} {bytes_owing:?}", to.display());
+                    assert!(
+                        synced.contains(from),
+                        "{} can be seen before its bytes are synced",
+                        to.display()
+                    );
+                    assert!(
+                        owing.is_empty() && bytes_owing.is_empty(),
+                        "{}: {owing:?} {bytes_owing:?}",
+                        to.display()
+                    );
                 }
                 if !synced.contains(from) {
                     bytes_owing.insert(to.clone());
@@ -89,6 +101,7 @@ fn assert_synced(calls: &[Call], store: &Path) -> (usize, usize) {
             }
             Call::Named(to) if to.starts_with(store) => {
                 owing.insert(to.clone());
+                named.insert(to);
                 data_files += usize::from(to.extension().is_some_and(|e| e == "parquet"));
                 commits += usize::from(is_commit(to));
             }
@@ -101,7 +114,7 @@ fn assert_synced(calls: &[Call], store: &Path) -> (usize, usize) {
     }
     assert!(calls.iter().any(|call| matches!(call, Call::Exit(0))));
     // The directories from the root on: their names are in those above them.
-    for directory in store.join("touchpoints/_delta_log").ancestors() {
+    for directory in named.iter().filter_map(|file| file.parent()).flat_map(Path::ancestors) {
         assert!(synced.contains(&directory.to_path_buf()), "{} was never synced", directory.display());
     }
     (data_files, commits)
