@@ -5,6 +5,10 @@
 mod array_in;
 mod casts;
 pub(crate) mod checked;
+mod date_formats;
+mod date_patterns;
+mod date_read;
+mod date_write;
 mod json;
 mod jsonb_text;
 mod operators;
@@ -28,6 +32,7 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(json::all())
         .chain(casts::all())
         .chain(strings::all())
+        .chain(date_formats::all())
         .chain([timezone::function(), text_casts::function()])
 }
 

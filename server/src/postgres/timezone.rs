@@ -97,7 +97,7 @@ impl ScalarUDFImpl for Timezone {
     }
 }
 
-fn zone_named(name: &str) -> Result<Tz> {
+pub(super) fn zone_named(name: &str) -> Result<Tz> {
     Tz::from_str(name).map_err(|_| {
         let message = format!("time zone \"{name}\" not recognized");
         SqlError::new(sqlstate::INVALID_PARAMETER_VALUE, message).into()
@@ -115,7 +115,7 @@ fn converted(micros: i64, zone: Tz, to_local: bool) -> Result<i64> {
 }
 
 /// Seconds east of UTC at the local time `time`.
-fn offset_of_local(time: NaiveDateTime, zone: Tz) -> i64 {
+pub(super) fn offset_of_local(time: NaiveDateTime, zone: Tz) -> i64 {
     let seconds = match zone.offset_from_local_datetime(&time) {
         LocalResult::Single(offset) => offset.fix().local_minus_utc(),
         // Of the two instants the later one has the smaller offset.

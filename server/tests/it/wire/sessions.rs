@@ -235,3 +235,28 @@ async fn sessions_never_affect_each_other() {
         ended.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_of_times_are_those_of_postgres() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    check(
+        &mut client,
+        &[
+            (
+                "SELECT to_char('2026-01-05 14:03:09'::timestamp, 'YYYY-MM-DD HH24:MI:SS Dy')",
+                "2026-01-05 14:03:09 Mon",
+            ),
+            ("SELECT to_char('2026-01-05'::date, 'FMMonth FMDDth')", "January 5th"),
+            ("SELECT to_char(NULL::timestamp, 'YYYY')", "NULL"),
+            ("SELECT to_timestamp('05 Jan 2026', 'DD Mon YYYY')", "2026-01-05 00:00:00+00"),
+            ("SELECT to_date('05/01/2026', 'DD/MM/YYYY')", "2026-01-05"),
+            ("SELECT to_timestamp(1.5)", "1970-01-01 00:00:01.5+00"),
+            ("SELECT to_date('x', 'YYYY-MM-DD')", "ERROR 22007: invalid value \"x\" for \"YYYY\""),
+            ("SET TimeZone = 'Europe/Berlin'", "TimeZone=Europe/Berlin"),
+            ("SELECT to_char('2026-07-01 12:00+00'::timestamptz, 'HH24 TZ OF')", "14 CEST +02"),
+            ("SELECT to_timestamp('2026-07-01 12', 'YYYY-MM-DD HH24')", "2026-07-01 12:00:00+02"),
+        ],
+    )
+    .await;
+}
