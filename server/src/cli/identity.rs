@@ -8,7 +8,7 @@ use wayfare_engine::identity::IdentityLimits;
 use wayfare_engine::identity::links::IdentifyRequest;
 use wayfare_engine::load::read::{ReadOptions, parse_time_zone};
 
-use super::args::Format;
+use super::args::InputFormatArg;
 use super::error::CliError;
 use super::load::assignments;
 use super::output;
@@ -39,9 +39,9 @@ pub struct IdentifyArgs {
     /// Files, directories, glob patterns or URLs with the columns anonymous_id, user_id, valid_from
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
-    /// Format of the input [default: by extension]
+    /// Format of the input [default: by content and extension]
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<InputFormatArg>,
     /// Column = column of the file, such as anonymous_id=cookie
     #[arg(long, value_name = "COLUMN=SOURCE,...")]
     map: Vec<String>,
@@ -71,7 +71,7 @@ pub async fn identify(engine: &Engine, args: &IdentifyArgs) -> Result<(), CliErr
     let request = IdentifyRequest {
         inputs: args.inputs.clone(),
         read: ReadOptions {
-            format: args.format.map(Into::into),
+            format: args.format.map(InputFormat::from),
             mapping: assignments(&args.map)?,
             time_zone: parse_time_zone(&args.timezone).map_err(wayfare_engine::Error::from)?,
             ..ReadOptions::default()
