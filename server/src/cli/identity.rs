@@ -71,7 +71,7 @@ pub async fn identify(engine: &Engine, args: &IdentifyArgs) -> Result<(), CliErr
     let request = IdentifyRequest {
         inputs: args.inputs.clone(),
         read: ReadOptions {
-            format: args.format.map(InputFormat::from),
+            format: args.format.map(Into::into),
             mapping: assignments(&args.map)?,
             time_zone: parse_time_zone(&args.timezone).map_err(wayfare_engine::Error::from)?,
             ..ReadOptions::default()

@@ -427,11 +427,11 @@ fn complaint(case: &Case, loaded: &Result<LoadReport, String>, visible: u64) -> 
     }
 }
 
-fn check(cases: Vec<Case>, least: usize) {
+fn check(cases: &[Case], least: usize) {
     assert!(cases.len() >= least, "{} cases", cases.len());
     let complaints: Vec<String> = run(async {
         let mut complaints = Vec::new();
-        for case in &cases {
+        for case in cases {
             let (loaded, visible) = outcome(case).await;
             complaints.extend(complaint(case, &loaded, visible).map(|told| {
                 let told: String = told.chars().take(400).collect();
@@ -445,25 +445,25 @@ fn check(cases: Vec<Case>, least: usize) {
 
 #[test]
 fn encodings_lines_and_quotes() {
-    check(encodings().into_iter().chain(lines_and_quotes()).collect(), 45);
+    check(&encodings().into_iter().chain(lines_and_quotes()).collect::<Vec<_>>(), 45);
 }
 
 #[test]
 fn values_that_do_not_fit() {
-    check(values(), 39);
+    check(&values(), 39);
 }
 
 #[test]
 fn json_that_is_none() {
-    check(json(), 25);
+    check(&json(), 25);
 }
 
 #[test]
 fn names_that_lie() {
-    check(names(), 26);
+    check(&names(), 26);
 }
 
 #[test]
 fn files_that_are_damaged() {
-    check(damage(), 57);
+    check(&damage(), 57);
 }
