@@ -419,7 +419,7 @@ async fn write_part(
     let mut next = sorted.next().await;
     if let Some(Err(error)) = next {
         // The readers stop for want of a receiver, so that no decision comes.
-        return Err(sort::error(error, &job.temp_dir));
+        return Err(unsortable(error, &job));
     }
     let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
         return Ok(Vec::new());
@@ -431,7 +431,7 @@ async fn write_part(
     while let Some(batch) = next {
         let outcome = match batch {
             Ok(batch) => write_batch(&batch, &decided, &mut numbers, &mut writer).await,
-            Err(error) => Err(sort::error(error, &job.temp_dir)),
+            Err(error) => Err(unsortable(error, &job)),
         };
         match outcome {
             Ok(rows) => progress.rows(rows),
@@ -443,6 +443,19 @@ async fn write_part(
         next = sorted.next().await;
     }
     Ok(writer.finish().await?)
+}
+
+/// Sorting failed; if for want of memory, the message names whose rows they are.
+fn unsortable(error: DataFusionError, job: &Job) -> Error {
+    match (sort::error(error, &job.temp_dir), job.files.as_slice()) {
+        (Error::InvalidArgument(what), [file]) => {
+            Error::InvalidArgument(format!("{:?}: {what}", file.display))
+        }
+        (Error::InvalidArgument(what), [file, more @ ..]) => {
+            Error::InvalidArgument(format!("{:?} and {} more files: {what}", file.display, more.len()))
+        }
+        (error, _) => error,
+    }
 }
 
 /// Writes one sorted batch and gives the number of rows that were not dropped.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{Result, ToDFSchema};
-use datafusion::datasource::{MemTable, ViewTable};
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan, LogicalPlanBuilder, col, lit};
 
 use super::objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
 use super::rows::{Row, batch};
@@ -52,7 +52,8 @@ impl SchemaProvider for SystemSchema {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let name = name.to_ascii_lowercase();
         if self.name == INFORMATION_SCHEMA && name == ENGINE_SETTINGS {
-            return InformationSchemaProvider::new(Arc::clone(&self.engine)).table(&name).await;
+            let all = InformationSchemaProvider::new(Arc::clone(&self.engine)).table(&name).await?;
+            return all.map(shown_settings).transpose();
         }
         let Some(table) = layout::table(self.name, &name) else {
             return Ok(None);
@@ -72,6 +73,14 @@ impl SchemaProvider for SystemSchema {
         layout::table(self.name, &name).is_some()
             || self.name == INFORMATION_SCHEMA && name == ENGINE_SETTINGS
     }
+}
+
+/// The settings without those of the runtime: where the server keeps its files is for its operator.
+fn shown_settings(all: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    let shown = col("name").not_like(lit("datafusion.runtime.%"));
+    let plan =
+        LogicalPlanBuilder::scan(ENGINE_SETTINGS, provider_as_source(all), None)?.filter(shown)?.build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 impl SystemSchema {
