@@ -55,6 +55,10 @@ impl ScalarUDFImpl for Formatted {
         self.name
     }
 
+    fn aliases(&self) -> &[String] {
+        self.engine.aliases()
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -92,13 +96,14 @@ impl ScalarUDFImpl for Formatted {
             return found.cast_to(arguments.return_field.data_type(), None);
         }
         let zone = arguments.config_options.execution.time_zone.clone();
-        let zone = zone_named(zone.as_deref().unwrap_or("UTC"))?;
+        let zone_name = zone.as_deref().unwrap_or("UTC");
+        let zone = zone_named(zone_name)?;
         let scalars = arguments.args.iter().all(|one| matches!(one, ColumnarValue::Scalar(_)));
         let rows = if scalars { 1 } else { arguments.number_rows };
         let mut templates = Templates::new(template, rows)?;
         let values = arguments.args[0].to_array(rows)?;
         let array: ArrayRef = match self.name {
-            "to_char" => Arc::new(texts(&values, &mut templates, zone)?),
+            "to_char" => Arc::new(texts(&values, &mut templates, zone, zone_name)?),
             name => times(&values, &mut templates, zone, name == "to_date")?,
         };
         if scalars {
@@ -150,7 +155,9 @@ impl Templates {
     }
 }
 
-fn texts(values: &ArrayRef, templates: &mut Templates, zone: Tz) -> Result<StringArray> {
+fn texts(values: &ArrayRef, templates: &mut Templates, zone: Tz, zone_name: &str) -> Result<StringArray> {
+    // Arrow's zones do not know their abbreviations.
+    let named: Option<chrono_tz::Tz> = zone_name.parse().ok();
     let instants = matches!(values.data_type(), DataType::Timestamp(_, Some(_)));
     let tz = instants.then(|| "UTC".into());
     let times = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, tz))?;
@@ -165,7 +172,17 @@ fn texts(values: &ArrayRef, templates: &mut Templates, zone: Tz) -> Result<Strin
         let text = if instants {
             let there = zone.from_utc_datetime(&time);
             let offset = there.offset().fix().local_minus_utc();
-            write(template, there.naive_local(), &Place { offset, zone: there.format("%Z").to_string() })
+            write(
+                template,
+                there.naive_local(),
+                &Place {
+                    offset,
+                    zone: named.map_or_else(
+                        || there.format("%Z").to_string(),
+                        |named| named.from_utc_datetime(&time).format("%Z").to_string(),
+                    ),
+                },
+            )
         } else {
             write(template, time, &Place::default())
         };

@@ -95,10 +95,12 @@ fn without_conditional_put_it_is_read_only() {
 
 /// A server on the store answers a client, and sees what is loaded meanwhile.
 fn serves(emulator: &Emulator, store: &str) {
-    let args = ["--store", store, "serve", "--port", "0"];
+    let args = ["--store", store, "serve", "--port", "0", "--no-auth"];
     let mut server = emulator.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // Kept open: the server says more than its first line.
+    let mut said = BufReader::new(server.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
     let port = line.split("port=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port").to_owned();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
