@@ -110,15 +110,8 @@ impl PersonAggregateExec {
             let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
             let reader =
                 || Reader::new(Arc::clone(&self.task.source), Arc::clone(&cache), self.task.columns.clone());
-            // The whole reader is the second choice of single buckets where there is a lean one: nothing to share then.
-            let shared = |reader: Reader| reader.for_buckets(&self.task.buckets, self.partitions);
-            match self.task.tie_breaker {
-                Some(column) => Readers {
-                    whole: Arc::new(reader()),
-                    lean: Some(Arc::new(shared(reader().without(column)))),
-                },
-                None => Readers { whole: Arc::new(shared(reader())), lean: None },
-            }
+            let lean = self.task.tie_breaker.map(|column| Arc::new(reader().without(column)));
+            Readers { whole: Arc::new(reader()), lean }
         });
         readers.clone()
     }

@@ -11,21 +11,17 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 
 use super::assemble::{Assembled, Assembler, Gathered};
 use super::buckets::{Bucket, Part};
-use super::reader::{Fetched, Reader};
+use super::reader::Reader;
 use super::repeats::without_repeats;
 use crate::schema;
 use crate::store::layout::KeyPrefix;
 
 /// Row groups whose bytes are fetched ahead of the one that is decoded.
 const FETCH_AHEAD: usize = 2;
-/// The same for small ones, which take longer to ask for than to decode.
-const FETCH_SMALL_AHEAD: usize = 8;
-/// Rows of a small row group.
-const SMALL_ROWS: u64 = 64 * 1024;
 
 /// Gathers rows for one partition of an operator.
 pub struct Gatherer {
@@ -121,7 +117,7 @@ impl Gatherer {
                         let (bucket, next_slice) = (work.bucket, work.next_slice);
                         progress.work = None;
                         // The same rows, so that slices are the same too.
-                        let gathered = self.read(&self.reader, bucket, &buckets[bucket]).await?;
+                        let gathered = self.read(&self.reader, &buckets[bucket]).await?;
                         progress.work = Some(Work { bucket, gathered, is_lean: false, next_slice });
                         continue;
                     }
@@ -136,72 +132,43 @@ impl Gatherer {
                 return Ok(None);
             };
             let lean = self.lean.as_ref().filter(|_| !self.ties_met.load(Ordering::Relaxed));
-            let gathered = self.read(lean.unwrap_or(&self.reader), bucket, &buckets[bucket]).await?;
+            let gathered = self.read(lean.unwrap_or(&self.reader), &buckets[bucket]).await?;
             progress.work = Some(Work { bucket, gathered, is_lean: lean.is_some(), next_slice: 0 });
         }
     }
 
-    async fn read(&self, reader: &Arc<Reader>, number: usize, bucket: &Bucket) -> Result<Gathered> {
+    async fn read(&self, reader: &Arc<Reader>, bucket: &Bucket) -> Result<Gathered> {
         let columns = reader.columns();
         let Some(user_id) = columns.position(schema::USER_ID) else {
             return internal_err!("user_id is not read");
         };
         let mut assembler = Assembler::new(Arc::clone(columns.delivered()), user_id);
-        let (mut ahead, mut ahead_bytes) = (VecDeque::new(), 0);
-        let owned: Vec<Part> =
-            bucket.parts.iter().filter(|part| reader.shared().is_owner(number, part)).copied().collect();
-        let mut fetched = std::pin::pin!(found(reader, owned));
-        while let Some(found) = fetched.next().await {
-            let (part, rows) = self.rows(reader, found?)?;
-            ahead_bytes += rows.get_array_memory_size();
-            self.reservation.try_resize(ahead_bytes)?;
-            ahead.push_back((part, rows));
-        }
-        let mut fetched = std::pin::pin!(found(
-            reader,
-            bucket.parts.iter().filter(|part| !reader.shared().is_owner(number, part)).copied().collect()
-        ));
-        // In the order of files, that is of days.
-        for part in &bucket.parts {
-            let rows = match ahead.pop_front_if(|(own, _)| own == part) {
-                Some((_, rows)) => {
-                    ahead_bytes -= rows.get_array_memory_size();
-                    rows
-                }
-                None => match fetched.next().await {
-                    Some(found) => self.rows(reader, found?)?.1,
-                    None => return internal_err!("a row group was not read"),
-                },
-            };
+        let fetching = Arc::clone(reader);
+        let fetches = bucket.parts.clone().into_iter().map(move |part| {
+            let reader = Arc::clone(&fetching);
+            async move { reader.fetch(part).await }
+        });
+        let mut fetched = futures::stream::iter(fetches).buffered(FETCH_AHEAD);
+        while let Some(bytes) = fetched.next().await {
             let _timer = self.baseline.elapsed_compute().timer();
-            if rows.num_rows() == 0 {
+            let bytes = bytes?;
+            let part = bytes.part;
+            let mut batch = reader.decode(bytes)?;
+            self.rows_read.add(batch.num_rows());
+            if let Some(filter) = &self.filter {
+                batch = passing(&batch, filter)?;
+            }
+            if self.drops_repeats {
+                batch = without_repeats(&batch)?;
+            }
+            if batch.num_rows() == 0 {
                 continue;
             }
-            assembler.push(rows, |id| self.belongs(id, bucket, part))?;
-            self.reservation.try_resize(ahead_bytes + assembler.allocated_bytes())?;
+            assembler.push(batch, |id| self.belongs(id, bucket, &part))?;
+            self.reservation.try_resize(assembler.allocated_bytes())?;
         }
         let _timer = self.baseline.elapsed_compute().timer();
         assembler.finish(bucket.prefix.bits)
-    }
-
-    /// The rows of a row group that can matter; other buckets that need them find them too.
-    fn rows(&self, reader: &Reader, found: Found) -> Result<(Part, RecordBatch)> {
-        let bytes = match found {
-            Found::Rows(part, rows) => return Ok((part, rows)),
-            Found::Bytes(bytes) => bytes,
-        };
-        let _timer = self.baseline.elapsed_compute().timer();
-        let part = bytes.part;
-        let mut rows = reader.decode(bytes)?;
-        self.rows_read.add(rows.num_rows());
-        if let Some(filter) = &self.filter {
-            rows = passing(&rows, filter)?;
-        }
-        if self.drops_repeats {
-            rows = without_repeats(&rows)?;
-        }
-        reader.shared().leave(&part, &rows);
-        Ok((part, rows))
     }
 
     /// `user_key` of a person of `bucket`, `None` for one of another bucket that shares the row group.
@@ -221,30 +188,6 @@ impl Gatherer {
         let is_here = KeyPrefix::of(key, bucket.prefix.bits) == bucket.prefix;
         Ok(is_here.then_some(key))
     }
-}
-
-/// A row group, as far as it is.
-enum Found {
-    /// Another bucket needed it before.
-    Rows(Part, RecordBatch),
-    Bytes(Fetched),
-}
-
-/// `parts` in their order, fetched some ahead.
-fn found(reader: &Arc<Reader>, parts: Vec<Part>) -> impl Stream<Item = Result<Found>> + use<> {
-    let rows: u64 = parts.iter().map(|part| part.range.rows).sum();
-    let are_small = rows / (parts.len() as u64).max(1) < SMALL_ROWS;
-    let reader = Arc::clone(reader);
-    let fetches = parts.into_iter().map(move |part| {
-        let reader = Arc::clone(&reader);
-        async move {
-            match reader.shared().take(&part) {
-                Some(rows) => Ok(Found::Rows(part, rows)),
-                None => reader.fetch(part).await.map(Found::Bytes),
-            }
-        }
-    });
-    futures::stream::iter(fetches).buffered(if are_small { FETCH_SMALL_AHEAD } else { FETCH_AHEAD })
 }
 
 /// The rows of `batch` for which `filter` is true.

@@ -28,6 +28,5 @@ mod prepared;
 mod reader;
 mod repeats;
 pub mod rule;
-mod shared;
 mod window_rule;
 mod worker;

@@ -138,8 +138,7 @@ impl ExecutionPlan for PersonPipelineExec {
         let pipeline = Arc::clone(&self.pipeline);
         let reader = Arc::clone(self.reader.get_or_init(|| {
             let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
-            let reader = Reader::new(Arc::clone(&pipeline.source), cache, pipeline.columns.clone());
-            Arc::new(reader.for_buckets(&pipeline.buckets, self.partitions))
+            Arc::new(Reader::new(Arc::clone(&pipeline.source), cache, pipeline.columns.clone()))
         }));
         let filter = pipeline.filter.clone();
         let gatherer =

@@ -20,9 +20,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use tokio::sync::OnceCell;
 
-use super::buckets::{Bucket, Part};
+use super::buckets::Part;
 use super::columns::Columns;
-use super::shared::SharedParts;
 use crate::scan::source::ScanSource;
 use crate::schema;
 
@@ -36,7 +35,6 @@ pub struct Reader {
     /// A column that is not read: it is NULL everywhere.
     left_out: Option<usize>,
     files: Vec<OnceCell<OpenFile>>,
-    shared: SharedParts,
 }
 
 /// What the footer of a file says about the columns wanted.
@@ -63,24 +61,13 @@ impl Reader {
     pub fn new(source: Arc<ScanSource>, cache: Arc<FileMetadataCache>, columns: Columns) -> Self {
         let store = Arc::clone(&source.snapshot.table().location().store);
         let files = source.files.iter().map(|_| OnceCell::new()).collect();
-        Self { source, store, cache, columns, left_out: None, files, shared: SharedParts::default() }
+        Self { source, store, cache, columns, left_out: None, files }
     }
 
     /// The same, with NULL in the place of the column at `index`.
     pub fn without(mut self, index: usize) -> Self {
         self.left_out = Some(index);
         self
-    }
-
-    /// The same for `partitions` that read `buckets` side by side.
-    pub fn for_buckets(mut self, buckets: &[Bucket], partitions: usize) -> Self {
-        self.shared = SharedParts::of(buckets, partitions);
-        self
-    }
-
-    /// The row groups that several buckets need.
-    pub fn shared(&self) -> &SharedParts {
-        &self.shared
     }
 
     /// The columns of the batches.
