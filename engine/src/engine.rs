@@ -186,11 +186,13 @@ impl Engine {
 
     /// Loads links between ids into the table of identities: see [`crate::identity`].
     pub async fn identify(&self, request: &IdentifyRequest) -> Result<IdentifyReport> {
+        self.store.require_writable().await?;
         links::identify(&self.store, &self.stores, request).await
     }
 
     /// Gives the rows of a touchpoint table to the people that the links make: see [`stitch::stitch`].
     pub async fn stitch(&self, table: &str) -> Result<StitchReport> {
+        self.store.require_writable().await?;
         stitch::stitch(&self.store, &self.config, table).await
     }
 

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::plan_err;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{DmlStatement, LogicalPlan, WriteOp};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::provider::PUBLIC_SCHEMA;
 use super::store_schema::StatementScope;
+use super::table_statements::count_of_rows;
 use crate::config::EngineConfig;
 use crate::error::Result;
 use crate::maintain::delete::{self, Condition};
@@ -41,10 +39,8 @@ pub(crate) async fn delete(
             "{name:?} is no table of the store: rows can be deleted from touchpoint tables only"
         )?);
     }
+    scope.store().require_writable().await?;
     let condition = Condition::of(&statement.input, &context.state())?;
     let rows = delete::delete(scope.store(), config, name, Arc::new(condition)).await?;
-    let columns = Arc::new(Schema::new(vec![Field::new("count", DataType::UInt64, false)]));
-    let batch = RecordBatch::try_new(Arc::clone(&columns), vec![Arc::new(UInt64Array::from(vec![rows]))])
-        .map_err(datafusion::error::DataFusionError::from)?;
-    Ok(Box::pin(RecordBatchStreamAdapter::new(columns, futures::stream::iter([Ok(batch)]))))
+    count_of_rows(rows)
 }

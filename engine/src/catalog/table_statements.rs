@@ -112,7 +112,7 @@ fn public_name(name: &TableReference) -> Option<&str> {
 }
 
 /// One row with one number, as changes of tables answer.
-fn count_of_rows(count: u64) -> Result<SendableRecordBatchStream> {
+pub(super) fn count_of_rows(count: u64) -> Result<SendableRecordBatchStream> {
     let schema = Arc::new(Schema::new(vec![Field::new("count", DataType::UInt64, false)]));
     let column: ArrayRef = Arc::new(UInt64Array::from(vec![count]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).map_err(DataFusionError::from)?;

@@ -116,6 +116,7 @@ pub async fn round(
         if days.is_empty() {
             continue;
         }
+        store.require_writable().await?;
         let request = OptimizeRequest { table: table.clone(), days: None };
         let report = optimize::optimize_days(store, config, &request, Some(days)).await?;
         if report.version.is_none() {

@@ -196,6 +196,7 @@ impl Store {
         &self,
         change: impl FnMut(&mut AccessList) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.require_writable().await?;
         access_list::change(&self.location, change).await
     }
 

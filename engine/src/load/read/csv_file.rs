@@ -11,7 +11,6 @@ use super::json_text::append_string;
 use super::options::{InputFormat, ReadOptions};
 use super::records::RecordBuffer;
 use super::rejected::{Rejected, RowPlace, shorten};
-use super::sniff::{BYTE_ORDER_MARK, mistaken_format};
 use super::source::SourceFile;
 use super::stream::{ByteStream, stream_error};
 use super::targets::{Targets, check_distinct, shared};
@@ -212,18 +211,9 @@ pub(super) struct CsvRecords {
 impl CsvRecords {
     /// Reads the header line.
     pub(super) fn open(stream: ByteStream, max_record_bytes: usize) -> Result<Self, LoadError> {
-        let ByteStream { file, reader, .. } = stream;
-        let mut buffer = RecordBuffer::new(Box::new(reader));
-        let path = &file.display;
-        buffer.fill().map_err(|error| stream_error(&file, "at its start", error))?;
-        if let Some(problem) = mistaken_format(InputFormat::Csv, buffer.pending()) {
-            return Err(LoadError::input(path, problem));
-        }
-        if buffer.pending().starts_with(BYTE_ORDER_MARK) {
-            buffer.consume(BYTE_ORDER_MARK.len());
-        }
+        let (file, buffer) = RecordBuffer::open(stream, InputFormat::Csv)?;
         let mut records = Self {
-            path: shared(path),
+            path: shared(&file.display),
             splitter: Splitter::new(detect_delimiter(buffer.pending().trim_ascii_start())),
             buffer,
             shape: RecordShape::default(),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::options::InputFormat;
 use super::records::{RecordBuffer, Records, find_byte};
 use super::rejected::RowPlace;
-use super::sniff::{BYTE_ORDER_MARK, mistaken_format};
 use super::source::SourceFile;
 use super::stream::{ByteStream, stream_error};
 use super::targets::shared;
@@ -55,15 +54,7 @@ struct Scan {
 impl JsonRecords {
     /// Opens the file; its first character tells lines from an array.
     pub(super) fn open(stream: ByteStream, max_record_bytes: usize) -> Result<Self, LoadError> {
-        let ByteStream { file, reader, .. } = stream;
-        let mut buffer = RecordBuffer::new(Box::new(reader));
-        buffer.fill().map_err(|error| stream_error(&file, "at its start", error))?;
-        if let Some(problem) = mistaken_format(InputFormat::Ndjson, buffer.pending()) {
-            return Err(LoadError::input(&file.display, problem));
-        }
-        if buffer.pending().starts_with(BYTE_ORDER_MARK) {
-            buffer.consume(BYTE_ORDER_MARK.len());
-        }
+        let (file, buffer) = RecordBuffer::open(stream, InputFormat::Ndjson)?;
         let mut records = Self {
             path: shared(&file.display),
             file,

@@ -3,7 +3,11 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::options::InputFormat;
 use super::rejected::RowPlace;
+use super::sniff::{BYTE_ORDER_MARK, mistaken_format};
+use super::source::SourceFile;
+use super::stream::{ByteStream, stream_error};
 use crate::load::error::LoadError;
 
 /// Bytes asked of the stream at once.
@@ -66,7 +70,24 @@ impl std::fmt::Debug for RecordBuffer {
 }
 
 impl RecordBuffer {
-    pub(super) fn new(reader: Box<dyn Read + Send>) -> Self {
+    /// The text of a file from behind its byte order mark on, and the file.
+    ///
+    /// # Errors
+    /// [`LoadError::Input`] if it begins as a file that is not of `format`; what the stream says.
+    pub(super) fn open(stream: ByteStream, format: InputFormat) -> Result<(SourceFile, Self), LoadError> {
+        let ByteStream { file, reader, .. } = stream;
+        let mut buffer = Self::new(Box::new(reader));
+        buffer.fill().map_err(|error| stream_error(&file, "at its start", error))?;
+        if let Some(problem) = mistaken_format(format, buffer.pending()) {
+            return Err(LoadError::input(&file.display, problem));
+        }
+        if buffer.pending().starts_with(BYTE_ORDER_MARK) {
+            buffer.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok((file, buffer))
+    }
+
+    fn new(reader: Box<dyn Read + Send>) -> Self {
         Self { reader, bytes: Vec::new(), start: 0, end: 0, at_end: false, consumed: 0 }
     }
 

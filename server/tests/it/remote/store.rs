@@ -82,6 +82,9 @@ fn without_conditional_put_it_is_read_only() {
         &["--store", &known, "vacuum"],
         &["--store", &known, "query", "CREATE VIEW v AS SELECT 1 AS a"],
         &["--store", &known, "query", "--allow-writes", "CREATE TABLE t AS SELECT 1 AS a"],
+        &["--store", &known, "query", "--allow-writes", "DELETE FROM touchpoints WHERE user_id = 'u1'"],
+        &["--store", &known, "identify", "links.csv"],
+        &["--store", &known, "stitch"],
     ] {
         let refused = Finished::of(&mut emulator.command_at(&proxy.address, args));
         refused.assert_refused(&["s3://journeys/", "has no conditional put"]);

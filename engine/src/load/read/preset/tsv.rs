@@ -6,7 +6,6 @@ use super::super::json_text::append_string;
 use super::super::options::InputFormat;
 use super::super::records::{RecordBuffer, Records};
 use super::super::rejected::RowPlace;
-use super::super::sniff::{BYTE_ORDER_MARK, mistaken_format};
 use super::super::source::SourceFile;
 use super::super::stream::{ByteStream, stream_error};
 use super::super::targets::shared;
@@ -47,15 +46,7 @@ impl TsvRecords {
         form: Form,
         max_record_bytes: usize,
     ) -> Result<Self, LoadError> {
-        let ByteStream { file, reader, .. } = stream;
-        let mut buffer = RecordBuffer::new(Box::new(reader));
-        buffer.fill().map_err(|error| stream_error(&file, "at its start", error))?;
-        if let Some(problem) = mistaken_format(InputFormat::Csv, buffer.pending()) {
-            return Err(LoadError::input(&file.display, problem));
-        }
-        if buffer.pending().starts_with(BYTE_ORDER_MARK) {
-            buffer.consume(BYTE_ORDER_MARK.len());
-        }
+        let (file, buffer) = RecordBuffer::open(stream, InputFormat::Csv)?;
         let mut records = Self {
             path: shared(&file.display),
             file,
