@@ -2,9 +2,9 @@
 //!
 //! Parsing, planning and optimizing recurse over the statement. A thread of an embedding program has 2 MiB, too little
 //! for a statement that is well inside [`limits`](crate::limits), and an overflow aborts the process. So this work
-//! runs on a thread of its own, one for each call, that ends with it: starting one takes some ten microseconds, and
-//! its stack is address space only until it is touched. Asynchronous work still belongs to the runtime of the caller,
-//! which does its I/O and timers and runs what it spawns.
+//! runs on threads of their own, which are kept for a while after their work: starting one and giving it a stack costs
+//! more than planning a short statement. The stack is address space only until it is touched. Asynchronous work still
+//! belongs to the runtime of the caller, which does its I/O and timers and runs what it spawns.
 //!
 //! Planning cannot be interrupted between two awaits, so a statement that was given up may go on for a while. At most
 //! [`MAX_THREADS`] such threads work at once, and a session has one of them at a time (see [`crate::session`]): many
@@ -14,12 +14,12 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result, StoreError};
@@ -28,16 +28,34 @@ use crate::error::{Error, Result, StoreError};
 const STACK_BYTES: usize = 64 << 20;
 /// Threads of [`run`] at the same time; more work waits for one to end.
 const MAX_THREADS: usize = 64;
-
-static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
+/// How long a thread waits for more work: its stack keeps the pages that the deepest work has touched.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+const NAME: &str = "wayfare-plan";
 
 thread_local! {
     /// Whether this thread has the large stack already.
     static IS_DEEP: Cell<bool> = const { Cell::new(false) };
 }
 
-fn builder() -> Builder {
-    Builder::new().name("wayfare-plan".to_owned()).stack_size(STACK_BYTES)
+/// The threads of [`run`]: those for blocking work of a runtime that has no other work.
+fn threads() -> Result<&'static Runtime> {
+    static THREADS: OnceLock<Runtime> = OnceLock::new();
+    if let Some(threads) = THREADS.get() {
+        return Ok(threads);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .thread_name(NAME)
+        .thread_stack_size(STACK_BYTES)
+        .max_blocking_threads(MAX_THREADS)
+        .thread_keep_alive(KEPT_FOR)
+        .on_thread_start(|| IS_DEEP.set(true))
+        .build()
+        .map_err(no_thread)?;
+    if let Err(second) = THREADS.set(runtime) {
+        // Dropping it here would block a thread of the caller's runtime.
+        second.shutdown_background();
+    }
+    THREADS.get().ok_or_else(|| Error::InvalidArgument("no threads for planning".to_owned()))
 }
 
 fn no_thread(error: std::io::Error) -> Error {
@@ -58,7 +76,8 @@ pub(crate) fn call<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
             IS_DEEP.set(true);
             work()
         };
-        let thread = builder().spawn_scoped(scope, deep).map_err(no_thread)?;
+        let builder = Builder::new().name(NAME.to_owned()).stack_size(STACK_BYTES);
+        let thread = builder.spawn_scoped(scope, deep).map_err(no_thread)?;
         thread.join().or_else(|panic| resume_unwind(panic))
     })
 }
@@ -99,24 +118,20 @@ pub(crate) async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send 
     };
     let stop = CancellationToken::new();
     let _stops_when_dropped = stop.clone().drop_guard();
-    let (sender, receiver) = oneshot::channel();
-    // Held by the thread and not by who waits for it: given-up work counts until it has ended.
-    let Ok(slot) = THREADS.acquire().await else {
-        return Err(Error::InvalidArgument("no more statements are planned".to_owned()));
+    let until_stopped = move || runtime.block_on(stop.run_until_cancelled_owned(work));
+    let threads = threads()?;
+    // It panics when the system gives no first thread.
+    let begun = catch_unwind(AssertUnwindSafe(|| threads.spawn_blocking(until_stopped)));
+    let Ok(begun) = begun else {
+        return Err(no_thread(std::io::Error::other("the system gives none")));
     };
-    let until_stopped = move || {
-        IS_DEEP.set(true);
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| runtime.block_on(stop.run_until_cancelled_owned(work))));
-        drop(slot);
-        // Nobody is there to tell if the caller is gone.
-        let _ = sender.send(outcome);
-    };
-    builder().spawn(until_stopped).map_err(no_thread)?;
-    match receiver.await {
-        Ok(Ok(Some(value))) => Ok(value),
-        Ok(Err(panic)) => resume_unwind(panic),
-        Ok(Ok(None)) | Err(_) => Err(Error::InvalidArgument("the statement was stopped".to_owned())),
+    match begun.await {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(Error::InvalidArgument("the statement was stopped".to_owned())),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(error) => Err(no_thread(std::io::Error::other(error))),
+        },
     }
 }
 

@@ -6,7 +6,7 @@
 //! password that was changed leaves no verifier behind. The name has a hyphen, which no table can have, so the list
 //! is never taken for data; on a file system only the owner may read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use futures::TryStreamExt;
@@ -25,12 +25,16 @@ const DIRECTORY: &str = "_access-list";
 const FORMAT: u64 = 1;
 /// Attempts to read or write while others keep changing the list.
 const ATTEMPTS: usize = 20;
+/// Changes that a list remembers, so that who made one finds it in a list that replaced theirs.
+const REMEMBERED: usize = 64;
 
 /// The users of a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessList {
     users: BTreeMap<String, User>,
     decoy_secret: String,
+    /// The last changes that are in the list, the newest last.
+    changes: VecDeque<String>,
 }
 
 /// What a file holds.
@@ -40,6 +44,8 @@ struct Document {
     format: u64,
     decoy_secret: String,
     users: Vec<User>,
+    #[serde(default)]
+    changes: VecDeque<String>,
 }
 
 impl AccessList {
@@ -88,9 +94,18 @@ pub(super) async fn change<E: From<StoreError>>(
     mut change: impl FnMut(&mut AccessList) -> Result<(), E>,
 ) -> Result<(), E> {
     prepare_directory(location)?;
+    let id = Uuid::new_v4().simple().to_string();
     for _ in 0..ATTEMPTS {
         let (number, mut list) = newest(location).await?;
+        if list.changes.contains(&id) {
+            // Another change was made on ours before we saw that ours was there.
+            return Ok(());
+        }
         change(&mut list)?;
+        list.changes.push_back(id.clone());
+        while list.changes.len() > REMEMBERED {
+            list.changes.pop_front();
+        }
         if list.decoy_secret.is_empty() {
             list.decoy_secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         }
@@ -120,12 +135,13 @@ async fn newest(location: &StorageLocation) -> Result<(u64, AccessList), StoreEr
     Err(busy("read", location))
 }
 
-/// Writes `list` under `number`; `false` if another writer was first.
+/// Writes `list` under `number`; `false` if another writer was first, or has replaced it by now.
 async fn write(location: &StorageLocation, number: u64, list: &AccessList) -> Result<bool, StoreError> {
     let document = Document {
         format: FORMAT,
         decoy_secret: list.decoy_secret.clone(),
         users: list.users.values().cloned().collect(),
+        changes: list.changes.clone(),
     };
     let body = serde_json::to_vec(&document).map_err(|e| io("write", location, e))?;
     let options = PutOptions::from(PutMode::Create);
@@ -139,11 +155,16 @@ async fn write(location: &StorageLocation, number: u64, list: &AccessList) -> Re
     if let Some(directory) = local_directory(location) {
         // The directory keeps others out until then.
         let written = directory.join(format!("{number:020}.json"));
-        for_the_owner(&written, 0o600).map_err(|e| io("restrict", location, e))?;
+        match for_the_owner(&written, 0o600) {
+            // A change that was made on this one has removed it.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            outcome => outcome.map_err(|e| io("restrict", location, e))?,
+        }
     }
     let mut all = numbers(location).await?;
     if all.iter().any(|other| *other > number) {
-        // `number` was free only because a later writer had removed it already: this list counts for nothing.
+        // Either a later change was made on this one, and its list tells of it, or `number` was free only because a
+        // later writer had removed it already, and this list counts for nothing.
         all.retain(|other| *other == number);
         remove(location, &all).await;
         return Ok(false);
@@ -190,7 +211,7 @@ fn parse(location: &StorageLocation, bytes: &[u8]) -> Result<AccessList, StoreEr
     }
     let document: Document = serde_json::from_slice(bytes).map_err(damaged)?;
     let users = document.users.into_iter().map(|user| (user.name.clone(), user)).collect();
-    Ok(AccessList { users, decoy_secret: document.decoy_secret })
+    Ok(AccessList { users, decoy_secret: document.decoy_secret, changes: document.changes })
 }
 
 /// The directory of the list, if it is on a file system.
@@ -293,6 +314,37 @@ mod tests {
             let list = read(&location).await.unwrap();
             assert_eq!(list.users().map(|u| u.name.clone()).collect::<Vec<_>>(), names, "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_made_once_though_another_replaced_its_list() {
+        // Each change would fail if it were made again.
+        let add = |name: String| {
+            move |list: &mut AccessList| match list.user(&name) {
+                Some(_) => Err(io("add", &ObjectStores::default().directory("memory:///x").unwrap(), "twice")),
+                None => {
+                    list.put(user(&name, "v"));
+                    Ok(())
+                }
+            }
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let url = dir.path().display().to_string();
+        let threads: Vec<_> = (0..8)
+            .map(|i| {
+                let (url, add) = (url.clone(), add(format!("user{i}")));
+                std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    let location = ObjectStores::default().directory(&url).unwrap();
+                    runtime.block_on(change(&location, add)).unwrap();
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let location = ObjectStores::default().directory(&url).unwrap();
+        assert_eq!(read(&location).await.unwrap().users().count(), 8);
     }
 
     #[tokio::test]
