@@ -108,10 +108,11 @@ impl PersonAggregateExec {
     fn readers(&self, context: &TaskContext) -> Readers {
         let readers = self.readers.get_or_init(|| {
             let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
-            let reader =
-                || Reader::new(Arc::clone(&self.task.source), Arc::clone(&cache), self.task.columns.clone());
-            let lean = self.task.tie_breaker.map(|column| Arc::new(reader().without(column)));
-            Readers { whole: Arc::new(reader()), lean }
+            let reader = |left_out| {
+                let (source, columns) = (Arc::clone(&self.task.source), self.task.columns.clone());
+                Arc::new(Reader::leaving_out(source, Arc::clone(&cache), columns, left_out))
+            };
+            Readers { whole: reader(None), lean: self.task.tie_breaker.map(|column| reader(Some(column))) }
         });
         readers.clone()
     }

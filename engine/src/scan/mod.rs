@@ -1,6 +1,8 @@
 //! Reading tables: which files, which row groups, and the leaf operator that reads them.
 
+pub mod decode;
 pub mod exec;
+pub mod lookup;
 pub mod provider;
 pub mod prune;
 pub mod source;

@@ -20,9 +20,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::scan::exec::{ScanSummary, TableScanExec};
+use crate::scan::lookup::{self, LookupExec};
 use crate::scan::prune;
 use crate::scan::source::{self, ScanSource};
 use crate::schema;
+use crate::settings::Settings;
 use crate::store::integrity;
 use crate::store::layout::{self, RowGroup};
 use crate::store::snapshot::{DataFile, TableSnapshot};
@@ -90,12 +92,12 @@ impl SnapshotTable {
             .collect()
     }
 
-    /// The filter on `user_key` that follows from `filters`.
+    /// The `user_key`s that `filters` restrict to.
     ///
-    /// Rows of other writers have no user_key: with such a file in the version the filter would drop them.
-    fn key_filter(&self, filters: &[Expr]) -> Option<Expr> {
+    /// Rows of other writers have no user_key: with such a file in the version a filter on it would drop them.
+    fn keys(&self, filters: &[Expr]) -> Option<Vec<i64>> {
         let keyed = self.snapshot.all_files_ours() && self.full_schema.index_of(schema::USER_KEY).is_ok();
-        if keyed { prune::user_key_filter(filters) } else { None }
+        if keyed { prune::user_keys(filters) } else { None }
     }
 
     /// `filters` as one expression over the full schema.
@@ -266,7 +268,8 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let key_filter = self.key_filter(filters);
+        let keys = self.keys(filters);
+        let key_filter = keys.as_deref().map(prune::key_filter);
         let predicate = self.physical(state, filters.iter().cloned().chain(key_filter.clone()))?;
         let chosen = self.choose(predicate.as_ref())?;
         let all_visible: Vec<usize>;
@@ -283,6 +286,19 @@ impl TableProvider for SnapshotTable {
         }
 
         self.verify(&chosen).await?;
+        let summary = self.summary(&chosen);
+        let source = ScanSource {
+            snapshot: Arc::clone(&self.snapshot),
+            files: chosen.iter().map(ChosenFile::description).collect(),
+            full_schema: Arc::clone(&self.full_schema),
+            projection: projection.clone(),
+            is_limited: limit.is_some(),
+        };
+        let uses_layout = state.config_options().extensions.get::<Settings>().is_none_or(|s| s.fast_path);
+        if let Some(keys) = keys.filter(|keys| uses_layout && keys.len() <= lookup::MAX_KEYS) {
+            let partitions = state.config().target_partitions();
+            return Ok(Arc::new(LookupExec::new(summary, source, keys, partitions)?));
+        }
         let location = self.snapshot.table().location();
         let partition_fields = match self.full_schema.field_with_name(schema::DAY) {
             Ok(day) if self.has_day() => vec![Arc::new(day.clone())],
@@ -296,12 +312,12 @@ impl TableProvider for SnapshotTable {
             Arc::clone(&location.store),
             state.runtime_env().cache_manager.get_file_metadata_cache(),
         );
-        let mut source = ParquetSource::new(table_schema)
+        let mut parquet = ParquetSource::new(table_schema)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers));
         // The optimizer hands down `filters` itself later; only what it cannot know is set here.
         if let Some(key_filter) = self.physical(state, key_filter)? {
-            source = source.with_predicate(key_filter);
+            parquet = parquet.with_predicate(key_filter);
         }
         let files = chosen.iter().map(|c| self.partitioned_file(c)).collect();
         let groups = group_files(files, state.config().target_partitions())
@@ -311,7 +327,7 @@ impl TableProvider for SnapshotTable {
         let statistics = self.merged(groups.iter().flat_map(FileGroup::iter))?;
         let config = FileScanConfigBuilder::new(
             ObjectStoreUrl::parse(location.root_url().as_str())?,
-            Arc::new(source),
+            Arc::new(parquet),
         )
         .with_file_groups(groups)
         .with_statistics(statistics)
@@ -319,13 +335,6 @@ impl TableProvider for SnapshotTable {
         .with_limit(limit)
         .build();
         let inner = DataSourceExec::from_data_source(config);
-        let source = ScanSource {
-            snapshot: Arc::clone(&self.snapshot),
-            files: chosen.iter().map(ChosenFile::description).collect(),
-            full_schema: Arc::clone(&self.full_schema),
-            projection: projection.clone(),
-            is_limited: limit.is_some(),
-        };
-        Ok(Arc::new(TableScanExec::new(inner, self.summary(&chosen), source)))
+        Ok(Arc::new(TableScanExec::new(inner, summary, source)))
     }
 }

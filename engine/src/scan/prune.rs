@@ -14,18 +14,26 @@ use crate::schema;
 use crate::store::layout::RowGroup;
 use crate::store::snapshot::DataFile;
 
-/// A filter on `user_key` that follows from filters on `user_id`, or `None`.
+/// The hashes of the people that `filters` restrict to, sorted, or `None` if they do not.
 ///
-/// `user_id = 'x'` and `user_id IN ('x', 'y')` give the hashes; other filters give nothing.
-pub fn user_key_filter(filters: &[Expr]) -> Option<Expr> {
-    filters
-        .iter()
-        .filter_map(users_of)
-        .map(|users| {
-            let keys = users.iter().map(|u| lit(schema::user_key(u))).collect();
-            col(schema::USER_KEY).in_list(keys, false)
-        })
-        .reduce(Expr::and)
+/// `user_id = 'x'` and `user_id IN ('x', 'y')` give hashes; other filters give nothing.
+pub fn user_keys(filters: &[Expr]) -> Option<Vec<i64>> {
+    let keys_of = |users: Vec<String>| {
+        let mut keys: Vec<i64> = users.iter().map(|user| schema::user_key(user)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    };
+    let both = |mut left: Vec<i64>, right: Vec<i64>| {
+        left.retain(|key| right.binary_search(key).is_ok());
+        left
+    };
+    filters.iter().filter_map(users_of).map(keys_of).reduce(both)
+}
+
+/// `user_key` is one of `keys`.
+pub fn key_filter(keys: &[i64]) -> Expr {
+    col(schema::USER_KEY).in_list(keys.iter().map(|key| lit(*key)).collect(), false)
 }
 
 /// The users that `filter` restricts to.
@@ -187,17 +195,18 @@ mod tests {
 
     #[test]
     fn filters_on_a_person_become_filters_on_the_key() {
-        let key = |u: &str| lit(schema::user_key(u));
-        assert_eq!(
-            user_key_filter(&[col("user_id").eq(lit("u1"))]),
-            Some(col("user_key").in_list(vec![key("u1")], false))
-        );
-        assert_eq!(
-            user_key_filter(&[lit("u1")
-                .eq(col("user_id"))
-                .or(col("user_id").in_list(vec![lit("u2")], false))]),
-            Some(col("user_key").in_list(vec![key("u1"), key("u2")], false))
-        );
+        let keys = |users: &[&str]| {
+            let mut keys: Vec<i64> = users.iter().map(|user| schema::user_key(user)).collect();
+            keys.sort_unstable();
+            Some(keys)
+        };
+        let is = |user: &str| col("user_id").eq(lit(user.to_owned()));
+        assert_eq!(user_keys(&[is("u1")]), keys(&["u1"]));
+        let one_of_two = lit("u1").eq(col("user_id")).or(col("user_id").in_list(vec![lit("u2")], false));
+        assert_eq!(user_keys(std::slice::from_ref(&one_of_two)), keys(&["u1", "u2"]));
+        assert_eq!(user_keys(&[one_of_two, is("u2")]), keys(&["u2"]));
+        assert_eq!(user_keys(&[is("u1"), is("u2")]), keys(&[]));
+        assert_eq!(user_keys(&[is("u1").and(col("event").eq(lit("x")))]), keys(&["u1"]));
     }
 
     #[test]
@@ -209,7 +218,7 @@ mod tests {
             col("user_id").eq(lit("u1")).or(col("event").eq(lit("x"))),
             col("user_id").eq(col("anonymous_id")),
         ] {
-            assert_eq!(user_key_filter(std::slice::from_ref(&filter)), None, "{filter}");
+            assert_eq!(user_keys(std::slice::from_ref(&filter)), None, "{filter}");
         }
     }
 }

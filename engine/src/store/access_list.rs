@@ -321,7 +321,9 @@ mod tests {
         // Each change would fail if it were made again.
         let add = |name: String| {
             move |list: &mut AccessList| match list.user(&name) {
-                Some(_) => Err(io("add", &ObjectStores::default().directory("memory:///x").unwrap(), "twice")),
+                Some(_) => {
+                    Err(io("add", &ObjectStores::default().directory("memory:///x").unwrap(), "twice"))
+                }
                 None => {
                     list.put(user(&name, "v"));
                     Ok(())
