@@ -212,7 +212,7 @@ impl Session {
     pub async fn relations(&self) -> Result<Vec<Relation>> {
         let planner = Arc::clone(&self.planner);
         let list = async move {
-            planner.scope.begin().await?;
+            planner.scope.begin(None).await?;
             relations::list(&planner.scope, &planner.context).await
         };
         self.planner.planning.run(list).await?
@@ -280,7 +280,7 @@ impl Planner {
     }
 
     async fn plan_plain(&self, statement: Statement) -> Result<LogicalPlan> {
-        self.scope.begin().await?;
+        self.scope.begin(Some(&statement)).await?;
         let state = self.context.state();
         let error = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => return self.checked(plan),

@@ -5,6 +5,7 @@
 //! anew each time, on that same scope.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -13,8 +14,12 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionState;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser;
+use datafusion::sql::sqlparser::ast::{ObjectName, visit_relations};
 
 use crate::access::Role;
+use crate::catalog::journey::JOURNEY_SCHEMA;
 use crate::catalog::provider::PUBLIC_SCHEMA;
 use crate::catalog::raw_ids::with_raw_ids;
 use crate::catalog::{journey, view_statements};
@@ -84,7 +89,10 @@ impl StatementScope {
     }
 
     /// Forgets the last statement: the next resolution of a name sees the newest version, unless [`Self::hold`].
-    pub async fn begin(&self) -> Result<(), StoreError> {
+    ///
+    /// The names of all tables and views are looked up anew unless `statement` does without: it is a query that names
+    /// nothing but tables that the session knows already (tables are never taken away) and ready-made views.
+    pub async fn begin(&self, statement: Option<&Statement>) -> Result<(), StoreError> {
         let holding = std::mem::replace(&mut *lock(&self.holding), Holding::Yes);
         match holding {
             Holding::Yes => {}
@@ -95,9 +103,29 @@ impl StatementScope {
             }
         }
         self.show_physical(false);
-        let names = self.store.names().await?;
-        *lock(&self.names) = names;
+        if !statement.is_some_and(|statement| self.does_without_names(statement)) {
+            let names = self.store.names().await?;
+            *lock(&self.names) = names;
+        }
         Ok(())
+    }
+
+    fn does_without_names(&self, statement: &Statement) -> bool {
+        let Statement::Statement(statement) = statement else { return false };
+        let sqlparser::ast::Statement::Query(query) = statement.as_ref() else { return false };
+        let is_known = |relation: &ObjectName| {
+            let parts: Vec<&str> =
+                relation.0.iter().filter_map(|part| Some(part.as_ident()?.value.as_str())).collect();
+            match parts.as_slice() {
+                [name] | [PUBLIC_SCHEMA, name] => self.is_stored(name),
+                [JOURNEY_SCHEMA, name] => journey::view(name).is_some(),
+                _ => false,
+            }
+        };
+        let all_known = visit_relations(query.as_ref(), |relation| {
+            if is_known(relation) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        all_known.is_continue()
     }
 
     /// From here on the statement may name physical columns.

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use datafusion::common::{Result, exec_err, internal_err};
+use datafusion::common::{DataFusionError, Result, exec_err, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::assemble::{Assembled, Assembler, Gathered};
 use super::buckets::{Bucket, Part};
@@ -20,8 +20,12 @@ use super::repeats::without_repeats;
 use crate::schema;
 use crate::store::layout::KeyPrefix;
 
-/// Row groups whose bytes are fetched ahead of the one that is decoded.
+/// Batches of row groups whose bytes are fetched ahead of the one that is decoded.
 const FETCH_AHEAD: usize = 2;
+/// Row groups are fetched together up to so many rows: small ones would cost more in fetching than in reading.
+const FETCHED_ROWS: u64 = 32 * 1024;
+/// And up to so many row groups.
+const FETCHED_PARTS: usize = 8;
 
 /// Gathers rows for one partition of an operator.
 pub struct Gatherer {
@@ -144,11 +148,15 @@ impl Gatherer {
         };
         let mut assembler = Assembler::new(Arc::clone(columns.delivered()), user_id);
         let fetching = Arc::clone(reader);
-        let fetches = bucket.parts.clone().into_iter().map(move |part| {
+        let fetches = batches_of(&bucket.parts).into_iter().map(move |parts| {
             let reader = Arc::clone(&fetching);
-            async move { reader.fetch(part).await }
+            async move { reader.fetch(parts).await }
         });
-        let mut fetched = futures::stream::iter(fetches).buffered(FETCH_AHEAD);
+        let fetched = futures::stream::iter(fetches).buffered(FETCH_AHEAD);
+        let mut fetched = fetched
+            .map_ok(|parts| futures::stream::iter(parts.into_iter().map(Ok::<_, DataFusionError>)))
+            .try_flatten()
+            .boxed();
         while let Some(bytes) = fetched.next().await {
             let _timer = self.baseline.elapsed_compute().timer();
             let bytes = bytes?;
@@ -188,6 +196,23 @@ impl Gatherer {
         let is_here = KeyPrefix::of(key, bucket.prefix.bits) == bucket.prefix;
         Ok(is_here.then_some(key))
     }
+}
+
+/// `parts`, divided into what is fetched together.
+fn batches_of(parts: &[Part]) -> Vec<Vec<Part>> {
+    let mut batches: Vec<Vec<Part>> = Vec::new();
+    let mut rows = u64::MAX;
+    for part in parts {
+        rows = rows.saturating_add(part.range.rows);
+        match batches.last_mut() {
+            Some(batch) if rows <= FETCHED_ROWS && batch.len() < FETCHED_PARTS => batch.push(*part),
+            _ => {
+                batches.push(vec![*part]);
+                rows = part.range.rows;
+            }
+        }
+    }
+    batches
 }
 
 /// The rows of `batch` for which `filter` is true.

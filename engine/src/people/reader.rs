@@ -9,7 +9,8 @@ use tokio::sync::OnceCell;
 
 use super::buckets::Part;
 use super::columns::Columns;
-use crate::scan::decode::{FetchedBytes, FileColumns, OpenFile};
+use crate::scan::decode::{FileColumns, OpenFile};
+use crate::scan::fetch::FetchedBytes;
 use crate::scan::source::ScanSource;
 
 /// Reads columns of the row groups of a scan's files; footers are read once.
@@ -56,19 +57,23 @@ impl Reader {
         self.read.path(part.file)
     }
 
-    /// Brings the bytes of a row group into memory.
+    /// Brings the bytes of row groups into memory.
     ///
     /// # Errors
     /// Those of the object store, and of a damaged footer.
-    pub async fn fetch(&self, part: Part) -> Result<Fetched> {
-        let file = self.files[part.file].get_or_try_init(|| self.read.open(part.file)).await?;
-        let row_group = self.read.row_group(part.file, file, part.row_group, &part.range)?;
-        let ranges = file.leaves().iter().map(|leaf| {
-            let (start, length) = row_group.column(*leaf).byte_range();
-            start..start + length
-        });
-        let bytes = self.read.fetch(part.file, ranges.collect()).await?;
-        Ok(Fetched { part, bytes })
+    pub async fn fetch(&self, parts: Vec<Part>) -> Result<Vec<Fetched>> {
+        let mut wanted = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let file = self.files[part.file].get_or_try_init(|| self.read.open(part.file)).await?;
+            let row_group = self.read.row_group(part.file, file, part.row_group, &part.range)?;
+            let ranges = file.leaves().iter().map(|leaf| {
+                let (start, length) = row_group.column(*leaf).byte_range();
+                start..start + length
+            });
+            wanted.push((part.file, ranges.collect()));
+        }
+        let fetched = self.read.fetch(wanted).await?;
+        Ok(parts.into_iter().zip(fetched).map(|(part, bytes)| Fetched { part, bytes }).collect())
     }
 
     /// The rows of a row group.

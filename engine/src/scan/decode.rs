@@ -21,6 +21,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use super::fetch::{FetchedBytes, Wanted, fetch_all};
 use super::source::ScanSource;
 use crate::schema;
 use crate::store::layout::RowGroup;
@@ -56,9 +57,6 @@ struct Placement {
     /// For each wanted column its place in what is read, `None` if the file does not have it.
     places: Vec<Option<usize>>,
 }
-
-/// Bytes of a row group.
-pub type FetchedBytes = Vec<(Range<u64>, Bytes)>;
 
 impl FileColumns {
     /// Reads the columns of `delivered`, with its types, of the files of `source`; the column at `left_out` is NULL.
@@ -133,17 +131,17 @@ impl FileColumns {
         Ok(found)
     }
 
-    /// Brings bytes of a file into memory.
+    /// Brings bytes of files into memory: for each file its ranges.
     ///
     /// # Errors
     /// Those of the object store.
-    pub async fn fetch(&self, file: usize, ranges: Vec<Range<u64>>) -> Result<FetchedBytes> {
-        if ranges.is_empty() {
-            return Ok(Vec::new());
-        }
-        let read = self.store.get_ranges(&self.source.files[file].meta.location, &ranges).await;
-        let bytes = read.map_err(|error| self.unreadable(file, error.into()))?;
-        Ok(ranges.into_iter().zip(bytes).collect())
+    pub async fn fetch(&self, files: Vec<(usize, Vec<Range<u64>>)>) -> Result<Vec<FetchedBytes>> {
+        let numbers: Vec<usize> = files.iter().map(|(file, _)| *file).collect();
+        let path = |file: usize| self.source.files[file].meta.location.clone();
+        let wanted = files.into_iter().map(|(file, ranges)| Wanted { path: path(file), ranges });
+        let location = self.source.snapshot.table().location();
+        let fetched = fetch_all(location, wanted.collect()).await;
+        fetched.map_err(|(number, error)| self.unreadable(numbers[number], error.into()))
     }
 
     /// The rows of a row group that are `selected`, all if nothing is; `rows` is how many they must be.

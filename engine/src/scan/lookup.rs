@@ -22,8 +22,9 @@ use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::decode::{FetchedBytes, FileColumns, OpenFile};
+use super::decode::{FileColumns, OpenFile};
 use super::exec::ScanSummary;
+use super::fetch::FetchedBytes;
 use super::source::ScanSource;
 use crate::schema;
 use crate::store::layout::RowGroup;
@@ -31,7 +32,7 @@ use crate::store::layout::RowGroup;
 /// More people than this are better found by a scan.
 pub const MAX_KEYS: usize = 64;
 /// Row groups of a partition that are read at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 
 /// Reads the rows of few people of one version of a table.
 #[derive(Debug)]
@@ -114,65 +115,95 @@ impl LookupExec {
     }
 }
 
-impl Readers {
-    /// The rows of the people of `keys` in a row group; `None` if there are none.
-    async fn read(
-        &self,
-        part: Part,
-        keys: &[i64],
-        baseline: &BaselineMetrics,
-    ) -> Result<Option<RecordBatch>> {
-        let Part { file, row_group, told } = part;
-        let open = self.keys.open(file).await?;
-        self.keys.row_group(file, &open, row_group, &told)?;
-        let total = usize::try_from(told.rows).unwrap_or(usize::MAX);
-        let [leaf] = open.leaves() else {
-            return exec_err!("{} has no column {}: it is damaged", self.keys.path(file), schema::USER_KEY);
-        };
-        let near = pages_near(&open, row_group, *leaf, keys, total);
-        let fetched = fetch(&self.keys, file, &open, row_group, &near, total).await?;
-        let rows = {
-            let _timer = baseline.elapsed_compute().timer();
-            let selection = RowSelection::from_consecutive_ranges(near.iter().cloned(), total);
-            let count = near.iter().map(ExactSizeIterator::len).sum();
-            let found = self.keys.decode(file, &open, row_group, fetched, Some(selection), count)?;
-            rows_of(found.column(0).as_primitive::<Int64Type>().values(), keys, &near)
-        };
-        if rows.is_empty() {
-            return Ok(None);
+/// Rows of a row group to read.
+struct Found {
+    part: Part,
+    open: OpenFile,
+    rows: Vec<Range<usize>>,
+}
+
+impl Found {
+    /// Bytes of the pages with the rows, and of the dictionaries.
+    fn ranges(&self) -> Vec<Range<u64>> {
+        let Part { row_group, .. } = self.part;
+        let selection = self.selection();
+        let mut ranges = Vec::new();
+        for leaf in self.open.leaves() {
+            let (start, length) = self.open.metadata.row_group(row_group).column(*leaf).byte_range();
+            let Some(pages) = self.open.pages(row_group, *leaf) else {
+                ranges.push(start..start + length);
+                continue;
+            };
+            // A dictionary comes before the first page.
+            let first = pages.first().and_then(|page| u64::try_from(page.offset).ok());
+            ranges.extend(first.filter(|first| *first > start).map(|first| start..first));
+            ranges.extend(selection.scan_ranges(pages));
         }
-        let open = self.wanted.open(file).await?;
-        let fetched = fetch(&self.wanted, file, &open, row_group, &rows, total).await?;
-        let _timer = baseline.elapsed_compute().timer();
-        let selection = RowSelection::from_consecutive_ranges(rows.iter().cloned(), total);
-        let count = rows.iter().map(ExactSizeIterator::len).sum();
-        self.wanted.decode(file, &open, row_group, fetched, Some(selection), count).map(Some)
+        ranges
+    }
+
+    fn selection(&self) -> RowSelection {
+        RowSelection::from_consecutive_ranges(self.rows.iter().cloned(), self.part.rows())
     }
 }
 
-/// Brings the pages with `rows` into memory, and the dictionaries.
-async fn fetch(
-    columns: &FileColumns,
-    file: usize,
-    open: &OpenFile,
-    row_group: usize,
-    rows: &[Range<usize>],
-    total: usize,
-) -> Result<FetchedBytes> {
-    let selection = RowSelection::from_consecutive_ranges(rows.iter().cloned(), total);
-    let mut ranges = Vec::new();
-    for leaf in open.leaves() {
-        let (start, length) = open.metadata.row_group(row_group).column(*leaf).byte_range();
-        let Some(pages) = open.pages(row_group, *leaf) else {
-            ranges.push(start..start + length);
-            continue;
-        };
-        // A dictionary comes before the first page.
-        let first = pages.first().and_then(|page| u64::try_from(page.offset).ok());
-        ranges.extend(first.filter(|first| *first > start).map(|first| start..first));
-        ranges.extend(selection.scan_ranges(pages));
+impl Part {
+    fn rows(&self) -> usize {
+        usize::try_from(self.told.rows).unwrap_or(usize::MAX)
     }
-    columns.fetch(file, ranges).await
+}
+
+impl Readers {
+    /// The rows of the people of `keys` in some row groups; no batch where there are none.
+    async fn read(
+        &self,
+        parts: &[Part],
+        keys: &[i64],
+        baseline: &BaselineMetrics,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut near = Vec::with_capacity(parts.len());
+        for part in parts {
+            let Part { file, row_group, told } = *part;
+            let open = self.keys.open(file).await?;
+            self.keys.row_group(file, &open, row_group, &told)?;
+            let [leaf] = open.leaves() else {
+                return exec_err!(
+                    "{} has no column {}: it is damaged",
+                    self.keys.path(file),
+                    schema::USER_KEY
+                );
+            };
+            let rows = pages_near(&open, row_group, *leaf, keys, part.rows());
+            near.push(Found { part: *part, open, rows });
+        }
+        let decoded = decode(&self.keys, &near, baseline).await?;
+        let mut found = Vec::new();
+        for (near, batch) in near.into_iter().zip(decoded) {
+            let rows = rows_of(batch.column(0).as_primitive::<Int64Type>().values(), keys, &near.rows);
+            if !rows.is_empty() {
+                let open = self.wanted.open(near.part.file).await?;
+                found.push(Found { part: near.part, open, rows });
+            }
+        }
+        decode(&self.wanted, &found, baseline).await
+    }
+}
+
+/// The rows of each of `found`.
+async fn decode(
+    columns: &FileColumns,
+    found: &[Found],
+    baseline: &BaselineMetrics,
+) -> Result<Vec<RecordBatch>> {
+    let wanted = found.iter().map(|found| (found.part.file, found.ranges())).collect();
+    let fetched = columns.fetch(wanted).await?;
+    let _timer = baseline.elapsed_compute().timer();
+    let rows = |(found, fetched): (&Found, FetchedBytes)| {
+        let count = found.rows.iter().map(ExactSizeIterator::len).sum();
+        let Part { file, row_group, .. } = found.part;
+        columns.decode(file, &found.open, row_group, fetched, Some(found.selection()), count)
+    };
+    found.iter().zip(fetched).map(rows).collect()
 }
 
 /// The rows of the pages of `user_key` that can hold one of `keys`; all rows if the file does not tell.
@@ -267,13 +298,14 @@ impl ExecutionPlan for LookupExec {
         let keys = Arc::clone(&self.keys);
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let counted = baseline.clone();
-        let reads = futures::stream::iter(parts).map(move |part| {
+        let chunks: Vec<Vec<Part>> = parts.chunks(AT_ONCE).map(<[Part]>::to_vec).collect();
+        let reads = futures::stream::iter(chunks).then(move |parts| {
             let (readers, keys, baseline) = (Arc::clone(&readers), Arc::clone(&keys), baseline.clone());
-            async move { readers.read(part, &keys, &baseline).await }
+            async move { readers.read(&parts, &keys, &baseline).await }
         });
         let batches = reads
-            .buffered(AT_ONCE)
-            .try_filter_map(|rows| std::future::ready(Ok(rows)))
+            .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
+            .try_flatten()
             .inspect_ok(move |batch| counted.output_rows().add(batch.num_rows()));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }

@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod exec;
+pub mod fetch;
 pub mod lookup;
 pub mod provider;
 pub mod prune;

@@ -219,7 +219,9 @@ impl Store {
             let Some(name) = prefix.filename() else { continue };
             if name == views::VIEWS {
                 views = self.view_names().await?;
-            } else if table::is_valid_name(name) && self.table(name)?.exists().await? {
+            } else if table::is_valid_name(name)
+                && (self.is_known(name) || self.table(name)?.exists().await?)
+            {
                 names.push(name.to_owned());
             }
         }
@@ -289,6 +291,11 @@ impl Store {
     pub(crate) fn keep_people(&self, version: u64, limits: IdentityLimits, resolver: Arc<Resolver>) {
         let known = KnownPeople { version, limits, resolver };
         *self.people.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+
+    /// Whether a snapshot of the table called `name` was taken already. Tables are never taken away.
+    fn is_known(&self, name: &str) -> bool {
+        self.known(name).is_some()
     }
 
     fn known(&self, name: &str) -> Option<Arc<TableSnapshot>> {

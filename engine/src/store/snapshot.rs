@@ -7,11 +7,13 @@ use chrono::{DateTime, Utc};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
 use deltalake_core::kernel::transaction::TableReference;
 use deltalake_core::table::state::DeltaTableState;
+use futures::TryStreamExt;
 use object_store::{ObjectMeta, path::Path};
 use tokio::sync::OnceCell;
 
 use crate::error::StoreError;
 use crate::schema;
+use crate::store::changes;
 use crate::store::layout::{self, RowGroup};
 use crate::store::stats::FileStatistics;
 use crate::store::table::{PROPERTY_KIND, Table, TableKind};
@@ -143,7 +145,12 @@ impl TableSnapshot {
     }
 
     /// The same table at its newest version, or `None` if this is it.
+    ///
+    /// Costs one listing of the commits after this version.
     pub async fn newer(&self, table: &Table) -> Result<Option<Arc<Self>>, StoreError> {
+        if !self.has_later_commits(table).await? {
+            return Ok(None);
+        }
         let mut state = self.state.clone();
         state.update(table.log_store().as_ref(), None).await.map_err(|e| table.io("read", e))?;
         if state.version() == self.version() {
@@ -153,6 +160,24 @@ impl TableSnapshot {
         let known = self.transactions.get().cloned().flatten();
         newer.older_transactions = known.or_else(|| self.older_transactions.clone());
         Ok(Some(Arc::new(newer)))
+    }
+
+    /// Whether the log has files of later versions: commits, or checkpoints that took their place.
+    async fn has_later_commits(&self, table: &Table) -> Result<bool, StoreError> {
+        let this = changes::commit_path(table, self.version());
+        let log = table.location().path.clone().join("_delta_log");
+        let failed = |e| StoreError::io("list", format!("the log of table {}", table.name()), e);
+        let is_later = |file: &ObjectMeta| {
+            let digits = file.location.filename().and_then(|name| name.split('.').next());
+            digits.and_then(|digits| digits.parse().ok()).is_some_and(|version: u64| version > self.version())
+        };
+        let mut files = table.location().store.list_with_offset(Some(&log), &this);
+        while let Some(file) = files.try_next().await.map_err(failed)? {
+            if is_later(&file) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The table that this is a snapshot of.
