@@ -100,7 +100,7 @@ pub fn run(actors: Vec<Actor<'_>>, random: &Random) {
         let index = awake[random.below(awake.len() as u64) as usize];
         let (actor, asleep_until) = &mut live[index];
         if is_over(actor, &waker) {
-            live.swap_remove(index);
+            drop(live.swap_remove(index));
         } else if random.below(100) < STALLS {
             *asleep_until = turn + random.below(MOST_STALLED);
         }

@@ -32,7 +32,7 @@ const SEEDS_VARIABLE: &str = "WAYFARE_TEST_WHOLE_SEEDS";
 /// Tries of one command.
 const TRIES: usize = 200;
 /// Faults of each kind in a thousand calls.
-const FAULTS: u64 = 8;
+const FAULTS: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whole_commands_on_a_faulty_store_keep_the_invariants() {
@@ -47,7 +47,7 @@ async fn whole_commands_on_a_faulty_store_keep_the_invariants() {
     eprintln!("{count} seeds of whole commands: {faults:?}");
     let [failed, lost, torn] = [&faults.failed, &faults.lost_answers, &faults.torn]
         .map(|kind| kind.load(std::sync::atomic::Ordering::Relaxed));
-    assert!(failed > count && lost > count && torn > count, "{faults:?}");
+    assert!(failed > count && lost > 0 && torn > 0, "{faults:?}");
 }
 
 /// A file for each batch, in order of the loaders.
