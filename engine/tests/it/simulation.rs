@@ -84,7 +84,7 @@ fn races_on_a_faulty_store_keep_the_invariants() {
             .iter()
             .enumerate()
     {
-        assert!(count < SEEDS || met.load(Ordering::Relaxed) > count / 10, "kind {kind}: {totals:?}");
+        assert!(count < SEEDS || met.load(Ordering::Relaxed) > count / 50, "kind {kind}: {totals:?}");
     }
 }
 

@@ -30,7 +30,7 @@ const QUERIES: [(&str, &str); 12] = [
     ("transitions", include_str!("../../../../benches/workload/q10.sql")),
 ];
 /// The rows that stay: those who pass do nothing else.
-const LASTING: &str = "(SELECT * FROM touchpoints WHERE event <> 'pass')";
+const LASTING: &str = "(SELECT *, day FROM touchpoints WHERE event <> 'pass')";
 const DAYS: u32 = 4;
 /// People who pass, and those of them who are erased.
 const PASSERS: u32 = 12;
