@@ -192,13 +192,25 @@ impl Resolver {
             Some(Owner::Person(name)) => *name,
             _ => number,
         };
-        let is_theirs = |owner: &Option<Owner>| match owner {
+        let others = self.always(name).chain([name]).filter(|other| *other != number);
+        others.map(|other| self.ids[other].as_str()).collect()
+    }
+
+    /// The ids whose rows always go to `id`, without itself; none if it has another name.
+    pub fn known_as(&self, id: &str) -> Vec<&str> {
+        let number = self.numbers.get(id).copied();
+        number.into_iter().flat_map(|name| self.always(name)).map(|other| self.ids[other].as_str()).collect()
+    }
+
+    /// Numbers of the ids that are never anybody's but of the one with the number `name`.
+    fn always(&self, name: usize) -> impl Iterator<Item = usize> {
+        let is_theirs = move |owner: &Option<Owner>| match owner {
             None => false,
             Some(Owner::Person(of)) => *of == name,
             Some(Owner::ByTime(links)) => links.iter().all(|(_, user)| *user == name),
         };
-        let others = self.owners.iter().enumerate().filter(|(_, owner)| is_theirs(owner)).map(|(id, _)| id);
-        others.chain([name]).filter(|other| *other != number).map(|other| self.ids[other].as_str()).collect()
+        let ids = self.owners.iter().enumerate();
+        ids.filter(move |(id, owner)| *id != name && is_theirs(owner)).map(|(id, _)| id)
     }
 
     /// Each id that is always the same person's, with that person, sorted by person and id.

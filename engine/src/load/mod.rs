@@ -34,6 +34,7 @@ use crate::load::known::{FileIdentity, select_new_files};
 use crate::load::pipeline::Job;
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
+use crate::load::sort::Sorters;
 use crate::schema;
 use crate::storage::ObjectStores;
 use crate::store::commit::{self, Append, Outcome};
@@ -204,11 +205,10 @@ impl Attempt<'_> {
             erased: Suppression::of_store(self.store, &self.snapshot).await?,
             people,
         };
-        let sorters = self.config.target_partitions.max(1);
-        let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
-        let context = sort::context(pool_bytes, sorters, &temp_dir)?;
+        let sort_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
+        let sorters = Sorters::new(sort_bytes, self.config.target_partitions, &temp_dir);
         let (written, rejects) =
-            pipeline::run(Arc::new(job), context, rejects, Arc::clone(&progress)).await?;
+            pipeline::run(Arc::new(job), sorters, rejects, Arc::clone(&progress)).await?;
 
         progress.stage(LoadStage::Commit, None);
         if !written.adds.is_empty() || self.note_all {

@@ -16,7 +16,6 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Int32Type, SchemaRef, UInt64Type};
 use datafusion::error::DataFusionError;
-use datafusion::execution::TaskContext;
 use deltalake_core::kernel::Add;
 use futures::StreamExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -31,7 +30,7 @@ use crate::load::read::{self, ParsedBatch, ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::load::request::{LoadProgress, LoadStage};
 use crate::load::rows::{self, OccurrenceNumbers, RowPreparer, WORK_DAY, WORK_ROW};
-use crate::load::sort;
+use crate::load::sort::{self, Sorters};
 use crate::schema;
 use crate::store::layout::DayDivision;
 use crate::store::snapshot::TableSnapshot;
@@ -162,7 +161,7 @@ struct Decision {
 /// On an error all files written so far are deleted.
 pub async fn run(
     job: Arc<Job>,
-    context: Arc<TaskContext>,
+    sorters: Sorters,
     rejects: Option<RejectSink>,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<(Written, Option<RejectSink>)> {
@@ -198,7 +197,7 @@ pub async fn run(
             Arc::clone(&job),
             receiver,
             Arc::clone(&work_schema),
-            Arc::clone(&context),
+            sorters.clone(),
             decision.clone(),
             Arc::clone(&progress),
         )));
@@ -407,14 +406,14 @@ async fn write_part(
     job: Arc<Job>,
     input: Receiver<RecordBatch>,
     work_schema: SchemaRef,
-    context: Arc<TaskContext>,
+    sorters: Sorters,
     mut decision: watch::Receiver<Option<Arc<Decision>>>,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<Vec<Add>> {
     let mut columns = vec![WORK_DAY];
     columns.extend(crate::store::writer::SORT_COLUMNS);
     columns.push(WORK_ROW);
-    let mut sorted = sort::sorted(input, &work_schema, &columns, context)?;
+    let mut sorted = sort::sorted(input, &work_schema, &columns, &sorters)?;
     // The first batch comes when the whole input has been read.
     let mut next = sorted.next().await;
     if let Some(Err(error)) = next {

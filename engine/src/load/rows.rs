@@ -113,7 +113,10 @@ pub fn without_erased(batch: RecordBatch, erased: &Suppression, people: &Resolve
             let came_as = raw.filter(|raw| raw.is_valid(row)).map(|raw| raw.value(row));
             let person = people.resolve(came_as.unwrap_or(user), times.value(row));
             let device = devices.is_valid(row).then(|| devices.value(row));
-            Some(![Some(user), came_as, person, device].into_iter().flatten().any(|id| erased.contains(id)))
+            let names =
+                [Some(user), came_as, person, device].into_iter().flatten().any(|id| erased.contains(id));
+            let was_theirs = person.is_none() && erased.contains_device(came_as.unwrap_or(user));
+            Some(!names && !was_theirs)
         })
         .collect();
     Ok(filter_record_batch(&batch, &keep)?)

@@ -1,7 +1,7 @@
 //! External sort of load batches into layout order, by DataFusion's sort with its spilling.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -32,24 +32,34 @@ const MIN_SORT_BATCH_ROWS: usize = 256;
 /// What a sorter sets aside for merging, or a quarter of its memory if that is less: the default of DataFusion.
 const MERGE_RESERVATION_BYTES: usize = 10 << 20;
 
-/// A task context for `sorters` that share `pool_bytes`: their memory does not compete with that of queries.
-pub fn context(
-    pool_bytes: usize,
-    sorters: usize,
-    temp_dir: &Path,
-) -> Result<Arc<TaskContext>, DataFusionError> {
-    let sorter_bytes = pool_bytes / sorters;
-    let disk =
-        DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![temp_dir.to_owned()]));
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes)))
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
-    let batch_rows = (sorter_bytes / BATCH_ROW_BYTES).clamp(MIN_SORT_BATCH_ROWS, SORT_BATCH_ROWS);
-    let config = SessionConfig::new()
-        .with_batch_size(batch_rows)
-        .with_sort_spill_reservation_bytes((sorter_bytes / 4).min(MERGE_RESERVATION_BYTES));
-    Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
+/// What each of several sorters may use. Their memory does not compete with that of queries, nor with each other's: what
+/// one can do does not depend on when another begins.
+#[derive(Debug, Clone)]
+pub struct Sorters {
+    bytes_each: usize,
+    temp_dir: PathBuf,
+}
+
+impl Sorters {
+    /// At most so many at a time, which together use `bytes` and spill to `temp_dir`.
+    pub fn new(bytes: usize, at_once: usize, temp_dir: &Path) -> Self {
+        Self { bytes_each: bytes / at_once.max(1), temp_dir: temp_dir.to_owned() }
+    }
+
+    /// The context of one of them.
+    fn context(&self) -> Result<Arc<TaskContext>, DataFusionError> {
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![self.temp_dir.clone()]));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(self.bytes_each)))
+            .with_disk_manager_builder(disk)
+            .build_arc()?;
+        let batch_rows = (self.bytes_each / BATCH_ROW_BYTES).clamp(MIN_SORT_BATCH_ROWS, SORT_BATCH_ROWS);
+        let config = SessionConfig::new()
+            .with_batch_size(batch_rows)
+            .with_sort_spill_reservation_bytes((self.bytes_each / 4).min(MERGE_RESERVATION_BYTES));
+        Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
+    }
 }
 
 /// `columns` of `schema` as an ordering: ascending, NULLs last.
@@ -72,7 +82,7 @@ pub fn sorted(
     input: Receiver<RecordBatch>,
     schema: &SchemaRef,
     columns: &[&str],
-    context: Arc<TaskContext>,
+    sorters: &Sorters,
 ) -> Result<SendableRecordBatchStream, DataFusionError> {
     let source = Arc::new(ChannelSource { schema: Arc::clone(schema), input: Mutex::new(Some(input)) });
     let leaf = StreamingTableExec::try_new(
@@ -83,7 +93,7 @@ pub fn sorted(
         false,
         None,
     )?;
-    SortExec::new(ordering(schema, columns)?, Arc::new(leaf)).execute(0, context)
+    SortExec::new(ordering(schema, columns)?, Arc::new(leaf)).execute(0, sorters.context()?)
 }
 
 /// Sorting fails for want of memory, or because of the files that it spills to.

@@ -1,6 +1,7 @@
 //! `DELETE FROM touchpoints WHERE ...`: rows by a condition, in one commit, or none.
 //!
-//! Files with such rows are rewritten without them, each once. Rows are judged by the newest version when the statement
+//! Files with such rows are rewritten without them, each once; those that have none by their day, their ranges of people
+//! and the statistics in the log are not opened. Rows are judged by the newest version when the statement
 //! runs; those that come meanwhile stay. Unlike an erasure it keeps nobody out: what is deleted can be loaded again.
 
 use std::collections::BTreeSet;
@@ -10,9 +11,9 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, RecordBatchOptions, new_null_array,
 };
 use arrow::compute::{cast, prep_null_mask_filter};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, plan_err};
+use datafusion::common::{DFSchema, DataFusionError, plan_err};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -26,9 +27,11 @@ use crate::config::EngineConfig;
 use crate::error::{Result, StoreError};
 use crate::maintain::optimize::merge::{Selection, Without};
 use crate::maintain::{rewrite, touchpoint_snapshot};
+use crate::scan::prune;
 use crate::schema;
 use crate::settings::Settings;
 use crate::store::replace::Terms;
+use crate::store::snapshot::{DataFile, TableSnapshot};
 use crate::store::{Store, history};
 
 /// How often it starts again because files were replaced meanwhile.
@@ -45,6 +48,13 @@ pub struct Condition {
     reading: Vec<String>,
     /// `None`: all rows.
     condition: Option<Arc<dyn PhysicalExpr>>,
+    /// What follows for the hashes of people, over [`key_schema`]; nothing if `None`.
+    keys: Option<Arc<dyn PhysicalExpr>>,
+}
+
+/// The column of the hashes of people.
+fn key_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(schema::USER_KEY, DataType::Int64, false)]))
 }
 
 impl Condition {
@@ -65,8 +75,8 @@ impl Condition {
         if !matches!(input, LogicalPlan::TableScan(_)) {
             return Ok(plan_err!("DELETE takes a table and a condition: nothing else")?);
         }
-        let condition = match predicate {
-            None => None,
+        let (condition, keys) = match predicate {
+            None => (None, None),
             Some(predicate) => {
                 refuse_others(&predicate)?;
                 // Also gives `now()` one value for all rows.
@@ -76,7 +86,10 @@ impl Condition {
                     .with_current_time()
                     .build();
                 let predicate = ExprSimplifier::new(context).simplify(predicate)?;
-                Some(state.create_physical_expr(predicate, input.schema())?)
+                let keys = prune::user_key_filter(std::slice::from_ref(&predicate));
+                let key_schema = DFSchema::try_from(key_schema())?;
+                let keys = keys.map(|keys| state.create_physical_expr(keys, &key_schema)).transpose()?;
+                (Some(state.create_physical_expr(predicate, input.schema())?), keys)
             }
         };
         let fields = input.schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true));
@@ -86,7 +99,7 @@ impl Condition {
         let mut reading: Vec<String> =
             used.iter().map(|index| columns.field(*index).name().clone()).collect();
         reading.push(schema::USER_ID.to_owned());
-        Ok(Self { columns, used, reading, condition })
+        Ok(Self { columns, used, reading, condition, keys })
     }
 }
 
@@ -111,6 +124,28 @@ fn refuse_others(predicate: &Expr) -> Result<()> {
 impl Selection for Condition {
     fn reading(&self) -> Option<&[String]> {
         Some(&self.reading)
+    }
+
+    fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
+        let Some(condition) = &self.condition else { return Ok(snapshot.files().iter().collect()) };
+        let mut files = prune::prune_files(snapshot.files(), condition, &self.columns)?;
+        if let Some(keys) = &self.keys {
+            let mut chosen = Vec::with_capacity(files.len());
+            for file in files {
+                // What other writers append has no hashes.
+                let can_hold = match &file.row_groups {
+                    Some(groups) if !groups.is_empty() => {
+                        prune::prune_row_groups(groups, keys, &key_schema())?.contains(&true)
+                    }
+                    _ => true,
+                };
+                if can_hold {
+                    chosen.push(file);
+                }
+            }
+            files = chosen;
+        }
+        Ok(files)
     }
 
     fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray> {

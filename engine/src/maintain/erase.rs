@@ -118,11 +118,9 @@ async fn erase_from(
     let started = Instant::now();
     for _ in 0..MAX_RESTARTS {
         let snapshot = touchpoint_snapshot(store, name).await?;
+        let resolver = links::resolver(store, config.identity).await?;
         let aliases = match request.include_aliases {
-            true => {
-                aliases::find(&snapshot, &*links::resolver(store, config.identity).await?, &request.ids)
-                    .await?
-            }
+            true => aliases::find(&snapshot, &resolver, &request.ids).await?,
             false => BTreeSet::new(),
         };
         let people = People::new(&request.ids, &aliases);
@@ -137,6 +135,8 @@ async fn erase_from(
             aliases: aliases.len() as u64,
             rows,
             hashes: suppression::hashes_of(&hasher, people.ids()),
+            // Their links go: rows that come again under such an id are theirs all the same.
+            devices: suppression::hashes_of(&hasher, people.ids().flat_map(|id| resolver.known_as(id))),
         };
         suppression::write_record(snapshot.table(), &id, &record).await?;
         let terms = Terms {

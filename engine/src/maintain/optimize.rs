@@ -144,7 +144,7 @@ impl Run<'_> {
         if plans.is_empty() {
             return Ok(HashSet::new());
         }
-        let job = Arc::new(Job::new(&snapshot, self.config)?);
+        let job = Arc::new(Job::new(&snapshot, self.config));
         let mut merging = futures::stream::iter(plans)
             .map(|plan| {
                 let day = plan.day;

@@ -76,12 +76,13 @@ pub async fn rewrite(
     edit: Arc<dyn Edit>,
     file_schema: Option<SchemaRef>,
 ) -> Result<Rewritten> {
-    let mut job = Job::new(snapshot, config)?;
+    let mut job = Job::new(snapshot, config);
     job.file_schema = file_schema.unwrap_or(job.file_schema);
     job.edit = Some(Arc::clone(&edit));
     let job = Arc::new(job);
     let at_once = config.target_partitions.max(1);
-    let probes = snapshot.files().iter().cloned().map(|file| {
+    let candidates: Vec<DataFile> = edit.files(snapshot)?.into_iter().cloned().collect();
+    let probes = candidates.into_iter().map(|file| {
         let (job, edit) = (Arc::clone(&job), Arc::clone(&edit));
         async move { Ok(is_touched(&job, &file, edit.as_ref()).await?.then_some(file)) }
     });

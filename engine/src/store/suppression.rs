@@ -64,6 +64,9 @@ pub struct ErasureRecord {
     pub rows: u64,
     /// Keyed hashes of the ids, hexadecimal.
     pub hashes: Vec<String>,
+    /// Of ids whose rows were theirs by links, which are gone since.
+    #[serde(default)]
+    pub devices: Vec<String>,
 }
 
 /// The people whom loads leave out.
@@ -71,6 +74,7 @@ pub struct ErasureRecord {
 pub struct Suppression {
     hasher: Option<IdHasher>,
     hashes: HashSet<IdHash>,
+    devices: HashSet<IdHash>,
 }
 
 impl Suppression {
@@ -84,6 +88,12 @@ impl Suppression {
         self.hasher.as_ref().is_some_and(|hasher| self.hashes.contains(&hasher.hash(id)))
     }
 
+    /// Whether rows that come as `id` were those of somebody who was erased: they are still, unless links make them
+    /// somebody else's.
+    pub fn contains_device(&self, id: &str) -> bool {
+        self.hasher.as_ref().is_some_and(|hasher| self.devices.contains(&hasher.hash(id)))
+    }
+
     /// Whom loads into the table of `snapshot` leave out: those erased from it, and from any other touchpoint table
     /// of the store.
     ///
@@ -91,33 +101,37 @@ impl Suppression {
     /// If a list cannot be read: a load without it could bring people back.
     pub async fn of_store(store: &Store, snapshot: &TableSnapshot) -> Result<Self, StoreError> {
         let Some(hasher) = read_key(store).await? else { return Ok(Self::default()) };
-        let mut hashes = HashSet::new();
-        add_lists(snapshot, &mut hashes).await?;
+        let mut erased = Self { hasher: Some(hasher), ..Self::default() };
+        erased.add_lists(snapshot).await?;
         for name in store.table_names().await? {
             if name == snapshot.table().name() {
                 continue;
             }
             match store.newest(&name).await? {
                 Some(other) if other.kind() == TableKind::Touchpoints => {
-                    add_lists(&other, &mut hashes).await?
+                    erased.add_lists(&other).await?;
                 }
                 _ => {}
             }
         }
-        Ok(Self { hasher: Some(hasher), hashes })
+        Ok(erased)
     }
-}
 
-async fn add_lists(snapshot: &TableSnapshot, hashes: &mut HashSet<IdHash>) -> Result<(), StoreError> {
-    for (id, path) in lists(snapshot.table()).await? {
-        if snapshot.has_transaction(&transaction_id(&id)).await? {
-            let record = read_record(snapshot.table(), &path).await?;
-            for text in &record.hashes {
-                hashes.insert(parse_hash(text).ok_or_else(|| unreadable(&path))?);
+    async fn add_lists(&mut self, snapshot: &TableSnapshot) -> Result<(), StoreError> {
+        for (id, path) in lists(snapshot.table()).await? {
+            if snapshot.has_transaction(&transaction_id(&id)).await? {
+                let record = read_record(snapshot.table(), &path).await?;
+                for (texts, hashes) in
+                    [(&record.hashes, &mut self.hashes), (&record.devices, &mut self.devices)]
+                {
+                    for text in texts {
+                        hashes.insert(parse_hash(text).ok_or_else(|| unreadable(&path))?);
+                    }
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The application id of the erasure `id`.

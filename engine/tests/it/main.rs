@@ -15,6 +15,7 @@ mod parameters;
 mod people;
 mod pg_text;
 mod presets;
+mod simulation;
 mod slt;
 mod slt_files;
 mod support;

@@ -14,8 +14,8 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use super::plan::DayPlan;
 use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
-use crate::load::sort;
+use crate::load::sort::{self, Sorters};
 use crate::maintain::order::OrderCheck;
 use crate::maintain::read;
 use crate::store::replace::Replacement;
@@ -59,8 +59,8 @@ pub struct Job {
     pub row_group_rows: usize,
     /// Memory for the large files of one day that is rewritten.
     pub stream_budget_bytes: u64,
-    /// The pool and the directory of the sorters.
-    pub sort_context: Arc<TaskContext>,
+    /// Memory and directory of the sorters.
+    pub sorters: Sorters,
     /// Where the sorters spill, for errors.
     pub temp_dir: std::path::PathBuf,
     /// What is changed on the way, if anything.
@@ -71,6 +71,14 @@ pub struct Job {
 pub trait Edit: std::fmt::Debug + Send + Sync {
     /// The columns that tell which rows are changed; all if `None`.
     fn reading(&self) -> Option<&[String]>;
+
+    /// The files of a version that can hold such rows, by what the log says about them.
+    ///
+    /// # Errors
+    /// Those of evaluating a condition.
+    fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
+        Ok(snapshot.files().iter().collect())
+    }
 
     /// Whether what stays keeps its order and its range of people.
     fn keeps_order(&self) -> bool;
@@ -97,6 +105,10 @@ impl<S: Selection> Edit for Without<S> {
         self.0.reading()
     }
 
+    fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
+        self.0.files(snapshot)
+    }
+
     fn keeps_order(&self) -> bool {
         true
     }
@@ -116,6 +128,14 @@ pub trait Selection: std::fmt::Debug + Send + Sync {
     /// The columns by which rows are chosen; all if `None`.
     fn reading(&self) -> Option<&[String]>;
 
+    /// The files of a version that can hold chosen rows, by what the log says about them.
+    ///
+    /// # Errors
+    /// Those of evaluating a condition.
+    fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
+        Ok(snapshot.files().iter().collect())
+    }
+
     /// For each row of a batch of data-file columns of a day whether it is chosen; never NULL.
     ///
     /// # Errors
@@ -128,6 +148,10 @@ impl<S: Selection + ?Sized> Selection for Arc<S> {
         self.as_ref().reading()
     }
 
+    fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
+        self.as_ref().files(snapshot)
+    }
+
     fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray> {
         self.as_ref().choose(day, batch)
     }
@@ -135,19 +159,19 @@ impl<S: Selection + ?Sized> Selection for Arc<S> {
 
 impl Job {
     /// The job of rewriting files of `snapshot`.
-    pub fn new(snapshot: &TableSnapshot, config: &EngineConfig) -> Result<Self> {
+    pub fn new(snapshot: &TableSnapshot, config: &EngineConfig) -> Self {
         let sorters = config.target_partitions.max(1);
         let share = |part: f64| (config.memory_limit_bytes as f64 * part) as usize;
         let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-        Ok(Self {
+        Self {
             table: snapshot.table().clone(),
             file_schema: writer::file_schema(&snapshot.extra_fields()),
             row_group_rows: config.row_group_rows,
             stream_budget_bytes: (share(STREAM_SHARE) / sorters) as u64,
-            sort_context: sort::context(share(SORT_SHARE), sorters, &temp_dir)?,
+            sorters: Sorters::new(share(SORT_SHARE), sorters, &temp_dir),
             temp_dir,
             edit: None,
-        })
+        }
     }
 
     /// The rows of `open` that come along.
@@ -206,8 +230,7 @@ async fn write_merged(job: &Arc<Job>, plan: &DayPlan, writer: &mut LayoutWriter)
         None
     } else {
         let (sender, receiver) = channel(CHANNEL_BATCHES);
-        let context = Arc::clone(&job.sort_context);
-        streams.push(sort::sorted(receiver, &job.file_schema, &SORT_COLUMNS, context)?);
+        streams.push(sort::sorted(receiver, &job.file_schema, &SORT_COLUMNS, &job.sorters)?);
         let files = sorted.into_iter().cloned().collect();
         Some(tokio::spawn(feed(Arc::clone(job), plan.day, files, sender, Arc::clone(&dropped))))
     };

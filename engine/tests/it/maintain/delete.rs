@@ -72,6 +72,40 @@ async fn rows_are_deleted_by_their_condition() {
     }
 }
 
+/// Files that cannot have such rows are not opened: they are made unreadable here.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_without_such_rows_are_not_read() {
+    // Days whose files are unreadable, and what is deleted from the others.
+    let cases = [
+        (&[1, 2][..], "ts >= '2026-01-03'", "2"),
+        (&[2, 3], "day < DATE '2026-01-02'", "2"),
+        (&[1], "user_id = 'ben'", "2"),
+        (&[1], "user_id IN ('ben', 'cem') AND event <> 'x'", "3"),
+        (&[2], "event = 'buy'", "2"),
+        (&[2], "revenue > 3", "1"),
+        (&[1, 2, 3], "channel = 'zzz'", "0"),
+        (&[1, 2, 3], "1 = 2", "0"),
+    ];
+    for (unreadable, condition, deleted) in cases {
+        let directory = tempfile::tempdir().expect("a directory");
+        let engine = loaded(directory.path()).await;
+        for day in unreadable {
+            let of_day = directory.path().join(format!("store/touchpoints/day=2026-01-0{day}"));
+            for file in std::fs::read_dir(of_day).expect("a day") {
+                std::fs::write(file.expect("a file").path(), "unreadable").expect("a file");
+            }
+        }
+        let sql = format!("DELETE FROM touchpoints WHERE {condition}");
+        assert_eq!(value(&deleting(&engine), &sql).await, deleted, "{condition}");
+        // Nor would they go unnoticed.
+        if unreadable == [1] {
+            let error = batches(&deleting(&engine), "DELETE FROM touchpoints WHERE event LIKE 'v%w'").await;
+            let error = error.expect_err("unreadable").to_string();
+            assert!(error.contains("day=2026-01-01"), "{error}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_can_come_back() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -232,6 +232,29 @@ async fn an_erasure_follows_the_links_and_takes_them_along() {
     assert_eq!((report.links, report.links_erased), (1, 2));
 }
 
+/// The links of an erased person go, but what came from their devices is known to be theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_devices_of_an_erased_person_do_not_come_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = loaded(directory.path()).await;
+    identify(&engine, directory.path(), LINKS).await;
+    engine.stitch("touchpoints").await.expect("people");
+    let request_of_ann = EraseRequest { ids: ["ann".to_owned()].into(), ..EraseRequest::default() };
+    assert_eq!(engine.erase(&request_of_ann).await.expect("an erasure")[0].rows, 4);
+    let again = LoadRequest { force: true, ..request(&[directory.path().join("rows.csv")]) };
+    let report = engine.load(&again, Arc::new(NoProgress)).await.expect("a load");
+    assert_eq!((report.rows_erased, report.rows_loaded), (4, 0));
+    // Whoever has the phone now is somebody else.
+    identify(&engine, directory.path(), "anonymous_id,user_id,valid_from\nphone,dan,2026-02-01T00:00:00Z\n")
+        .await;
+    let later = directory.path().join("later.csv");
+    std::fs::write(&later, "event_id,user_id,ts,event\ne10,phone,2026-02-02T10:00:00Z,page_view\n")
+        .expect("a file");
+    load(&engine, &[later]).await;
+    let users = "SELECT user_id, count(*) FROM touchpoints GROUP BY user_id ORDER BY user_id";
+    assert_eq!(lines(&session(&engine), users).await, ["ben|2", "cem|2", "dan|1", "unknown|1"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_checked_as_rows_are() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -132,6 +132,62 @@ fn another_reader_sees_the_same_table() {
     assert_agreement(&python, &place, 4);
 }
 
+/// Everything that can happen to a table, one after the other.
+#[test]
+fn another_reader_sees_the_same_table_through_its_life() {
+    let Some(python) = python() else { return };
+    let place = Place::new();
+    let config = GeneratorConfig { events: 4_000, users: 120, days: 5, ..GeneratorConfig::default() };
+    for (name, seed) in [("first", 1), ("second", 2)] {
+        let config = GeneratorConfig { seed, late: 0.1, ..config.clone() };
+        write_dataset(&config, &place.path(name), OutputFormat::Parquet, None, 1).expect("input");
+        place.ok(&["load", name]);
+    }
+    let mut version = 2;
+    let mut step = |args: &[&str]| {
+        let rows = place.touchpoints(STORE);
+        place.ok(args);
+        version += 1;
+        assert_agreement(&python, &place, version);
+        i64::try_from(place.touchpoints(STORE)).expect("a count") - i64::try_from(rows).expect("a count")
+    };
+    let people = place.rows(
+        "SELECT user_id, count(*) AS n FROM touchpoints GROUP BY user_id HAVING count(*) > 5 ORDER BY user_id LIMIT 4",
+    );
+    let person = |index: usize| people[index]["user_id"].as_str().expect("text").to_owned();
+    let rows_of = |index: usize| people[index]["n"].as_i64().expect("a number");
+
+    assert_eq!(step(&["optimize"]), 0);
+    assert_eq!(step(&["erase", "--user-id", &person(0), "--purge"]), -rows_of(0));
+    // One of two ids is the other's: rows change hands and none is lost.
+    let links = format!("anonymous_id,user_id,valid_from\n{},{},2026-01-01\n", person(1), person(2));
+    place.write("links.csv", links);
+    place.ok(&["identify", "links.csv"]);
+    assert_eq!(step(&["stitch"]), 0);
+    let delete = format!("DELETE FROM touchpoints WHERE user_id = '{}'", person(3));
+    assert_eq!(step(&["query", "--allow-writes", &delete]), -rows_of(3));
+    assert_eq!(step(&["optimize", "--target-file-size", "20KiB"]), 0, "more files");
+    // By age, counted from now: the days up to the second are dropped.
+    let since = "SELECT CAST(floor((date_part('epoch', now()) - date_part('epoch', TIMESTAMP '2026-01-03')) / 86400) \
+                 AS BIGINT)";
+    let age = format!("{}d", place.value(since));
+    let before = place.touchpoints(STORE);
+    assert!(step(&["expire", "--older-than", &age]) < 0);
+    let days = place.rows("SELECT DISTINCT day FROM touchpoints ORDER BY day");
+    assert_eq!(days.len(), 3, "{days:?}");
+    step(&["restore", "--version", &(version_of(&place) - 1).to_string()]);
+    assert_eq!(place.touchpoints(STORE), before);
+    place.ok(&["vacuum", "--retention", "0h"]);
+    assert_agreement(&python, &place, version_of(&place));
+    assert_eq!(place.touchpoints(STORE), before);
+}
+
+/// The newest version of the touchpoints.
+fn version_of(place: &Place) -> u64 {
+    let log = format!("{STORE}/touchpoints/_delta_log");
+    place.files(&log, ".json").len() as u64 - 1
+}
+
 #[tokio::test]
 async fn another_reader_sees_the_same_table_after_a_checkpoint() {
     let Some(python) = python() else { return };

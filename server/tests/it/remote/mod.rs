@@ -9,6 +9,7 @@ mod gcs;
 mod http;
 mod lost_answers;
 mod proxy;
+mod races;
 mod s3;
 mod store;
 mod web;
