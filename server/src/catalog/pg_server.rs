@@ -5,7 +5,7 @@ use wayfare_engine::catalog::provider::CATALOG;
 use super::objects::{OWNER_OID, database_oid, role_oid};
 use super::rows::{Cell, Row, row};
 use super::schema::Sources;
-use super::{Identity, OWNER};
+use super::{Identity, OWNER, zones};
 use crate::wire::lock;
 
 /// Tablespace `pg_default`.
@@ -29,6 +29,8 @@ pub(super) fn rows(name: &str, sources: &Sources) -> Option<Vec<Row>> {
         "pg_stat_activity" => vec![activity(identity)],
         "pg_stat_database" => vec![row! { datid: database_oid(), datname: CATALOG, numbackends: 1_i64 }],
         "pg_stat_ssl" => vec![row! { pid: i64::from(identity.pid), ssl: false }],
+        "pg_timezone_names" => zones::names(),
+        "pg_timezone_abbrevs" => Vec::new(),
         "pg_stat_gssapi" => {
             vec![row! { pid: i64::from(identity.pid), gss_authenticated: false, encrypted: false }]
         }

@@ -6,7 +6,12 @@
 mod casts;
 mod empty_catalogs;
 mod forms;
+mod predicates;
+mod recursion;
+mod sets;
 mod subqueries;
+mod system_columns;
+mod templates;
 mod temporal;
 
 use std::ops::ControlFlow;
@@ -85,9 +90,12 @@ impl Rewriter {
         let mut statement = self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement));
         let _ = VisitMut::visit(&mut statement, &mut CatalogNames);
         empty_catalogs::rewrite(&mut statement);
+        system_columns::rewrite(&mut statement);
+        sets::rewrite(&mut statement, self.subqueries.scalar_functions());
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
+        predicates::rewrite(&mut statement);
         if mentions_catalog_table(&statement) {
             statement = AliasDuplicatedProjectionRewrite.rewrite(statement);
         }

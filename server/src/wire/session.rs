@@ -42,6 +42,7 @@ use super::encode::{BatchEncoder, field_infos};
 use super::explain::{self, ExplainOptions};
 use super::names::result_names;
 use super::observe::{Observed, Observer};
+use super::origin::{origin, result_schema};
 use super::params;
 use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
@@ -525,7 +526,13 @@ async fn plan(
         inferred = inferred_types(&planned, count)?;
     }
     let types = (0..count)
-        .map(|index| settled(index, &inferred).or_else(|| declared_at(index).cloned()).unwrap_or(Type::TEXT))
+        .map(|index| match (settled(index, &inferred), declared_at(index)) {
+            // One of the types of text is as good as another: the client's.
+            (Some(found), Some(declared)) if params::is_text(&found) && *declared != Type::UNKNOWN => {
+                declared.clone()
+            }
+            (found, declared) => found.or_else(|| declared.cloned()).unwrap_or(Type::TEXT),
+        })
         .collect();
     Ok((planned, extra_declared(declared, types)))
 }
@@ -590,7 +597,7 @@ fn answer_schema(statement: &SqlStatement, plan: &LogicalPlan) -> Schema {
     match statement.explain {
         Some(options) if options.json => Schema::new(vec![typed_field(explain::COLUMN, "json", true)]),
         Some(_) => Schema::new(vec![Field::new(explain::COLUMN, DataType::Utf8, true)]),
-        None => plan.schema().as_arrow().clone(),
+        None => result_schema(plan),
     }
 }
 
@@ -617,7 +624,24 @@ fn fields(
     plan: &LogicalPlan,
     presentation: &Presentation,
 ) -> PgWireResult<Vec<FieldInfo>> {
-    schema_fields(statement, &answer_schema(statement, plan), presentation)
+    let infos = schema_fields(statement, &answer_schema(statement, plan), presentation)?;
+    if statement.explain.is_some() {
+        return Ok(infos);
+    }
+    let placed = infos.into_iter().enumerate().map(|(index, info)| match origin(plan, index) {
+        None => info,
+        Some(place) => FieldInfo::new(
+            info.name().to_owned(),
+            Some(place.table),
+            Some(place.column),
+            info.datatype().clone(),
+            info.format(),
+        )
+        .with_format_options(Arc::clone(info.format_options()))
+        .with_type_size(info.type_size())
+        .with_type_modifier(info.type_modifier()),
+    });
+    Ok(placed.collect())
 }
 
 fn schema_fields(
