@@ -22,6 +22,7 @@ mod schema;
 mod session_functions;
 mod signatures;
 mod system_columns;
+mod text_functions;
 mod zones;
 
 use std::sync::{Arc, Mutex};
@@ -51,6 +52,7 @@ use reg::{FunctionNames, RegNames, RegText};
 use schema::{Sources, SystemSchema};
 use signatures::Signatures;
 pub(crate) use system_columns::{SYSTEM_TID, SYSTEM_XID, TABLE_OID, catalog_table};
+pub(crate) use text_functions::{TO_BITS, TO_CHAR_TYPE};
 
 /// Owner of everything that the store holds.
 pub(crate) const OWNER: &str = "wayfare";
@@ -131,7 +133,8 @@ impl CatalogTemplate {
         let to_text = RegText::new(&reg_functions);
         let functions = functions::all(identity).into_iter();
         let functions = functions.chain(session_functions::all(identity)).chain(lookups::all(&sources));
-        let functions = functions.chain(system_columns::all()).chain(arrays::all());
+        let functions =
+            functions.chain(system_columns::all()).chain(arrays::all()).chain(text_functions::all());
         for function in functions.chain(reg_functions) {
             context.register_udf(function);
         }

@@ -1,7 +1,7 @@
 //! What is known of a result's columns beyond their types in the engine: the column of a table that each is, and the type
 //! that a `CASE` takes from its branches.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use super::types::{OID_ALIAS_KEY, PG_CHAR_KEY, PG_TYPE_KEY};
@@ -27,8 +27,8 @@ pub(super) fn origin(plan: &LogicalPlan, index: usize) -> Option<Origin> {
             Some(Origin { table: table.cast_signed(), column: i16::try_from(column + 1).ok()? })
         }
         LogicalPlan::Projection(projection) => {
-            let Expr::Column(column) = projection.expr.get(index)?.clone().unalias() else { return None };
-            let index = projection.input.schema().index_of_column(&column).ok()?;
+            let Expr::Column(column) = unaliased(projection.expr.get(index)?) else { return None };
+            let index = projection.input.schema().index_of_column(column).ok()?;
             origin(&projection.input, index)
         }
         LogicalPlan::Join(join) => {
@@ -50,34 +50,47 @@ pub(super) fn origin(plan: &LogicalPlan, index: usize) -> Option<Origin> {
 /// The columns of `plan`, with the marks that a `CASE` has from its branches.
 pub(super) fn result_schema(plan: &LogicalPlan) -> Schema {
     let schema = plan.schema().as_arrow().clone();
-    let Some(projection) = top_projection(plan) else { return schema };
-    let LogicalPlan::Projection(projection) = projection else { return schema };
-    if projection.expr.len() != schema.fields().len() {
-        return schema;
-    }
-    let input = projection.input.schema();
-    let marked = schema.fields().iter().zip(&projection.expr).map(|(field, expr)| {
-        let Expr::Case(case) = expr.clone().unalias() else { return field.as_ref().clone() };
-        // PostgreSQL begins at ELSE.
-        let branches = case.else_expr.iter().chain(case.when_then_expr.iter().map(|(_, then)| then));
-        let branch = branches
-            .filter_map(|branch| branch.to_field(input.as_ref()).ok())
-            .map(|(_, branch)| branch)
-            .find(|branch| is_marked(branch) && goes_with(branch.data_type(), field.data_type()));
-        match branch {
-            Some(branch) => Field::new(field.name(), branch.data_type().clone(), true)
-                .with_metadata(branch.metadata().clone()),
-            None => field.as_ref().clone(),
-        }
+    let marked = schema.fields().iter().enumerate().map(|(index, field)| {
+        let Some(branch) = case_branch(plan, index, field.data_type()) else { return field.as_ref().clone() };
+        Field::new(field.name(), branch.data_type().clone(), true).with_metadata(branch.metadata().clone())
     });
     Schema::new(marked.collect::<Vec<Field>>())
 }
 
-fn top_projection(plan: &LogicalPlan) -> Option<&LogicalPlan> {
+/// The branch with a mark of the `CASE` that column `index` of `plan` is, if it is one of type `whole`.
+fn case_branch(plan: &LogicalPlan, index: usize, whole: &DataType) -> Option<FieldRef> {
     match plan {
-        LogicalPlan::Projection(_) => Some(plan),
-        LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => top_projection(plan.inputs().first()?),
+        LogicalPlan::Projection(projection) => {
+            let input = projection.input.schema();
+            match unaliased(projection.expr.get(index)?) {
+                Expr::Column(column) => {
+                    let index = input.index_of_column(column).ok()?;
+                    case_branch(&projection.input, index, whole)
+                }
+                Expr::Case(case) => {
+                    // PostgreSQL begins at ELSE.
+                    let thens = case.when_then_expr.iter().map(|(_, then)| then);
+                    let branches = case.else_expr.iter().chain(thens);
+                    let mut fields = branches.filter_map(|branch| branch.to_field(input.as_ref()).ok());
+                    let found =
+                        fields.find(|(_, field)| is_marked(field) && goes_with(field.data_type(), whole));
+                    found.map(|(_, field)| field)
+                }
+                _ => None,
+            }
+        }
+        LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::SubqueryAlias(_) => case_branch(plan.inputs().first()?, index, whole),
         _ => None,
+    }
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
     }
 }
 

@@ -13,6 +13,7 @@ mod subqueries;
 mod system_columns;
 mod templates;
 mod temporal;
+mod type_names;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ impl Rewriter {
         empty_catalogs::rewrite(&mut statement);
         system_columns::rewrite(&mut statement);
         sets::rewrite(&mut statement, self.subqueries.scalar_functions());
+        type_names::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);

@@ -34,6 +34,7 @@ use wayfare_engine::statement::Positions;
 use wayfare_engine::{Action, Role, Session};
 
 use super::Shared;
+use super::activity::Activity;
 use super::copy::{CopyIn, CopyOut, CopySource, CopyStatement};
 use super::cursor::{Cursor, Output};
 use super::cursor_statements::{CursorStatement, DeclareText, Fetch, Rows};
@@ -162,18 +163,25 @@ pub(crate) struct SqlSession {
     rewriter: Arc<Rewriter>,
     role: Role,
     observer: Observer,
+    activity: Arc<Activity>,
 }
 
 impl SqlSession {
     /// A session on `engine`, of a user with `role`.
-    pub(crate) fn new(engine: Arc<Session>, role: Role, shared: &Shared) -> Self {
+    pub(crate) fn new(engine: Arc<Session>, role: Role, shared: &Shared, activity: Arc<Activity>) -> Self {
         Self {
             engine,
             cpu: Arc::clone(&shared.cpu),
             rewriter: Arc::clone(&shared.rewriter),
             role,
             observer: shared.observer.clone(),
+            activity,
         }
+    }
+
+    /// Notes that the statement `text` runs until the value is dropped.
+    fn observe(&self, text: &StatementText) -> Observed {
+        self.observer.begin(text, Arc::clone(&self.activity))
     }
 
     /// Whether statements of the session may change the store.
@@ -315,7 +323,7 @@ impl SqlSession {
         presentation: Presentation,
         convert: impl Fn(DataRow) -> T + Send + Sync + 'static,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<T>)> {
-        let observed = self.observer.begin(&statement.text.tokens);
+        let observed = self.observe(&statement.text);
         let engine = Arc::clone(&self.engine);
         let stream = self.cpu.stream(|sender| async move {
             let sent = send_rows(&engine, &statement, parameters, &presentation, &sender, &convert).await;
@@ -338,7 +346,7 @@ impl SqlSession {
         presentation: Presentation,
         scrolls: bool,
     ) -> PgWireResult<Cursor> {
-        let _observed = self.observer.begin(&statement.text.tokens);
+        let _observed = self.observe(&statement.text);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
@@ -372,7 +380,7 @@ impl SqlSession {
         rows: Rows,
         presentation: Presentation,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<DataRow>)> {
-        let observed = self.observer.begin(&cursor.statement.text.tokens);
+        let observed = self.observe(&cursor.statement.text);
         let names = if cursor.statement.reads_catalog { catalog::names(&self.engine) } else { None };
         let stream = self.cpu.stream(|sender| async move {
             if let Err(e) = fetch_rows(&cursor, rows, &presentation, names, &sender).await {
@@ -411,7 +419,7 @@ impl SqlSession {
         parameters: Parameters,
         presentation: Presentation,
     ) -> PgWireResult<usize> {
-        let _observed = self.observer.begin(&statement.text.tokens);
+        let _observed = self.observe(&statement.text);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
