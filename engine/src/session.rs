@@ -391,9 +391,7 @@ fn refusal(node: &LogicalPlan) -> Option<String> {
         {
             Some("setting this option: with it, min and max are wrong where files hold only NULLs")
         }
-        LogicalPlan::Dml(_) => Some(
-            "changing tables by statements: use `wayfare load`, or allow INSERT and DELETE with the option --allow-writes",
-        ),
+        LogicalPlan::Dml(_) => Some("changing tables by statements: use `wayfare load`"),
         _ => None,
     };
     what.map(|what| format!("not supported: {what}"))

@@ -24,6 +24,7 @@ use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use wayfare_engine::catalog::provider::CATALOG;
 use wayfare_engine::{Action, Role, SessionOptions};
 
+use super::activity::Activity;
 use super::cancel::lock;
 use super::connection::{Admission, Connection, CountedSession};
 use super::session::SqlSession;
