@@ -98,16 +98,20 @@ fn values(column: &ArrayRef, field: &Field, functions: &FunctionNames) -> Result
     }
 }
 
-/// Lists from `{1,2}`, or from `1 2` as vectors are written.
+/// Lists from `{1,2}`, from `[1, 2]` with names in quotes, or from `1 2` as vectors are written.
 fn list(texts: &StringArray, item: &Arc<Field>, options: &CastOptions<'_>) -> Result<ArrayRef> {
     let mut items: Vec<Option<String>> = Vec::new();
     let mut lengths = Vec::with_capacity(texts.len());
     for text in texts {
         let before = items.len();
         if let Some(text) = text {
-            match array_items(text) {
-                Some(found) => items.extend(found),
-                None => items.extend(text.split_whitespace().map(|word| Some(word.to_owned()))),
+            match (array_items(text), text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) {
+                (Some(found), _) => items.extend(found),
+                (None, Some(inner)) => {
+                    let words = inner.split(',').map(|word| word.trim().trim_matches('\''));
+                    items.extend(words.map(|word| Some(word.to_owned())));
+                }
+                (None, None) => items.extend(text.split_whitespace().map(|word| Some(word.to_owned()))),
             }
         }
         lengths.push(items.len() - before);
@@ -139,5 +143,8 @@ mod tests {
         let arguments = procs[0].column_by_name("proargtypes").unwrap().as_list::<i32>();
         // boolin takes a cstring.
         assert_eq!(arguments.value(0).as_primitive::<Int32Type>().values(), &[2275]);
+        let names = procs[0].column_by_name("proargnames").unwrap().as_list::<i32>();
+        let named = names.iter().flatten().next().unwrap();
+        assert!(named.as_string::<i32>().iter().flatten().all(|name| !name.contains(['\'', '[', ' '])));
     }
 }

@@ -4,6 +4,7 @@
 //! without a fraction of zeros, PostgreSQL's text of floating-point numbers, decimals of more than 28 digits, the JSON
 //! union of `->`, and types that PostgreSQL does not have, which are cast to the nearest one that it has.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -469,6 +470,21 @@ fn put_marked(out: &mut BytesMut, text: &str, pg_type: Option<&Type>) -> PgWireR
             out.put_u8(1);
             out.put_slice(text.as_bytes());
         }),
+        Some(&Type::INET) => match IpAddr::from_str(text) {
+            // Family, bits of the network, whether it is a network, bytes of the address.
+            Ok(IpAddr::V4(address)) => put_value(out, |out| {
+                out.put_slice(&[2, 32, 0, 4]);
+                out.put_slice(&address.octets());
+            }),
+            Ok(IpAddr::V6(address)) => put_value(out, |out| {
+                out.put_slice(&[3, 128, 0, 16]);
+                out.put_slice(&address.octets());
+            }),
+            Err(_) => {
+                let message = format!("invalid input syntax for type inet: \"{text}\"");
+                return Err(error(sqlstate::INVALID_TEXT_REPRESENTATION, message));
+            }
+        },
         Some(&Type::UUID) => {
             let digits = text.bytes().filter(|byte| *byte != b'-');
             let digits =

@@ -34,6 +34,7 @@ mod origin;
 pub(crate) mod params;
 mod pending;
 mod place;
+mod portals;
 mod privilege;
 mod rewrite;
 mod session;

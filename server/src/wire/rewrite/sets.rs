@@ -107,11 +107,11 @@ fn in_from(factor: &mut TableFactor, scalar: &HashSet<String>) -> Option<TableFa
     );
     let value = match function.as_str() {
         // The engine's own takes literals.
-        "generate_series" if !values.iter().all(is_literal) => {
-            call("unnest", vec![call("generate_series", values)])
+        series @ ("generate_series" | "range") if !values.iter().all(is_literal) => {
+            call("unnest", vec![call(series, values)])
         }
         "generate_subscripts" => call("unnest", vec![call("pg_subscripts", vec![values.first()?.clone()])]),
-        "generate_series" => return None,
+        "generate_series" | "range" => return None,
         other if scalar.contains(other) && !*with_ordinality => call(other, values),
         _ => return None,
     };
@@ -178,7 +178,7 @@ mod tests {
 
     fn rewritten(sql: &str) -> String {
         let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
-        rewrite(&mut statement, &HashSet::from(["string_to_array".to_owned()]));
+        rewrite(&mut statement, &HashSet::from(["string_to_array".to_owned(), "range".to_owned()]));
         statement.to_string()
     }
 
@@ -197,7 +197,11 @@ mod tests {
             rewritten("SELECT ARRAY(SELECT 'toast.' || x FROM pg_catalog.unnest(t.o) x) FROM t"),
             "SELECT array_transform(t.o, x -> 'toast.' || x) FROM t"
         );
-        for same in ["SELECT 1 FROM generate_series(1, 10) AS i", "SELECT 1 FROM journey_paths(2)"] {
+        for same in [
+            "SELECT 1 FROM generate_series(1, 10) AS i",
+            "SELECT 1 FROM range(1, 10)",
+            "SELECT 1 FROM top_paths(2)",
+        ] {
             assert_eq!(rewritten(same), same);
         }
     }
