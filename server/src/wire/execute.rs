@@ -228,12 +228,7 @@ impl Connection {
                 client.feed(complete("DECLARE CURSOR", None)).await?;
                 Ok(())
             }
-            Prepared::Fetch(fetch) => {
-                if self.move_portal(client, fetch, &interrupt).await? {
-                    return Ok(());
-                }
-                self.fetch(client, fetch, delivery, &interrupt).await
-            }
+            Prepared::Fetch(fetch) => self.fetch(client, fetch, delivery, &interrupt).await,
             Prepared::CloseCursor(Some(name)) => {
                 lock(&self.cursors).close(name)?;
                 client.feed(complete("CLOSE CURSOR", None)).await?;

@@ -34,7 +34,6 @@ mod origin;
 pub(crate) mod params;
 mod pending;
 mod place;
-mod portals;
 mod privilege;
 mod rewrite;
 mod session;
