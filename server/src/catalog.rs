@@ -6,6 +6,7 @@
 //! a session can name ([`objects`]): a statement that mentions a catalog looks at it anew before it is planned.
 
 mod arrays;
+mod bits;
 mod builtin;
 mod functions;
 mod information;
@@ -22,7 +23,6 @@ mod schema;
 mod session_functions;
 mod signatures;
 mod system_columns;
-mod text_functions;
 mod zones;
 
 use std::sync::{Arc, Mutex};
@@ -44,6 +44,7 @@ use crate::postgres;
 use crate::postgres::checked::CheckedIntegers;
 use crate::postgres::text_casts::TextCasts;
 use crate::wire::{CancelRegistry, SessionState};
+pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
 use builtin::Builtin;
 pub(crate) use objects::relation_oid;
 use objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
@@ -52,7 +53,6 @@ use reg::{FunctionNames, RegNames, RegText};
 use schema::{Sources, SystemSchema};
 use signatures::Signatures;
 pub(crate) use system_columns::{SYSTEM_TID, SYSTEM_XID, TABLE_OID, catalog_table};
-pub(crate) use text_functions::{TO_BITS, TO_CHAR_TYPE};
 
 /// Owner of everything that the store holds.
 pub(crate) const OWNER: &str = "wayfare";
@@ -133,8 +133,7 @@ impl CatalogTemplate {
         let to_text = RegText::new(&reg_functions);
         let functions = functions::all(identity).into_iter();
         let functions = functions.chain(session_functions::all(identity)).chain(lookups::all(&sources));
-        let functions =
-            functions.chain(system_columns::all()).chain(arrays::all()).chain(text_functions::all());
+        let functions = functions.chain(system_columns::all()).chain(arrays::all()).chain(bits::all());
         for function in functions.chain(reg_functions) {
             context.register_udf(function);
         }

@@ -143,7 +143,6 @@ impl SubQueries {
                             | "oid"
                             | "quote_ident"
                             | "name"
-                            | "format"
                     );
                 if is_scalar && function.over.is_none() {
                     ControlFlow::Continue(())
