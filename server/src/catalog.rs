@@ -5,6 +5,9 @@
 //! that of datafusion-pg-catalog, one copy for the whole server. Everything else is made from what the engine says that
 //! a session can name ([`objects`]): a statement that mentions a catalog looks at it anew before it is planned.
 
+mod arrays;
+mod bits;
+mod builtin;
 mod functions;
 mod information;
 mod layout;
@@ -18,17 +21,21 @@ pub(crate) mod row_function;
 mod rows;
 mod schema;
 mod session_functions;
+mod signatures;
+mod system_columns;
+mod zones;
 
 use std::sync::{Arc, Mutex};
 
+use datafusion::catalog::TableFunctionImpl;
 use datafusion::common::DataFusionError;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntArgsToBigInt;
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 use datafusion_pg_catalog::pg_catalog::{
-    ArrowTable, PgCatalogStaticTables, array_bounds_udf, create_current_database_udf,
-    create_pg_get_partition_ancestors_udf, format_type, quote_ident_udf,
+    PgCatalogStaticTables, array_bounds_udf, create_pg_get_partition_ancestors_udf, format_type,
+    quote_ident_udf,
 };
 use wayfare_engine::Session;
 use wayfare_engine::catalog::provider::CATALOG;
@@ -37,10 +44,15 @@ use crate::postgres;
 use crate::postgres::checked::CheckedIntegers;
 use crate::postgres::text_casts::TextCasts;
 use crate::wire::{CancelRegistry, SessionState};
+pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
+use builtin::Builtin;
+pub(crate) use objects::relation_oid;
 use objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
 use pg_functions::Function;
 use reg::{FunctionNames, RegNames, RegText};
 use schema::{Sources, SystemSchema};
+use signatures::Signatures;
+pub(crate) use system_columns::{SYSTEM_TID, SYSTEM_XID, TABLE_OID, catalog_table};
 
 /// Owner of everything that the store holds.
 pub(crate) const OWNER: &str = "wayfare";
@@ -48,9 +60,11 @@ pub(crate) const OWNER: &str = "wayfare";
 /// The part of the catalog that all sessions share.
 #[derive(Debug)]
 pub(crate) struct CatalogTemplate {
-    static_tables: PgCatalogStaticTables,
+    builtin: Builtin,
+    keywords: Arc<dyn TableFunctionImpl>,
     functions: Vec<Function>,
     function_names: FunctionNames,
+    signatures: Signatures,
 }
 
 /// Whose session it is, as the catalog's functions tell it.
@@ -70,38 +84,16 @@ impl CatalogTemplate {
     /// # Errors
     /// The tables in the binary are damaged.
     pub(crate) fn new(session: &Session) -> Result<Self, DataFusionError> {
-        let static_tables = PgCatalogStaticTables::try_new()?;
-        let known = pg_functions::names_of(static_tables.pg_proc.data());
+        let tables = PgCatalogStaticTables::try_new()?;
+        let known = pg_functions::names_of(tables.pg_proc.data());
+        let function_names = FunctionNames::new(tables.pg_proc.data());
+        let builtin = Builtin::new(&tables, &function_names)?;
         Ok(Self {
+            signatures: Signatures::new(&builtin),
             functions: pg_functions::list(session.context(), &known),
-            function_names: FunctionNames::new(static_tables.pg_proc.data()),
-            static_tables,
-        })
-    }
-
-    /// The table `name`, if it is one that is the same in every database.
-    fn builtin(&self, name: &str) -> Option<&Arc<ArrowTable>> {
-        let tables = &self.static_tables;
-        Some(match name {
-            "pg_aggregate" => &tables.pg_aggregate,
-            "pg_am" => &tables.pg_am,
-            "pg_amop" => &tables.pg_amop,
-            "pg_amproc" => &tables.pg_amproc,
-            "pg_cast" => &tables.pg_cast,
-            "pg_collation" => &tables.pg_collation,
-            "pg_conversion" => &tables.pg_conversion,
-            "pg_language" => &tables.pg_language,
-            "pg_opclass" => &tables.pg_opclass,
-            "pg_operator" => &tables.pg_operator,
-            "pg_opfamily" => &tables.pg_opfamily,
-            "pg_proc" => &tables.pg_proc,
-            "pg_range" => &tables.pg_range,
-            "pg_ts_config" => &tables.pg_ts_config,
-            "pg_ts_dict" => &tables.pg_ts_dict,
-            "pg_ts_parser" => &tables.pg_ts_parser,
-            "pg_ts_template" => &tables.pg_ts_template,
-            "pg_type" => &tables.pg_type,
-            _ => return None,
+            builtin,
+            keywords: Arc::clone(&tables.pg_get_keywords) as _,
+            function_names,
         })
     }
 
@@ -128,7 +120,6 @@ impl CatalogTemplate {
         }
 
         for function in [
-            create_current_database_udf(CATALOG),
             format_type::create_format_type_udf(),
             create_pg_get_partition_ancestors_udf(),
             quote_ident_udf::create_quote_ident_udf(),
@@ -142,11 +133,12 @@ impl CatalogTemplate {
         let to_text = RegText::new(&reg_functions);
         let functions = functions::all(identity).into_iter();
         let functions = functions.chain(session_functions::all(identity)).chain(lookups::all(&sources));
+        let functions = functions.chain(system_columns::all()).chain(arrays::all()).chain(bits::all());
         for function in functions.chain(reg_functions) {
             context.register_udf(function);
         }
         postgres::register_all(&mut context.clone())?;
-        context.register_udtf("pg_get_keywords", Arc::clone(&self.static_tables.pg_get_keywords) as _);
+        context.register_udtf("pg_get_keywords", Arc::clone(&self.keywords));
 
         let state = context.state_ref();
         let mut builder = SessionStateBuilder::new_from_existing(state.read().clone())

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, StringArray};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
+use wayfare_engine::catalog::provider::CATALOG;
 
 use super::Identity;
+use super::row_function::returns;
 use crate::error::Refusal;
 use crate::wire::lock;
 use crate::wire::settings::server_version;
+use crate::wire::types::typed_field;
 
 /// All functions for the session of `identity`.
 pub(crate) fn all(identity: &Identity) -> Vec<ScalarUDF> {
@@ -24,7 +28,8 @@ pub(crate) fn all(identity: &Identity) -> Vec<ScalarUDF> {
     vec![
         constant("version", &[0], text(version)),
         constant("pg_backend_pid", &[0], ScalarValue::Int32(Some(identity.pid))),
-        constant("session_user", &[0], text(user)),
+        named_constant("session_user", user),
+        named_constant("current_database", CATALOG.to_owned()),
         constant("pg_is_in_recovery", &[0], ScalarValue::Boolean(Some(false))),
         constant("pg_client_encoding", &[0], text("UTF8".to_owned())),
         constant("getdatabaseencoding", &[0], text("UTF8".to_owned())),
@@ -41,6 +46,9 @@ pub(crate) fn all(identity: &Identity) -> Vec<ScalarUDF> {
         constant("pg_conversion_is_visible", &[1], yes()),
         constant("pg_statistics_obj_is_visible", &[1], yes()),
         constant("pg_ts_config_is_visible", &[1], yes()),
+        // Transactions are not counted.
+        constant("txid_current", &[0], ScalarValue::Int64(Some(3))),
+        constant("pg_current_xact_id_if_assigned", &[0], ScalarValue::Utf8(None)),
         ScalarUDF::from(SizePretty::new()),
         ScalarUDF::from(CurrentSetting::new(identity)),
         ScalarUDF::from(SetConfig::new(identity)),
@@ -55,7 +63,18 @@ fn constant(name: &'static str, arguments: &[usize], value: ScalarValue) -> Scal
     ScalarUDF::from(Constant {
         name,
         signature: Signature::one_of(signatures.collect(), Volatility::Stable),
+        result: returns(value.data_type()),
         value,
+    })
+}
+
+/// A function without arguments whose value is of type `name`.
+fn named_constant(name: &'static str, value: String) -> ScalarUDF {
+    ScalarUDF::from(Constant {
+        name,
+        signature: Signature::nullary(Volatility::Stable),
+        result: typed_field("result", "name", true),
+        value: ScalarValue::Utf8(Some(value)),
     })
 }
 
@@ -64,6 +83,7 @@ fn constant(name: &'static str, arguments: &[usize], value: ScalarValue) -> Scal
 struct Constant {
     name: &'static str,
     signature: Signature,
+    result: Field,
     value: ScalarValue,
 }
 
@@ -78,6 +98,10 @@ impl ScalarUDFImpl for Constant {
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
         Ok(self.value.data_type())
+    }
+
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(Arc::new(self.result.clone().with_name(self.name)))
     }
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

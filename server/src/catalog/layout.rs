@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::wire::types::{CHAR, OID_ALIAS_KEY, PG_CHAR_KEY, typed_field};
+use crate::wire::types::{CHAR, OID_ALIAS_KEY, PG_CHAR_KEY, marked_field, typed_field};
 
 static LAYOUT: LazyLock<BTreeMap<&'static str, SystemTable>> =
     LazyLock::new(|| include_str!("layout.txt").lines().filter_map(parse).collect());
@@ -52,9 +52,15 @@ fn parse(line: &'static str) -> Option<(&'static str, SystemTable)> {
 }
 
 fn field(name: &str, pg_type: &str, nullable: bool) -> Field {
+    let list = |element: DataType| DataType::List(Arc::new(Field::new_list_field(element, true)));
     if let Some(element) = pg_type.strip_prefix('_') {
-        let item = Field::new_list_field(arrow_type(element), true);
-        return Field::new(name, DataType::List(Arc::new(item)), nullable);
+        let values = list(arrow_type(element));
+        return match element {
+            "text" | "int2" | "int4" | "int8" | "float4" | "float8" | "bool" | "timestamptz" => {
+                Field::new(name, values, nullable)
+            }
+            _ => marked_field(name, values, pg_type, nullable),
+        };
     }
     match pg_type {
         "oid" | "regproc" | "regtype" => {
@@ -65,14 +71,13 @@ fn field(name: &str, pg_type: &str, nullable: bool) -> Field {
             let mark = (PG_CHAR_KEY.to_owned(), "1".to_owned());
             Field::new(name, DataType::Utf8, nullable).with_metadata([mark].into())
         }
-        "name" | "varchar" => typed_field(name, pg_type, nullable),
-        "oidvector" => {
-            Field::new(name, DataType::List(Arc::new(Field::new_list_field(DataType::Int32, true))), nullable)
-        }
-        "int2vector" => {
-            Field::new(name, DataType::List(Arc::new(Field::new_list_field(DataType::Int16, true))), nullable)
-        }
-        other => Field::new(name, arrow_type(other), nullable),
+        "oidvector" => marked_field(name, list(DataType::Int32), pg_type, nullable),
+        "int2vector" => marked_field(name, list(DataType::Int16), pg_type, nullable),
+        other => match arrow_type(other) {
+            DataType::Int32 if other != "int4" => marked_field(name, DataType::Int32, pg_type, nullable),
+            DataType::Utf8 if other != "text" => typed_field(name, pg_type, nullable),
+            data_type => Field::new(name, data_type, nullable),
+        },
     }
 }
 
@@ -97,6 +102,7 @@ fn arrow_type(pg_type: &str) -> DataType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::encode::pg_type_of;
 
     #[test]
     fn every_line_is_read() {
@@ -105,5 +111,13 @@ mod tests {
         assert_eq!((class.oid, class.kind), (1259, "r"));
         assert!(!class.schema.field_with_name("relname").unwrap().is_nullable());
         assert!(table("information_schema", "columns").is_some());
+        let types = |name: &str| {
+            let fields = table("pg_catalog", name).unwrap().schema.fields();
+            let types: Vec<_> = fields.iter().map(|field| pg_type_of(field).name().to_owned()).collect();
+            types
+        };
+        assert_eq!(types("pg_am"), ["oid", "name", "regproc", "char"]);
+        assert!(types("pg_index").contains(&"int2vector".to_owned()));
+        assert!(types("pg_class").contains(&"_aclitem".to_owned()));
     }
 }

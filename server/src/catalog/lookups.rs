@@ -13,6 +13,7 @@ use super::pg_server::role_names;
 use super::row_function::{RowFunction, integer_of, returns, text, text_of};
 use super::schema::Sources;
 use crate::error::{SqlError, sqlstate};
+use crate::wire::types::typed_field;
 
 /// Privileges on what the store holds that everyone has.
 const READ_PRIVILEGES: [&str; 5] = ["SELECT", "USAGE", "CONNECT", "EXECUTE", "TEMPORARY"];
@@ -32,12 +33,7 @@ pub(super) fn all(sources: &Sources) -> Vec<ScalarUDF> {
             let definition = relation(&objects, &arguments[0])?.and_then(|object| object.definition.clone());
             Ok(ScalarValue::Utf8(definition.map(|text| format!("{text};"))))
         }),
-        function("pg_get_userbyid", &[1], DataType::Utf8, |sources, arguments| {
-            let Some(oid) = integer_of(&arguments[0]) else { return Ok(ScalarValue::Null) };
-            let names = role_names(&sources.identity);
-            let name = names.into_iter().find(|name| i64::from(role_oid(name)) == oid);
-            Ok(text(name.unwrap_or_else(|| format!("unknown (OID={oid})"))))
-        }),
+        user_by_id(sources),
         function("obj_description", &[1, 2], DataType::Utf8, |sources, arguments| {
             let catalog = arguments.get(1).and_then(text_of);
             description(sources, &arguments[0], 0, catalog)
@@ -101,11 +97,32 @@ pub(super) fn all(sources: &Sources) -> Vec<ScalarUDF> {
             let is_utf8 = integer_of(&arguments[0]) == Some(super::pg_server::UTF8);
             Ok(text(if is_utf8 { "UTF8" } else { "" }))
         }),
+        function("pg_char_to_encoding", &[1], DataType::Int32, |_, arguments| {
+            let is_utf8 = text_of(&arguments[0])
+                .is_some_and(|name| ["utf8", "utf-8", "unicode"].contains(&name.to_lowercase().as_str()));
+            let number = if is_utf8 { super::pg_server::UTF8 } else { -1 };
+            ScalarValue::from(number).cast_to(&DataType::Int32)
+        }),
+        function("pg_get_function_result", &[1], DataType::Utf8, |sources, arguments| {
+            let oid = integer_of(&arguments[0]).and_then(|oid| u32::try_from(oid).ok());
+            Ok(ScalarValue::Utf8(oid.and_then(|oid| sources.template.signatures.result(oid))))
+        }),
         function("pg_get_function_arguments", &[1], DataType::Utf8, function_arguments),
         function("pg_get_function_identity_arguments", &[1], DataType::Utf8, function_arguments),
     ];
     functions.extend(nothing());
     functions
+}
+
+fn user_by_id(sources: &Sources) -> ScalarUDF {
+    let sources = sources.clone();
+    let result = typed_field("result", "name", true);
+    RowFunction::udf("pg_get_userbyid", &[1], result, Volatility::Stable, move |arguments| {
+        let Some(oid) = integer_of(&arguments[0]) else { return Ok(ScalarValue::Null) };
+        let names = role_names(&sources.identity);
+        let name = names.into_iter().find(|name| i64::from(role_oid(name)) == oid);
+        Ok(text(name.unwrap_or_else(|| format!("unknown (OID={oid})"))))
+    })
 }
 
 /// Functions about kinds of objects that there are none of.
@@ -124,7 +141,6 @@ fn nothing() -> Vec<ScalarUDF> {
         none("pg_get_statisticsobjdef", &[1], DataType::Utf8),
         none("pg_get_statisticsobjdef_columns", &[1], DataType::Utf8),
         none("pg_get_serial_sequence", &[2], DataType::Utf8),
-        none("pg_get_function_result", &[1], DataType::Utf8),
         none("pg_get_functiondef", &[1], DataType::Utf8),
         none("pg_tablespace_location", &[1], DataType::Utf8),
         none("pg_sequence_last_value", &[1], DataType::Int64),
@@ -187,6 +203,9 @@ fn function_arguments(sources: &Sources, arguments: &[ScalarValue]) -> Result<Sc
     let Some(oid) = integer_of(&arguments[0]).and_then(|oid| u32::try_from(oid).ok()) else {
         return Ok(ScalarValue::Null);
     };
+    if let Some(arguments) = sources.template.signatures.arguments(oid) {
+        return Ok(text(arguments));
+    }
     let function = pg_functions::all(sources).iter().find(|function| function_oid(&function.name) == oid);
     let syntax = function.and_then(|function| function.syntax.as_deref());
     let arguments = syntax.and_then(|syntax| {

@@ -223,6 +223,15 @@ impl Oids {
     }
 }
 
+/// The identifier of the table or view `name` of `schema`, unless another one has the same number before it.
+pub(crate) fn relation_oid(schema: &str, name: &str) -> Option<u32> {
+    match layout::table(schema, name) {
+        Some(table) => Some(table.oid),
+        None if schema == PG_CATALOG || schema == INFORMATION_SCHEMA => None,
+        None => Some(derived_oid("relation", schema, name)),
+    }
+}
+
 /// A number from the name alone (FNV-1a), in the range of user objects. Positive as a signed number too, since that
 /// is what catalogs store.
 fn derived_oid(kind: &str, schema: &str, name: &str) -> u32 {

@@ -1,12 +1,13 @@
 //! Rows of `pg_catalog` about the server and its sessions: databases, roles, settings, activity.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use wayfare_engine::catalog::provider::CATALOG;
 
 use super::objects::{OWNER_OID, database_oid, role_oid};
 use super::rows::{Cell, Row, row};
 use super::schema::Sources;
-use super::{Identity, OWNER};
-use crate::wire::lock;
+use super::{Identity, OWNER, zones};
+use crate::wire::{Activity, lock};
 
 /// Tablespace `pg_default`.
 const DEFAULT_TABLESPACE: u32 = 1663;
@@ -26,9 +27,15 @@ pub(super) fn rows(name: &str, sources: &Sources) -> Option<Vec<Row>> {
         "pg_authid" => role_names(identity).iter().map(|name| role_row(name)).collect(),
         "pg_user" | "pg_shadow" => role_names(identity).iter().map(|name| user(name)).collect(),
         "pg_settings" => settings(identity),
-        "pg_stat_activity" => vec![activity(identity)],
-        "pg_stat_database" => vec![row! { datid: database_oid(), datname: CATALOG, numbackends: 1_i64 }],
-        "pg_stat_ssl" => vec![row! { pid: i64::from(identity.pid), ssl: false }],
+        "pg_stat_activity" => sessions(identity, |session| activity(identity, session)),
+        "pg_stat_database" => {
+            vec![row! { datid: database_oid(), datname: CATALOG, numbackends: backends(identity) }]
+        }
+        "pg_stat_ssl" => {
+            sessions(identity, |session| row! { pid: i64::from(session.pid), ssl: session.encrypted })
+        }
+        "pg_timezone_names" => zones::names(),
+        "pg_timezone_abbrevs" => Vec::new(),
         "pg_stat_gssapi" => {
             vec![row! { pid: i64::from(identity.pid), gss_authenticated: false, encrypted: false }]
         }
@@ -114,17 +121,47 @@ fn settings(identity: &Identity) -> Vec<Row> {
         .collect()
 }
 
-/// This session: what others do is not told to a client.
-fn activity(identity: &Identity) -> Row {
-    let application = lock(&identity.state).settings.get("application_name").unwrap_or_default().to_owned();
-    row! {
+fn sessions(identity: &Identity, row: impl Fn(&Activity) -> Row) -> Vec<Row> {
+    identity.cancels.activities().iter().map(|session| row(session)).collect()
+}
+
+fn backends(identity: &Identity) -> i64 {
+    i64::try_from(identity.cancels.activities().len()).unwrap_or(i64::MAX)
+}
+
+/// A session. What it runs is told to its own user and to an admin.
+fn activity(identity: &Identity, session: &Activity) -> Row {
+    let mut row = row! {
         datid: database_oid(),
         datname: CATALOG,
-        pid: i64::from(identity.pid),
-        usesysid: role_oid(&identity.user),
-        usename: identity.user.as_str(),
-        application_name: application,
-        state: "active",
+        pid: i64::from(session.pid),
+        usesysid: role_oid(&session.user),
+        usename: session.user.as_str(),
+        application_name: session.application(),
         backend_type: "client backend",
+    };
+    if session.user != identity.user && !identity.administers {
+        row.push(("query", Cell::from("<insufficient privilege>")));
+        return row;
     }
+    let statement = session.statement();
+    row.extend(row! {
+        client_addr: session.peer.ip().to_string(),
+        client_port: i64::from(session.peer.port()),
+        backend_start: time(session.since),
+        state: match &statement {
+            Some(statement) if statement.ended.is_none() => "active",
+            _ => "idle",
+        },
+        query: statement.as_ref().map_or("", |statement| statement.text.as_str()),
+        state_change: time(
+            statement.as_ref().map_or(session.since, |last| last.ended.unwrap_or(last.began)),
+        ),
+    });
+    row.extend(statement.map(|statement| ("query_start", time(statement.began))));
+    row
+}
+
+fn time(time: DateTime<Utc>) -> Cell {
+    Cell::from(time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }

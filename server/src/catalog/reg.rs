@@ -69,6 +69,13 @@ impl FunctionNames {
         }
         names
     }
+
+    /// The identifier of the function that PostgreSQL writes as `name`, with a schema perhaps; 0 for `-`.
+    pub(super) fn oid(&self, name: &str) -> i32 {
+        let bare = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        let bare = bare.split('(').next().unwrap_or(bare);
+        self.by_name.get(bare).map_or(0, |oid| oid.cast_signed())
+    }
 }
 
 /// The functions of a session: one for each type, `to_regclass` and its like, and the one to text.

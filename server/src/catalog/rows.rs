@@ -96,6 +96,7 @@ fn scalar(field: &Field, cell: Option<&Cell>) -> Result<ScalarValue> {
         Cell::Bool(value) => Ok(ScalarValue::from(*value)),
         Cell::Int(value) => ScalarValue::from(*value).cast_to(data_type),
         Cell::Float(value) => ScalarValue::from(*value).cast_to(data_type),
-        Cell::Text(value) => Ok(ScalarValue::from(value.as_str())),
+        Cell::Text(value) if data_type.is_string() => Ok(ScalarValue::from(value.as_str())),
+        Cell::Text(value) => ScalarValue::from(value.as_str()).cast_to(data_type),
     }
 }

@@ -88,13 +88,12 @@ impl SystemSchema {
         let sources = &self.sources;
         if self.name == PG_CATALOG {
             // What is the same in every database of PostgreSQL.
-            if let Some(table) = sources.template.builtin(name) {
-                let schema = table.schema();
-                let mut batches = table.data().to_vec();
+            if let Some((schema, batches)) = sources.template.builtin.table(name) {
+                let mut batches = batches.clone();
                 if name == "pg_proc" {
-                    batches.push(batch(&schema, &pg_functions::rows(sources))?);
+                    batches.push(batch(schema, &pg_functions::rows(sources))?);
                 }
-                return Ok((schema, batches));
+                return Ok((Arc::clone(schema), batches));
             }
         }
         let rows: Vec<Row> = match self.name {

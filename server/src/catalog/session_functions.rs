@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, BooleanArray, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::Identity;
 use crate::error::{Refusal, error_info, sqlstate};
+use crate::wire::types::{marked_field, typed_field};
 use crate::wire::{Signalled, lock};
 
 /// Schemas that exist in every session.
@@ -115,6 +116,15 @@ impl ScalarUDFImpl for SessionFunction {
             Kind::CurrentSchemas => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
             Kind::Cancel | Kind::Terminate => DataType::Boolean,
         })
+    }
+
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let data_type = self.return_type(&[])?;
+        Ok(Arc::new(match self.kind {
+            Kind::CurrentSchema => typed_field(self.name(), "name", true),
+            Kind::CurrentSchemas => marked_field(self.name(), data_type, "_name", true),
+            Kind::Cancel | Kind::Terminate => Field::new(self.name(), data_type, true),
+        }))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -121,21 +121,27 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<(), Cli
     let address = server.local_addr();
     let user = if access == Access::Anyone { "wayfare" } else { "NAME" };
     let sslmode = if encrypted { " sslmode=require" } else { "" };
-    output::print(&format!(
+    say(&format!(
         "serving Postgres on {address}: psql \"host={} port={} user={user} dbname=wayfare{sslmode}\"\n",
         address.ip(),
         address.port()
-    ))?;
+    ));
     if let Some(address) = server.monitor_addr() {
-        output::print(&format!("metrics on http://{address}/metrics, health on http://{address}/health\n"))?;
+        say(&format!("metrics on http://{address}/metrics, health on http://{address}/health\n"));
     }
     if access == Access::Anyone {
-        output::print("no passwords: everybody on this machine may connect, under any name\n")?;
+        say("no passwords: everybody on this machine may connect, under any name\n");
     } else if !has_users {
-        output::print("nobody can log in yet: add users with `wayfare user add NAME --role reader`\n")?;
+        say("nobody can log in yet: add users with `wayfare user add NAME --role reader`\n");
     }
     server.run(interrupted()).await;
-    output::print("stopped\n")
+    say("stopped\n");
+    Ok(())
+}
+
+/// Prints `text` for whoever still reads: a server goes on when its output is closed.
+fn say(text: &str) {
+    let _ = output::print(text);
 }
 
 /// Ends with Ctrl-C or SIGTERM.

@@ -11,6 +11,7 @@ mod date_read;
 mod date_write;
 mod json;
 mod jsonb_text;
+mod literals;
 mod operators;
 mod single_value;
 mod strings;
@@ -50,6 +51,7 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
         FunctionRegistry::register_udf(context, Arc::new(function))?;
     }
     FunctionRegistry::register_udaf(context, Arc::new(single_value::function()))?;
+    context.register_expr_planner(Arc::new(literals::Literals))?;
     context.register_expr_planner(Arc::new(operators::JsonOperators))
 }
 

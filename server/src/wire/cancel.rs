@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::activity::Activity;
 use crate::error::{error, fatal_info, sqlstate, user_error};
 use crate::metrics::Metrics;
 
@@ -56,7 +57,7 @@ struct Guesses {
 struct Registered {
     // As bytes: a cancel request does not say for which protocol version its key is, and each has its own form.
     key: Bytes,
-    user: String,
+    activity: Arc<Activity>,
     current: Arc<CurrentStatement>,
     stop: CancellationToken,
 }
@@ -74,18 +75,26 @@ impl CancelRegistry {
         Self { connections: Mutex::default(), guesses: Mutex::default(), metrics }
     }
 
-    /// Makes `current` reachable for cancel requests with `key`, and the session of `user` for those of sessions, until
-    /// the guard is dropped. `stop` ends the connection.
+    /// Makes `current` reachable for cancel requests with `key`, and the session for what other sessions ask, until the
+    /// guard is dropped. `stop` ends the connection.
     pub(crate) fn register(
         self: &Arc<Self>,
-        pid: i32,
         key: &SecretKey,
-        user: String,
+        activity: Arc<Activity>,
         current: Arc<CurrentStatement>,
         stop: CancellationToken,
     ) -> Registration {
-        lock(&self.connections).insert(pid, Registered { key: key.to_bytes(), user, current, stop });
+        let pid = activity.pid;
+        lock(&self.connections).insert(pid, Registered { key: key.to_bytes(), activity, current, stop });
         Registration { registry: Arc::clone(self), pid }
+    }
+
+    /// What all sessions do, by process id.
+    pub(crate) fn activities(&self) -> Vec<Arc<Activity>> {
+        let connections = lock(&self.connections);
+        let mut all: Vec<_> = connections.values().map(|found| Arc::clone(&found.activity)).collect();
+        all.sort_by_key(|activity| activity.pid);
+        all
     }
 
     /// Cancels what runs in session `pid`, which must be one of `user` too unless that user `administers`; ends the
@@ -93,7 +102,7 @@ impl CancelRegistry {
     pub(crate) fn signal(&self, pid: i32, user: &str, administers: bool, terminate: bool) -> Signalled {
         let (current, stop) = match lock(&self.connections).get(&pid) {
             None => return Signalled::NoSuchSession,
-            Some(found) if found.user != user && !administers => return Signalled::NotAllowed,
+            Some(found) if found.activity.user != user && !administers => return Signalled::NotAllowed,
             Some(found) => (Arc::clone(&found.current), found.stop.clone()),
         };
         if terminate {
@@ -330,6 +339,13 @@ impl ClientWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::settings::Settings;
+    use crate::wire::state::SessionState;
+
+    fn session(pid: i32, user: &str) -> Arc<Activity> {
+        let state = Arc::new(Mutex::new(SessionState::new(Settings::new(user))));
+        Arc::new(Activity::new(pid, user.to_owned(), ([127, 0, 0, 1], 1).into(), false, state))
+    }
 
     #[tokio::test]
     async fn only_the_right_key_cancels_and_only_a_running_statement() {
@@ -337,8 +353,9 @@ mod tests {
         let (peer, now) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
         let current = Arc::new(CurrentStatement::default());
         let stop = CancellationToken::new();
-        let user = "ana".to_owned();
-        let registration = registry.register(7, &SecretKey::I32(1), user, Arc::clone(&current), stop.clone());
+        let registration =
+            registry.register(&SecretKey::I32(1), session(7, "ana"), Arc::clone(&current), stop.clone());
+        assert_eq!(registry.activities()[0].user, "ana");
 
         registry.cancel(peer, 7, &SecretKey::I32(1), now); // nothing runs
         let interrupt = Interrupt::start(Arc::clone(&current), None, None, CancellationToken::new());
@@ -364,9 +381,8 @@ mod tests {
         let registry = Arc::new(CancelRegistry::new(Arc::default()));
         let current = Arc::new(CurrentStatement::default());
         let _registration = registry.register(
-            7,
             &SecretKey::I32(1),
-            "ana".to_owned(),
+            session(7, "ana"),
             Arc::clone(&current),
             CancellationToken::new(),
         );

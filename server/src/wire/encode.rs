@@ -4,6 +4,7 @@
 //! without a fraction of zeros, PostgreSQL's text of floating-point numbers, decimals of more than 28 digits, the JSON
 //! union of `->`, and types that PostgreSQL does not have, which are cast to the nearest one that it has.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 
 use super::datetime::{DateLayout, Zone, interval_text, timestamp_text};
-use super::types::{OID_ALIAS_KEY, marked_type, name_alias};
-use super::{float, numeric};
+use super::types::{OID_ALIAS_KEY, PG_CHAR_KEY, marked_type, name_alias};
+use super::{float, marked, numeric};
 use crate::catalog::reg::RegNames;
 use crate::error::{error, from_datafusion, sqlstate, user_error};
 use crate::limits::MAX_RESULT_COLUMNS;
@@ -93,8 +94,16 @@ fn shown_field(field: &FieldRef) -> FieldRef {
             DataType::Decimal128((*precision).min(numeric::MAX_PRECISION), *scale)
         }
         DataType::Map(_, _) => DataType::Utf8,
-        // Cast to text, which keeps the mark of the number that it was.
-        text if text.is_string() && field.metadata().contains_key(OID_ALIAS_KEY) => {
+        // No number of rows or rank is so large that `bigint`, which PostgreSQL has for them, does not hold it.
+        DataType::UInt64 => DataType::Int64,
+        // Cast to another type, which keeps the mark of the number or character that it was.
+        DataType::Int32 => return Arc::clone(field),
+        other if field.metadata().contains_key(OID_ALIAS_KEY) => {
+            return Arc::new(
+                field.as_ref().clone().with_data_type(other.clone()).with_metadata(Default::default()),
+            );
+        }
+        other if !other.is_string() && field.metadata().contains_key(PG_CHAR_KEY) => {
             return Arc::new(field.as_ref().clone().with_metadata(Default::default()));
         }
         _ => return Arc::clone(field),
@@ -135,7 +144,7 @@ pub(crate) fn type_size(pg_type: &Type) -> i16 {
     match *pg_type {
         Type::BOOL | Type::CHAR => 1,
         Type::INT2 => 2,
-        Type::INT4 | Type::FLOAT4 | Type::DATE | Type::OID => 4,
+        Type::INT4 | Type::FLOAT4 | Type::DATE | Type::OID | Type::XID => 4,
         Type::REGCLASS | Type::REGTYPE | Type::REGPROC | Type::REGNAMESPACE | Type::REGROLE => 4,
         Type::INT8 | Type::FLOAT8 | Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::TIME => 8,
         Type::INTERVAL | Type::UUID => 16,
@@ -275,6 +284,10 @@ impl BatchEncoder {
         let Some(pg_type) = marked_type(promised) else {
             return Ok(None);
         };
+        if !array.data_type().is_string() {
+            let values = marked::encoded(array, &pg_type, info.format())?;
+            return Ok(Some(Column::Encoded(values)));
+        }
         let texts = cast(array, &DataType::Utf8)?;
         let binary = (info.format() == FieldFormat::Binary).then_some(pg_type);
         Ok(Some(Column::Text { values: texts.as_string::<i32>().clone(), binary }))
@@ -382,6 +395,8 @@ pub(crate) enum Column {
         values: StringArray,
         binary: Option<Type>,
     },
+    /// Values as they are sent.
+    Encoded(Vec<Option<Vec<u8>>>),
     Null,
     /// Left to arrow-pg.
     Other {
@@ -432,6 +447,10 @@ impl Column {
             },
             Self::Text { values, .. } if values.is_null(index) => out.put_i32(-1),
             Self::Text { values, binary } => put_marked(out, values.value(index), binary.as_ref())?,
+            Self::Encoded(values) => match values.get(index).and_then(Option::as_ref) {
+                Some(bytes) => put_value(out, |out| out.put_slice(bytes)),
+                None => out.put_i32(-1),
+            },
             // Only NULLs of `Other` come here.
             Self::Null | Self::Other { .. } => out.put_i32(-1),
         }
@@ -451,6 +470,21 @@ fn put_marked(out: &mut BytesMut, text: &str, pg_type: Option<&Type>) -> PgWireR
             out.put_u8(1);
             out.put_slice(text.as_bytes());
         }),
+        Some(&Type::INET) => match IpAddr::from_str(text) {
+            // Family, bits of the network, whether it is a network, bytes of the address.
+            Ok(IpAddr::V4(address)) => put_value(out, |out| {
+                out.put_slice(&[2, 32, 0, 4]);
+                out.put_slice(&address.octets());
+            }),
+            Ok(IpAddr::V6(address)) => put_value(out, |out| {
+                out.put_slice(&[3, 128, 0, 16]);
+                out.put_slice(&address.octets());
+            }),
+            Err(_) => {
+                let message = format!("invalid input syntax for type inet: \"{text}\"");
+                return Err(error(sqlstate::INVALID_TEXT_REPRESENTATION, message));
+            }
+        },
         Some(&Type::UUID) => {
             let digits = text.bytes().filter(|byte| *byte != b'-');
             let digits =

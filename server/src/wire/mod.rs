@@ -10,6 +10,7 @@
 //! bind values from [`params`], if [`privilege`] lets them; [`observe`] notes how long it takes. [`execute`] runs what
 //! is not a plain query, for both protocols; [`encode`] writes the rows; [`cancel`] ends a statement early.
 
+mod activity;
 mod cancel;
 mod connection;
 mod copy;
@@ -24,10 +25,12 @@ mod explain;
 mod extended;
 mod float;
 mod frames;
+mod marked;
 mod names;
 mod negotiate;
 mod numeric;
 mod observe;
+mod origin;
 pub(crate) mod params;
 mod pending;
 mod place;
@@ -58,6 +61,7 @@ use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
 use crate::tls::Tls;
 
+pub(crate) use activity::Activity;
 pub(crate) use cancel::{CancelRegistry, Signalled, lock};
 pub(crate) use connection::serve_connection;
 pub(crate) use observe::Observer;

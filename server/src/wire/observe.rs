@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::activity::Activity;
+use super::split::StatementText;
 use crate::metrics::Metrics;
 
 /// Longest shape that is logged; the rest is cut.
@@ -20,11 +22,12 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// A statement with these tokens begins; it ends when the value is dropped.
-    pub(crate) fn begin(&self, tokens: &[Token]) -> Observed {
+    /// The statement `text` of a session begins; it ends when the value is dropped.
+    pub(crate) fn begin(&self, text: &StatementText, activity: Arc<Activity>) -> Observed {
         self.metrics.begin_statement();
-        let shape = self.slow.map(|_| shape(tokens));
-        Observed { observer: self.clone(), shape, started: Instant::now(), rows: 0 }
+        activity.begin(&text.text);
+        let shape = self.slow.map(|_| shape(&text.tokens));
+        Observed { observer: self.clone(), activity, shape, started: Instant::now(), rows: 0 }
     }
 }
 
@@ -32,6 +35,7 @@ impl Observer {
 #[derive(Debug)]
 pub(crate) struct Observed {
     observer: Observer,
+    activity: Arc<Activity>,
     shape: Option<String>,
     started: Instant,
     rows: u64,
@@ -47,6 +51,7 @@ impl Observed {
 impl Drop for Observed {
     fn drop(&mut self) {
         let took = self.started.elapsed();
+        self.activity.end();
         self.observer.metrics.end_statement(took);
         self.observer.metrics.rows.add(self.rows);
         if let (Some(limit), Some(shape)) = (self.observer.slow, &self.shape)

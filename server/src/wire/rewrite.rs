@@ -6,8 +6,14 @@
 mod casts;
 mod empty_catalogs;
 mod forms;
+mod predicates;
+mod recursion;
+mod sets;
 mod subqueries;
+mod system_columns;
+mod templates;
 mod temporal;
+mod type_names;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -85,9 +91,13 @@ impl Rewriter {
         let mut statement = self.rules.iter().fold(statement, |statement, rule| rule.rewrite(statement));
         let _ = VisitMut::visit(&mut statement, &mut CatalogNames);
         empty_catalogs::rewrite(&mut statement);
+        system_columns::rewrite(&mut statement);
+        sets::rewrite(&mut statement, self.subqueries.scalar_functions());
+        type_names::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
+        predicates::rewrite(&mut statement);
         if mentions_catalog_table(&statement) {
             statement = AliasDuplicatedProjectionRewrite.rewrite(statement);
         }

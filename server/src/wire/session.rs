@@ -34,6 +34,7 @@ use wayfare_engine::statement::Positions;
 use wayfare_engine::{Action, Role, Session};
 
 use super::Shared;
+use super::activity::Activity;
 use super::copy::{CopyIn, CopyOut, CopySource, CopyStatement};
 use super::cursor::{Cursor, Output};
 use super::cursor_statements::{CursorStatement, DeclareText, Fetch, Rows};
@@ -42,6 +43,7 @@ use super::encode::{BatchEncoder, field_infos};
 use super::explain::{self, ExplainOptions};
 use super::names::result_names;
 use super::observe::{Observed, Observer};
+use super::origin::{origin, result_schema};
 use super::params;
 use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
@@ -161,18 +163,25 @@ pub(crate) struct SqlSession {
     rewriter: Arc<Rewriter>,
     role: Role,
     observer: Observer,
+    activity: Arc<Activity>,
 }
 
 impl SqlSession {
     /// A session on `engine`, of a user with `role`.
-    pub(crate) fn new(engine: Arc<Session>, role: Role, shared: &Shared) -> Self {
+    pub(crate) fn new(engine: Arc<Session>, role: Role, shared: &Shared, activity: Arc<Activity>) -> Self {
         Self {
             engine,
             cpu: Arc::clone(&shared.cpu),
             rewriter: Arc::clone(&shared.rewriter),
             role,
             observer: shared.observer.clone(),
+            activity,
         }
+    }
+
+    /// Notes that the statement `text` runs until the value is dropped.
+    fn observe(&self, text: &StatementText) -> Observed {
+        self.observer.begin(text, Arc::clone(&self.activity))
     }
 
     /// Whether statements of the session may change the store.
@@ -314,7 +323,7 @@ impl SqlSession {
         presentation: Presentation,
         convert: impl Fn(DataRow) -> T + Send + Sync + 'static,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<T>)> {
-        let observed = self.observer.begin(&statement.text.tokens);
+        let observed = self.observe(&statement.text);
         let engine = Arc::clone(&self.engine);
         let stream = self.cpu.stream(|sender| async move {
             let sent = send_rows(&engine, &statement, parameters, &presentation, &sender, &convert).await;
@@ -337,7 +346,7 @@ impl SqlSession {
         presentation: Presentation,
         scrolls: bool,
     ) -> PgWireResult<Cursor> {
-        let _observed = self.observer.begin(&statement.text.tokens);
+        let _observed = self.observe(&statement.text);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
@@ -371,7 +380,7 @@ impl SqlSession {
         rows: Rows,
         presentation: Presentation,
     ) -> PgWireResult<(Arc<Vec<FieldInfo>>, RowStream<DataRow>)> {
-        let observed = self.observer.begin(&cursor.statement.text.tokens);
+        let observed = self.observe(&cursor.statement.text);
         let names = if cursor.statement.reads_catalog { catalog::names(&self.engine) } else { None };
         let stream = self.cpu.stream(|sender| async move {
             if let Err(e) = fetch_rows(&cursor, rows, &presentation, names, &sender).await {
@@ -410,7 +419,7 @@ impl SqlSession {
         parameters: Parameters,
         presentation: Presentation,
     ) -> PgWireResult<usize> {
-        let _observed = self.observer.begin(&statement.text.tokens);
+        let _observed = self.observe(&statement.text);
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
             let plan = bound_plan(&engine, &statement, parameters, &presentation).await?;
@@ -525,7 +534,13 @@ async fn plan(
         inferred = inferred_types(&planned, count)?;
     }
     let types = (0..count)
-        .map(|index| settled(index, &inferred).or_else(|| declared_at(index).cloned()).unwrap_or(Type::TEXT))
+        .map(|index| match (settled(index, &inferred), declared_at(index)) {
+            // One of the types of text is as good as another: the client's.
+            (Some(found), Some(declared)) if params::is_text(&found) && *declared != Type::UNKNOWN => {
+                declared.clone()
+            }
+            (found, declared) => found.or_else(|| declared.cloned()).unwrap_or(Type::TEXT),
+        })
         .collect();
     Ok((planned, extra_declared(declared, types)))
 }
@@ -590,7 +605,7 @@ fn answer_schema(statement: &SqlStatement, plan: &LogicalPlan) -> Schema {
     match statement.explain {
         Some(options) if options.json => Schema::new(vec![typed_field(explain::COLUMN, "json", true)]),
         Some(_) => Schema::new(vec![Field::new(explain::COLUMN, DataType::Utf8, true)]),
-        None => plan.schema().as_arrow().clone(),
+        None => result_schema(plan),
     }
 }
 
@@ -617,7 +632,24 @@ fn fields(
     plan: &LogicalPlan,
     presentation: &Presentation,
 ) -> PgWireResult<Vec<FieldInfo>> {
-    schema_fields(statement, &answer_schema(statement, plan), presentation)
+    let infos = schema_fields(statement, &answer_schema(statement, plan), presentation)?;
+    if statement.explain.is_some() {
+        return Ok(infos);
+    }
+    let placed = infos.into_iter().enumerate().map(|(index, info)| match origin(plan, index) {
+        None => info,
+        Some(place) => FieldInfo::new(
+            info.name().to_owned(),
+            Some(place.table),
+            Some(place.column),
+            info.datatype().clone(),
+            info.format(),
+        )
+        .with_format_options(Arc::clone(info.format_options()))
+        .with_type_size(info.type_size())
+        .with_type_modifier(info.type_modifier()),
+    });
+    Ok(placed.collect())
 }
 
 fn schema_fields(

@@ -24,6 +24,7 @@ use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use wayfare_engine::catalog::provider::CATALOG;
 use wayfare_engine::{Action, Role, SessionOptions};
 
+use super::activity::Activity;
 use super::cancel::lock;
 use super::connection::{Admission, Connection, CountedSession};
 use super::session::SqlSession;
@@ -204,10 +205,13 @@ impl Connection {
         let search_path = settings.search_path();
         *lock(&self.state) = SessionState::new(settings);
         tracing::info!(user, %role, pid, peer = %client.socket_addr(), tls = client.is_secure(), "logged in");
-        let sql = self.open_session(user.clone(), role, pid, time_zone).await?;
+        let state = Arc::clone(&self.state);
+        let activity = Activity::new(pid, user.clone(), client.socket_addr(), client.is_secure(), state);
+        let activity = Arc::new(activity);
+        let sql = self.open_session(user, role, time_zone, Arc::clone(&activity)).await?;
         sql.set_search_path(search_path);
         let registration =
-            self.shared.cancels.register(pid, &key, user, Arc::clone(&self.current), self.stop.clone());
+            self.shared.cancels.register(&key, activity, Arc::clone(&self.current), self.stop.clone());
         let session = CountedSession::new(Arc::clone(&self.shared.metrics));
         self.admit(sql, Admission { _slot: slot, _registration: registration, _session: session });
         finish_authentication(client, &reported).await
@@ -218,9 +222,10 @@ impl Connection {
         &self,
         user: String,
         role: Role,
-        pid: i32,
         time_zone: String,
+        activity: Arc<Activity>,
     ) -> PgWireResult<SqlSession> {
+        let pid = activity.pid;
         let shared = Arc::clone(&self.shared);
         let state = Arc::clone(&self.state);
         let opened = self.shared.cpu.run(async move {
@@ -245,7 +250,7 @@ impl Connection {
             Ok(Err(info)) => return Err(fatal(info)),
             Err(e) => return Err(fatal(from_cpu(e))),
         };
-        Ok(SqlSession::new(session, role, &self.shared))
+        Ok(SqlSession::new(session, role, &self.shared, activity))
     }
 }
 

@@ -319,6 +319,7 @@ mod tests {
         assert_eq!(parse("SET a TO DEFAULT"), set("a", None, false));
         assert_eq!(parse("SET DateStyle = ISO, DMY"), set("datestyle", Some("ISO, DMY"), false));
         assert_eq!(parse("SET TIME ZONE 'UTC'"), set("TimeZone", Some("UTC"), false));
+        assert_eq!(parse("SET TIME ZONE \"Etc/UTC\""), set("TimeZone", Some("Etc/UTC"), false));
         assert_eq!(parse("SET TIME ZONE LOCAL"), set("TimeZone", None, false));
         assert_eq!(
             parse("SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE"),

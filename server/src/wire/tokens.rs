@@ -162,7 +162,8 @@ impl<'a> Tokens<'a> {
                 Token::Comma => value.push_str(", "),
                 Token::Minus => negative = true,
                 Token::Plus => {}
-                Token::Word(word) if word.quote_style.is_some() => {
+                // A name alone is what it names; in a list its quotes keep it apart.
+                Token::Word(word) if word.quote_style.is_some() && !self.is_alone() => {
                     value.push_str(&format!("\"{}\"", word.value));
                 }
                 Token::Word(word) => value.push_str(&word.value),
@@ -180,6 +181,14 @@ impl<'a> Tokens<'a> {
             self.at += 1;
         }
         Ok(Some(value))
+    }
+
+    /// Whether the next token is the only one of a value.
+    fn is_alone(&self) -> bool {
+        let mut behind = *self;
+        behind.next();
+        let before = self.at.checked_sub(1).and_then(|at| self.statement.tokens.get(at));
+        behind.is_empty() && before != Some(&Token::Comma)
     }
 
     /// 42601 at the next token.

@@ -2,6 +2,9 @@
 //!
 //! The mark survives planning, so that a column is described and encoded as what it is.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use arrow::datatypes::{DataType, Field, FieldRef};
 use pgwire::api::Type;
 
@@ -20,19 +23,38 @@ pub(crate) fn typed_field(name: &str, pg_type: &str, nullable: bool) -> Field {
     Field::new(name, DataType::Utf8, nullable).with_metadata([mark].into())
 }
 
-/// The marked type of `field`; `None` if it has no mark.
+/// A field whose values are of the type called `pg_type`, held as `data_type`: numbers or lists.
+pub(crate) fn marked_field(name: &str, data_type: DataType, pg_type: &str, nullable: bool) -> Field {
+    let mark = (PG_TYPE_KEY.to_owned(), pg_type.to_owned());
+    Field::new(name, data_type, nullable).with_metadata([mark].into())
+}
+
+/// PostgreSQL's own types by name.
+static BY_NAME: LazyLock<HashMap<String, Type>> = LazyLock::new(|| {
+    // Types that every database has have small numbers.
+    let types = (16..5_100).filter_map(Type::from_oid);
+    types.map(|pg_type| (pg_type.name().to_owned(), pg_type)).collect()
+});
+
+/// The type of PostgreSQL called `name` in `pg_type`.
+pub(crate) fn type_named(name: &str) -> Option<&'static Type> {
+    BY_NAME.get(name)
+}
+
+/// The marked type of `field`; `None` if it has no mark, or one that a cast of its values has made void.
 pub(crate) fn marked_type(field: &Field) -> Option<Type> {
-    let name = field.metadata().get(PG_TYPE_KEY)?;
-    Some(match name.as_str() {
-        "name" => Type::NAME,
-        "varchar" => Type::VARCHAR,
-        "bpchar" => Type::BPCHAR,
-        "json" => Type::JSON,
-        "jsonb" => Type::JSONB,
-        "uuid" => Type::UUID,
-        "timetz" => Type::TIMETZ,
-        _ => return None,
-    })
+    let pg_type = type_named(field.metadata().get(PG_TYPE_KEY)?)?;
+    let fits = match field.data_type() {
+        DataType::List(_) => is_list(pg_type),
+        DataType::Int32 => *pg_type == Type::XID,
+        other => other.is_string() && !is_list(pg_type) && *pg_type != Type::XID,
+    };
+    fits.then(|| pg_type.clone())
+}
+
+/// Whether values of `pg_type` are lists here.
+fn is_list(pg_type: &Type) -> bool {
+    pg_type.name().starts_with('_') || matches!(*pg_type, Type::INT2_VECTOR | Type::OID_VECTOR)
 }
 
 /// Whether `field` holds object identifiers that are shown as names.

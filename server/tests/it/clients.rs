@@ -2,7 +2,8 @@
 //!
 //! `WAYFARE_PYTHON` names a Python with the packages of `requirements.txt`, `WAYFARE_NODE_MODULES` a directory with
 //! those of `node/package.json`, `WAYFARE_JDBC` the archive of pgjdbc. `known_failures/SUITE.txt` says which checks do
-//! not pass, and why; with `WAYFARE_UPDATE_KNOWN_FAILURES` set a run writes those files instead of comparing.
+//! not pass, and why: `check: reason`. With `WAYFARE_UPDATE_KNOWN_FAILURES` set a run writes those files instead of
+//! comparing. Reasons stay; a new failure gets `check: ? what it said`, until somebody writes a reason in its place.
 
 mod suite;
 

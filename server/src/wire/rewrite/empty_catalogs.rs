@@ -11,11 +11,18 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 /// Catalogs of what this server does not have.
-pub(super) const EMPTY: [&str; 6] = [
+pub(super) const EMPTY: [&str; 13] = [
+    "pg_attrdef",
+    "pg_constraint",
+    "pg_enum",
+    "pg_index",
+    "pg_inherits",
     "pg_policy",
     "pg_publication",
     "pg_publication_namespace",
     "pg_publication_rel",
+    "pg_rewrite",
+    "pg_sequence",
     "pg_statistic_ext",
     "pg_trigger",
 ];
@@ -49,7 +56,8 @@ fn rewrite_set(body: &mut SetExpr) {
     }
 }
 
-fn has_no_rows(select: &Select) -> bool {
+/// Whether FROM never has a row.
+pub(super) fn has_no_rows(select: &Select) -> bool {
     select.from.iter().any(|from| {
         let joined = from.joins.iter().filter(|join| {
             matches!(
@@ -84,15 +92,20 @@ impl VisitorMut for SubQueries {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if matches!(expr, Expr::Subquery(_)) {
-            *expr = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(Expr::Value(Value::Null.with_empty_span())),
-                data_type: SqlType::Text,
-                array: false,
-                format: None,
-            };
+            *expr = null_text();
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// `CAST(NULL AS TEXT)`.
+pub(super) fn null_text() -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::Null.with_empty_span())),
+        data_type: SqlType::Text,
+        array: false,
+        format: None,
     }
 }
 

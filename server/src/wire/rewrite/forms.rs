@@ -15,6 +15,10 @@ pub(super) fn rewrite(statement: &mut Statement) {
     // Temporary tables last as long as their session.
     if let Statement::CreateTable(create) = statement {
         create.on_commit = None;
+        // `LOCAL` and `GLOBAL` say nothing of them.
+        if create.temporary {
+            create.global = None;
+        }
     }
     let _ = VisitMut::visit(statement, &mut Forms);
     if let Statement::Query(query) = statement {

@@ -15,6 +15,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::casts::call;
+use super::empty_catalogs::{has_no_rows, null_text};
+use super::recursion;
 
 /// The aggregate that is an error for more than one row.
 pub(crate) const SINGLE_VALUE: &str = "single_value";
@@ -37,6 +39,11 @@ impl SubQueries {
         Self { scalar_functions: scalar_functions.chain(ours).collect() }
     }
 
+    /// The functions that give one value for each row.
+    pub(super) fn scalar_functions(&self) -> &HashSet<String> {
+        &self.scalar_functions
+    }
+
     /// Rewrites those of `statement`.
     pub(super) fn rewrite(&self, statement: &mut Statement) {
         let _ = VisitMut::visit(statement, &mut SubQueryVisitor(self));
@@ -45,7 +52,7 @@ impl SubQueries {
     /// Makes `query` an aggregate; returns those of its conditions that are about the outer row alone.
     fn one_value(&self, query: &mut Query) -> Vec<Expr> {
         let limit = limit_of(query);
-        if query.with.is_some() || query.fetch.is_some() || limit == Limit::Other {
+        if query.fetch.is_some() || limit == Limit::Other {
             return Vec::new();
         }
         let order = order_of(query);
@@ -64,6 +71,28 @@ impl SubQueries {
         aggregate(query, name, &order);
         let SetExpr::Select(select) = query.body.as_mut() else { return Vec::new() };
         outer_conditions(select, &known)
+    }
+
+    /// Whether the query gives no row because it asks about what this server does not have, and asks it of an outer row.
+    fn is_never_a_row(&self, query: &Query) -> bool {
+        match query.body.as_ref() {
+            SetExpr::Select(select) => {
+                query.with.is_none()
+                    && has_no_rows(select)
+                    && !self.may_aggregate(select)
+                    && is_correlated(query, select)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `select` may give a row of no input.
+    fn may_aggregate(&self, select: &Select) -> bool {
+        let gives_names = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => self.is_scalar(expr),
+            _ => false,
+        };
+        select.having.is_some() || !select.projection.iter().all(gives_names)
     }
 
     fn array(&self, query: &mut Query) {
@@ -105,6 +134,7 @@ impl SubQueries {
                     || name.starts_with("pg_")
                     || name.starts_with("has_")
                     || name.starts_with("reg")
+                    || name == "json_build_object"
                     || matches!(
                         name.as_str(),
                         "obj_description"
@@ -132,7 +162,9 @@ impl VisitorMut for SubQueryVisitor<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
+            Expr::Subquery(query) if self.0.is_never_a_row(query) => *expr = null_text(),
             Expr::Subquery(query) => {
+                recursion::take_out_key(query);
                 let outer = self.0.one_value(query).into_iter().reduce(and);
                 if let Some(condition) = outer {
                     let result = Expr::Subquery(query.clone());
@@ -239,7 +271,7 @@ fn is_correlated(query: &Query, select: &Select) -> bool {
 }
 
 /// The names under which the relations of FROM are known.
-fn relations(select: &Select) -> HashSet<String> {
+pub(super) fn relations(select: &Select) -> HashSet<String> {
     let mut known = HashSet::new();
     for table in &select.from {
         for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
@@ -259,7 +291,7 @@ fn relations(select: &Select) -> HashSet<String> {
     known
 }
 
-fn and(left: Expr, right: Expr) -> Expr {
+pub(super) fn and(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
 }
 
@@ -302,7 +334,7 @@ fn outer_conditions(select: &mut Select, known: &HashSet<String>) -> Vec<Expr> {
     outer
 }
 
-fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
+pub(super) fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
     match expr {
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
             conjuncts(*left, out);
@@ -316,7 +348,7 @@ fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
 }
 
 /// Whether `expr` is a column of the sub-query (true) or of the outer query (false); `None` if it is anything else.
-fn side(expr: &Expr, known: &HashSet<String>) -> Option<bool> {
+pub(super) fn side(expr: &Expr, known: &HashSet<String>) -> Option<bool> {
     match expr {
         Expr::CompoundIdentifier(parts) => {
             let qualifier = parts.get(parts.len().checked_sub(2)?)?;
@@ -366,6 +398,6 @@ impl VisitorMut for Replace<'_> {
     }
 }
 
-fn folded(ident: &Ident) -> String {
+pub(super) fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }

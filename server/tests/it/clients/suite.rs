@@ -159,13 +159,17 @@ fn known(path: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Keeps the reasons that stand; a new failure's reason is what it said.
+/// Begins what a check said where nobody has written a reason yet.
+const UNEXPLAINED: &str = "? ";
+
+/// Keeps the reasons that stand; what a new failure said stands for its reason.
 fn write(path: &Path, outcomes: &BTreeMap<String, (String, String)>, known: &BTreeMap<String, String>) {
     let failing = outcomes.iter().filter(|(_, (word, _))| word == "fail");
     let text: String = failing
         .map(|(check, (_, said))| {
-            let short: String = said.chars().take(160).collect();
-            format!("{check}: {}\n", known.get(check).unwrap_or(&short))
+            let reason = known.get(check).filter(|reason| !reason.starts_with(UNEXPLAINED)).cloned();
+            let short = || format!("{UNEXPLAINED}{}", said.chars().take(160).collect::<String>());
+            format!("{check}: {}\n", reason.unwrap_or_else(short))
         })
         .collect();
     if text.is_empty() {

@@ -1,5 +1,5 @@
-//! The same statements as a real PostgreSQL was given, with its answers: `errors_of_postgres.tsv` and
-//! `values_of_postgres.tsv` hold what version 15 said. The last column says in what this server is known to differ;
+//! The same statements as a real PostgreSQL was given, with its answers: `errors_of_postgres.tsv`,
+//! `values_of_postgres.tsv` and `catalogs_of_postgres.tsv` hold what version 15 said. The last column says in what this server is known to differ;
 //! a row that no longer differs fails too, so that the column stays true.
 
 use tokio_postgres::error::ErrorPosition;
@@ -9,6 +9,7 @@ use crate::support::TestServer;
 
 const ERRORS: &str = include_str!("errors_of_postgres.tsv");
 const VALUES: &str = include_str!("values_of_postgres.tsv");
+const CATALOGS: &str = include_str!("catalogs_of_postgres.tsv");
 const PEOPLE: &str =
     "CREATE TABLE people AS SELECT id::bigint AS id, name::text AS name, score::float8 AS score,
     active::boolean AS active, born::date AS born, seen::timestamp AS seen FROM (VALUES
@@ -57,7 +58,7 @@ async fn values_are_those_of_postgres() {
     let server = TestServer::start().await;
     let client = server.connect().await;
     let mut wrong = Vec::new();
-    for row in VALUES.lines().skip(1) {
+    for row in VALUES.lines().skip(1).chain(CATALOGS.lines().skip(1)) {
         let columns: Vec<&str> = row.split('\t').collect();
         let [sql, value, types, differs] = columns.as_slice() else { panic!("{row}") };
         let (found, found_types) = answer(&client, sql).await;
