@@ -35,7 +35,7 @@ use wayfare_engine::catalog::provider::CATALOG;
 
 use crate::postgres;
 use crate::postgres::checked::CheckedIntegers;
-use crate::postgres::text_casts::TextCasts;
+use crate::postgres::text_casts::{self, TextCasts};
 use crate::wire::{CancelRegistry, SessionState};
 use objects::{CatalogView, INFORMATION_SCHEMA, PG_CATALOG};
 use pg_functions::Function;
@@ -146,6 +146,7 @@ impl CatalogTemplate {
             context.register_udf(function);
         }
         postgres::register_all(&mut context.clone())?;
+        context.register_udf(text_casts::function(Arc::clone(&identity.state)));
         context.register_udtf("pg_get_keywords", Arc::clone(&self.static_tables.pg_get_keywords) as _);
 
         let state = context.state_ref();
@@ -157,7 +158,7 @@ impl CatalogTemplate {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }
         // Behind the one for identifiers, which are numbers here.
-        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new()));
+        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))));
         let mut with_catalog = builder.build();
         // DataFusion's own schema of this name would stand before ours.
         with_catalog.config_mut().options_mut().catalog.information_schema = false;

@@ -42,6 +42,7 @@ pub mod sqlstate {
     pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";
     pub const BAD_COPY_FILE_FORMAT: &str = "22P04";
     pub const INVALID_DATETIME_FORMAT: &str = "22007";
+    pub const ARRAY_SUBSCRIPT_ERROR: &str = "2202E";
     pub const NOT_NULL_VIOLATION: &str = "23502";
     pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
     pub const ACTIVE_SQL_TRANSACTION: &str = "25001";
