@@ -37,6 +37,7 @@ pub mod sqlstate {
     pub const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
     pub const DATETIME_FIELD_OVERFLOW: &str = "22008";
     pub const DIVISION_BY_ZERO: &str = "22012";
+    pub const INVALID_ARGUMENT_FOR_LOGARITHM: &str = "2201E";
     pub const INVALID_PARAMETER_VALUE: &str = "22023";
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
     pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";

@@ -12,12 +12,14 @@ pub(crate) mod interval_in;
 pub(crate) mod intervals;
 pub(crate) mod json;
 mod jsonb_text;
+mod logarithms;
 pub(crate) mod misc;
 mod number_format;
 mod operators;
 mod rounding;
 mod single_value;
 mod sized;
+mod sleep;
 mod strings;
 pub(crate) mod text_casts;
 mod text_format;
@@ -44,8 +46,9 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(sized::all())
         .chain(intervals::all())
         .chain(misc::all())
+        .chain(logarithms::all())
         .chain(text_format::all())
-        .chain([timezone::function(), rounding::function()])
+        .chain([timezone::function(), rounding::function(), sleep::function()])
 }
 
 /// Their names.

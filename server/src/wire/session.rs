@@ -252,7 +252,10 @@ impl SqlSession {
         let explain = ExplainOptions::parse(&text.tokens)?;
         let sql = match explain {
             Some((_, head)) => Cow::Owned(without_head(&text.text, head)),
-            None => Cow::Borrowed(text.text.as_str()),
+            None => match text.without_table_commands() {
+                Some(rewritten) => Cow::Owned(rewritten),
+                None => Cow::Borrowed(text.text.as_str()),
+            },
         };
         let explain = explain.map(|(options, _)| options);
         let mut parsed =

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType as SqlType, Expr, LimitClause, Query, SelectItem, SetExpr, Statement,
-    TimezoneInfo, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, DataType as SqlType, Expr, LimitClause, Query, SelectItem, SetExpr, Statement,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
@@ -126,9 +126,8 @@ impl VisitorMut for Forms {
                 match name.as_str() {
                     "user" | "current_role" => *expr = call("current_user", Vec::new()),
                     "localtimestamp" => {
-                        let now = call("now", Vec::new());
-                        let kind = SqlType::Timestamp(Some(6), TimezoneInfo::None);
-                        *expr = cast(now, kind);
+                        let zone = call("current_setting", vec![text("TimeZone")]);
+                        *expr = call("timezone", vec![zone, call("now", Vec::new())]);
                     }
                     _ => {}
                 }
@@ -137,10 +136,6 @@ impl VisitorMut for Forms {
         }
         ControlFlow::Continue(())
     }
-}
-
-fn cast(expr: Expr, data_type: SqlType) -> Expr {
-    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// Whether `expr` is a literal like `'{0}'`.

@@ -84,7 +84,7 @@ fn interval(function: &Function) -> Option<Expr> {
             FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
                 named = true;
                 let known = |known: &&str| name.value.eq_ignore_ascii_case(known);
-                (intervals::MAKE_INTERVAL.iter().position(|one| known(&one))?, value)
+                (intervals::MAKE_INTERVAL.iter().position(known)?, value)
             }
             _ => return None,
         };
