@@ -21,6 +21,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ObjectType, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::Type;
@@ -48,6 +49,7 @@ use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
+use super::tokens::Tokens;
 use super::types::typed_field;
 use crate::catalog;
 use crate::cpu::{CpuRuntime, CpuStream};
@@ -249,6 +251,7 @@ impl SqlSession {
     }
 
     fn prepare_sql(&self, text: StatementText) -> PgWireResult<Arc<SqlStatement>> {
+        check_from(&text)?;
         let explain = ExplainOptions::parse(&text.tokens)?;
         let sql = match explain {
             Some((_, head)) => Cow::Owned(without_head(&text.text, head)),
@@ -492,6 +495,20 @@ impl SqlSession {
 
 fn engine_error(failure: &wayfare_engine::Error) -> PgWireError {
     user_error(from_engine(failure))
+}
+
+/// Refuses a clause in the place of a table, which the engine's parser takes for the table's name.
+fn check_from(text: &StatementText) -> PgWireResult<()> {
+    let mut tokens = Tokens::new(text);
+    while let Some(token) = tokens.next() {
+        let is_from = matches!(token, Token::Word(word) if word.keyword == Keyword::FROM && word.quote_style.is_none());
+        let is_clause = matches!(tokens.peek(), Some(Token::Word(word)) if word.quote_style.is_none()
+            && matches!(word.keyword, Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::LIMIT));
+        if is_from && is_clause {
+            return Err(tokens.syntax_error());
+        }
+    }
+    Ok(())
 }
 
 /// `text` with blanks in the place of its first `head` tokens, so that places in what is left stay.
