@@ -15,6 +15,7 @@
 //! [`store`]. This crate knows no wire protocol.
 
 pub mod access;
+mod balance;
 mod bounded;
 pub mod catalog;
 pub mod clock;

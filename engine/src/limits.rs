@@ -43,8 +43,9 @@ pub const MAX_ARGUMENTS: usize = 1_000;
 pub const MAX_GROUPING_SETS: usize = 4_096;
 /// Most columns of one operator of a plan, those of all tables of a join among them.
 pub const MAX_PLAN_COLUMNS: usize = 16_640;
-/// Most expressions one inside the other: a chain `a + b + c` is as deep as it has operators.
-pub const MAX_EXPRESSION_DEPTH: usize = 500;
+/// Most expressions one inside the other: a chain `a + b + c` is as deep as it has operators, but for long
+/// ones of `AND` and `OR`, which are balanced.
+pub const MAX_EXPRESSION_DEPTH: usize = 512;
 /// Most JSON operators (`->`, `->>` ...) one after the other: the time to plan them doubles with each.
 pub const MAX_JSON_PATH: usize = 12;
 /// Most joins in one statement, commas in FROM among them.
@@ -218,9 +219,10 @@ impl fmt::Display for LimitExceeded {
                 ("tokens, which every function call around them doubles", "take inner calls into a sub-query")
             }
             Limit::Operators => ("operators", "use IN or a join for long lists"),
-            Limit::ExpressionDepth => {
-                ("expressions one inside the other, chained operators among them", "use IN for long lists")
-            }
+            Limit::ExpressionDepth => (
+                "expressions one inside the other, chained operators among them",
+                "take parts into a sub-query",
+            ),
             Limit::JsonPath => ("JSON operators one after the other", "take the inner part in a sub-query"),
             Limit::Joins => ("joins", "keep parts of the result in a table"),
             Limit::SubQueries => ("sub-queries in expressions", "keep parts of the result in a table"),

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use wayfare_udfs::{statement, table};
 
 use crate::error::Result;
-use crate::limits;
+use crate::{balance, limits};
 
 pub use wayfare_udfs::statement::Positions;
 
@@ -19,8 +19,9 @@ pub use wayfare_udfs::statement::Positions;
 pub(crate) fn parse(sql: &str, recursion_limit: usize) -> Result<Vec<Statement>> {
     let dialect = PostgreSqlDialect {};
     limits::check_text(sql, &dialect)?;
-    let statements = statement::parse(sql, &dialect, recursion_limit, &table::is_table_function)?;
-    for statement in &statements {
+    let mut statements = statement::parse(sql, &dialect, recursion_limit, &table::is_table_function)?;
+    for statement in &mut statements {
+        balance::chains(statement);
         limits::check_statement(statement)?;
     }
     Ok(statements)

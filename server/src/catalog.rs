@@ -42,7 +42,7 @@ use wayfare_engine::catalog::provider::CATALOG;
 
 use crate::postgres;
 use crate::postgres::checked::CheckedIntegers;
-use crate::postgres::text_casts::TextCasts;
+use crate::postgres::text_casts::{self, TextCasts};
 use crate::wire::{CancelRegistry, SessionState};
 pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
 use builtin::Builtin;
@@ -138,6 +138,7 @@ impl CatalogTemplate {
             context.register_udf(function);
         }
         postgres::register_all(&mut context.clone())?;
+        context.register_udf(text_casts::function(Arc::clone(&identity.state)));
         context.register_udtf("pg_get_keywords", Arc::clone(&self.keywords));
 
         let state = context.state_ref();
@@ -149,7 +150,7 @@ impl CatalogTemplate {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }
         // Behind the one for identifiers, which are numbers here.
-        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new()));
+        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))));
         let mut with_catalog = builder.build();
         // DataFusion's own schema of this name would stand before ours.
         with_catalog.config_mut().options_mut().catalog.information_schema = false;

@@ -37,11 +37,13 @@ pub mod sqlstate {
     pub const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
     pub const DATETIME_FIELD_OVERFLOW: &str = "22008";
     pub const DIVISION_BY_ZERO: &str = "22012";
+    pub const INVALID_ARGUMENT_FOR_LOGARITHM: &str = "2201E";
     pub const INVALID_PARAMETER_VALUE: &str = "22023";
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
     pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";
     pub const BAD_COPY_FILE_FORMAT: &str = "22P04";
     pub const INVALID_DATETIME_FORMAT: &str = "22007";
+    pub const ARRAY_SUBSCRIPT_ERROR: &str = "2202E";
     pub const NOT_NULL_VIOLATION: &str = "23502";
     pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
     pub const ACTIVE_SQL_TRANSACTION: &str = "25001";

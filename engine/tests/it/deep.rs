@@ -67,19 +67,21 @@ const CHAIN: usize = MAX_EXPRESSION_DEPTH - 1;
 fn chains_of_operators() {
     on_a_small_stack(|| async {
         let session = prepared().await;
-        for (term, operator) in
-            [("1", "+"), ("a", "+"), ("s", "||"), ("a", "*"), ("a > 0", "AND"), ("a = 1", "OR")]
-        {
-            // A comparison is one deeper than its terms.
-            let operators = if term.contains(' ') { CHAIN - 1 } else { CHAIN };
+        for (term, operator) in [("1", "+"), ("a", "+"), ("s", "||"), ("a", "*")] {
             let sql = |operators| format!("SELECT {} FROM t", chain(term, operator, operators));
             if operator == "*" {
                 // Overflows when it runs, and says so.
-                assert!(session.query(&sql(operators)).await.is_ok());
+                assert!(session.query(&sql(CHAIN)).await.is_ok());
             } else {
-                passes(&session, operator, &sql(operators)).await;
+                passes(&session, operator, &sql(CHAIN)).await;
             }
-            refused(&session, Limit::ExpressionDepth, &sql(operators + 1)).await;
+            refused(&session, Limit::ExpressionDepth, &sql(CHAIN + 1)).await;
+        }
+        // Conditions are as many as operators are: each has one of its own, and one to the next.
+        for (term, operator) in [("a > 0", "AND"), ("a = 1", "OR")] {
+            let sql = |operators| format!("SELECT {} FROM t", chain(term, operator, operators));
+            passes(&session, operator, &sql(MAX_OPERATORS / 2 - 1)).await;
+            refused(&session, Limit::Operators, &sql(MAX_OPERATORS / 2)).await;
         }
         passes(
             &session,

@@ -173,7 +173,7 @@ fn column(field: &FieldRef, comment: Option<String>) -> Column {
     Column {
         name: field.name().clone(),
         pg_type: pg_type_of(field),
-        type_modifier: type_modifier(field.data_type()),
+        type_modifier: type_modifier(field),
         not_null: !field.is_nullable(),
         comment,
     }

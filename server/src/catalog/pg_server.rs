@@ -1,9 +1,11 @@
 //! Rows of `pg_catalog` about the server and its sessions: databases, roles, settings, activity.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use pgwire::api::Type;
 use wayfare_engine::catalog::provider::CATALOG;
 
 use super::objects::{OWNER_OID, database_oid, role_oid};
+use super::reg::sql_type_name;
 use super::rows::{Cell, Row, row};
 use super::schema::Sources;
 use super::{Identity, OWNER, zones};
@@ -36,6 +38,7 @@ pub(super) fn rows(name: &str, sources: &Sources) -> Option<Vec<Row>> {
         }
         "pg_timezone_names" => zones::names(),
         "pg_timezone_abbrevs" => Vec::new(),
+        "pg_prepared_statements" => prepared_statements(identity),
         "pg_stat_gssapi" => {
             vec![row! { pid: i64::from(identity.pid), gss_authenticated: false, encrypted: false }]
         }
@@ -119,6 +122,25 @@ fn settings(identity: &Identity) -> Vec<Row> {
             }
         })
         .collect()
+}
+
+fn prepared_statements(identity: &Identity) -> Vec<Row> {
+    let state = lock(&identity.state);
+    let rows = state.prepared.all().map(|(name, prepared)| {
+        let declared = prepared.declared.iter().flatten();
+        let types: Vec<&Type> =
+            if prepared.types.is_empty() { declared.collect() } else { prepared.types.iter().collect() };
+        row! {
+            name: name,
+            statement: prepared.text.as_str(),
+            prepare_time: Cell::Time(prepared.since.timestamp_micros()),
+            parameter_types: Cell::Texts(types.into_iter().map(|one| sql_type_name(one.name())).collect()),
+            from_sql: prepared.from_sql,
+            generic_plans: 0_i64,
+            custom_plans: 0_i64,
+        }
+    });
+    rows.collect()
 }
 
 fn sessions(identity: &Identity, row: impl Fn(&Activity) -> Row) -> Vec<Row> {

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use super::date_patterns::Template;
 use super::date_read::read;
 use super::date_write::{Place, write};
+use super::number_format::NumberTemplate;
 use super::timezone::{offset_of_local, zone_named};
 use crate::error::{SqlError, sqlstate};
 
@@ -67,7 +68,13 @@ impl ScalarUDFImpl for Formatted {
         let time = matches!(arguments[0], DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
         let text = arguments[0].is_string() || arguments[0].is_null();
         match (self.name, arguments.len()) {
-            ("to_char", 2) if time || arguments[0].is_null() => Ok(DataType::Utf8),
+            ("to_char", 2) if time || arguments[0].is_null() || arguments[0].is_numeric() => {
+                Ok(DataType::Utf8)
+            }
+            ("to_char", 2) if matches!(arguments[0], DataType::Interval(_) | DataType::Duration(_)) => {
+                let message = "to_char of an interval is not supported: use extract, or cast it to text";
+                Err(SqlError::new(sqlstate::FEATURE_NOT_SUPPORTED, message).into())
+            }
             ("to_timestamp", 2) if text => Ok(instants()),
             ("to_timestamp", 1) if text || time || arguments[0].is_numeric() => Ok(instants()),
             ("to_date", 1 | 2) if text => Ok(DataType::Date32),
@@ -83,6 +90,9 @@ impl ScalarUDFImpl for Formatted {
         let Some(template) = arguments.args.get(1) else {
             return plain(&arguments.args[0], arguments.return_field.data_type());
         };
+        if arguments.args[0].data_type().is_numeric() {
+            return numbers(&arguments.args[0], template, arguments.number_rows);
+        }
         if let ColumnarValue::Scalar(template) = template
             && template.try_as_str().flatten().is_some_and(|template| template.contains('%'))
         {
@@ -130,6 +140,40 @@ fn plain(value: &ColumnarValue, target: &DataType) -> Result<ColumnarValue> {
         ColumnarValue::Scalar(_) => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&micros, 0)?)),
         ColumnarValue::Array(_) => Ok(ColumnarValue::Array(Arc::new(micros))),
     }
+}
+
+/// The numbers `values` in the form of `template`.
+fn numbers(values: &ColumnarValue, template: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
+    let scalars = matches!((values, template), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
+    let rows = if scalars { 1 } else { rows };
+    let target = match values.data_type() {
+        decimal @ DataType::Decimal128(..) => decimal,
+        integer if integer.is_integer() => DataType::Decimal128(20, 0),
+        _ => DataType::Float64,
+    };
+    let values = cast(&values.to_array(rows)?, &target)?;
+    let templates = cast(&template.to_array(rows)?, &DataType::Utf8)?;
+    let templates = templates.as_string::<i32>();
+    let mut last: Option<(&str, NumberTemplate)> = None;
+    let mut texts: Vec<Option<String>> = Vec::with_capacity(rows);
+    for row in 0..rows {
+        if templates.is_null(row) {
+            texts.push(None);
+            continue;
+        }
+        let text = templates.value(row);
+        let read = match last.take() {
+            Some((known, read)) if known == text => read,
+            _ => NumberTemplate::new(text)?,
+        };
+        texts.push(read.text(&values, row)?);
+        last = Some((text, read));
+    }
+    let texts = StringArray::from(texts);
+    if scalars {
+        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&texts, 0)?));
+    }
+    Ok(ColumnarValue::Array(Arc::new(texts)))
 }
 
 /// The template of each row; one that repeats is read once.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ScalarUDF, Volatility};
@@ -20,6 +20,13 @@ pub(super) const PATH_TEXT: &str = "jsonb_path_text";
 pub(super) const CONTAINS: &str = "jsonb_contains";
 pub(super) const EXISTS_ANY: &str = "jsonb_exists_any";
 pub(super) const EXISTS_ALL: &str = "jsonb_exists_all";
+/// What the aggregates of JSON become: functions of lists of texts.
+pub(crate) const ELEMENT: &str = "pg_json_element";
+pub(crate) const MEMBER: &str = "pg_json_member";
+pub(crate) const ARRAY_OF: &str = "pg_json_array_of";
+pub(crate) const JSONB_ARRAY_OF: &str = "pg_jsonb_array_of";
+pub(crate) const OBJECT_OF: &str = "pg_json_object_of";
+pub(crate) const JSONB_OBJECT_OF: &str = "pg_jsonb_object_of";
 
 pub(super) fn all() -> Vec<ScalarUDF> {
     let pure = |name, counts: &[usize], result, evaluate: fn(&[ScalarValue]) -> Result<ScalarValue>| {
@@ -46,6 +53,16 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         pure("jsonb_array_length", &[1], returns(DataType::Int32), array_length),
         pure("json_array_length", &[1], returns(DataType::Int32), array_length),
         pure("to_json", &[1], typed("json"), |a| Ok(text(json_of(&a[0])?.to_string()))),
+        pure(ELEMENT, &[1], returns(DataType::Utf8), |a| Ok(text(json_of(&a[0])?.to_string()))),
+        pure(MEMBER, &[2], returns(DataType::Utf8), |a| Ok(text(member(&a[0], &a[1])?))),
+        pure(ARRAY_OF, &[1], typed("json"), |a| joined(&a[0], "[", "]")),
+        pure(JSONB_ARRAY_OF, &[1], typed("jsonb"), |a| normalized(joined(&a[0], "[", "]")?)),
+        pure(OBJECT_OF, &[1], typed("json"), |a| joined(&a[0], "{ ", " }")),
+        pure(JSONB_OBJECT_OF, &[1], typed("jsonb"), |a| normalized(joined(&a[0], "{", "}")?)),
+        pure("json_build_array", &(0..=32).collect::<Vec<_>>(), typed("json"), |a| {
+            let items: Result<Vec<String>> = a.iter().map(|item| Ok(json_of(item)?.to_string())).collect();
+            Ok(text(format!("[{}]", items?.join(", "))))
+        }),
         pure("to_jsonb", &[1], typed("jsonb"), |a| {
             Ok(text(jsonb_text::normalized(&json_of(&a[0])?.to_string())?))
         }),
@@ -221,6 +238,34 @@ fn json_of(argument: &ScalarValue) -> Result<Value> {
     })
 }
 
+/// `"key" : value`
+fn member(key: &ScalarValue, value: &ScalarValue) -> Result<String> {
+    let ScalarValue::Utf8(Some(key)) = key.cast_to(&DataType::Utf8)? else {
+        return Err(
+            SqlError::new(sqlstate::INVALID_PARAMETER_VALUE, "argument 1: key must not be null").into()
+        );
+    };
+    Ok(format!("{} : {}", Value::from(key), json_of(value)?))
+}
+
+/// The texts of a list one behind the other; NULL for no list.
+fn joined(list: &ScalarValue, open: &str, close: &str) -> Result<ScalarValue> {
+    let ScalarValue::List(list) = list else { return Ok(ScalarValue::Null) };
+    if list.is_null(0) {
+        return Ok(ScalarValue::Null);
+    }
+    let items = arrow::compute::cast(&list.value(0), &DataType::Utf8)?;
+    let items: Vec<&str> = items.as_string::<i32>().iter().map(|item| item.unwrap_or("null")).collect();
+    Ok(text(format!("{open}{}{close}", items.join(", "))))
+}
+
+fn normalized(json: ScalarValue) -> Result<ScalarValue> {
+    match text_of(&json) {
+        Some(json) => Ok(text(jsonb_text::normalized(json)?)),
+        None => Ok(ScalarValue::Null),
+    }
+}
+
 fn build_object(arguments: &[ScalarValue]) -> Result<String> {
     if !arguments.len().is_multiple_of(2) {
         return Err(SqlError::new(
@@ -230,18 +275,6 @@ fn build_object(arguments: &[ScalarValue]) -> Result<String> {
         .with_hint("The arguments of json_build_object() must consist of alternating keys and values.")
         .into());
     }
-    let members: Result<Vec<String>> = arguments
-        .chunks(2)
-        .map(|pair| {
-            let ScalarValue::Utf8(Some(key)) = pair[0].cast_to(&DataType::Utf8)? else {
-                return Err(SqlError::new(
-                    sqlstate::INVALID_PARAMETER_VALUE,
-                    "argument 1: key must not be null",
-                )
-                .into());
-            };
-            Ok(format!("{} : {}", Value::from(key), json_of(&pair[1])?))
-        })
-        .collect();
+    let members: Result<Vec<String>> = arguments.chunks(2).map(|pair| member(&pair[0], &pair[1])).collect();
     Ok(format!("{{{}}}", members?.join(", ")))
 }

@@ -2,20 +2,30 @@
 //!
 //! What DataFusion has is left to it. Everything here is pure: it knows neither sessions nor tables.
 
-mod array_in;
 mod casts;
 pub(crate) mod checked;
 mod date_formats;
 mod date_patterns;
 mod date_read;
 mod date_write;
-mod json;
+pub(crate) mod interval_in;
+pub(crate) mod intervals;
+pub(crate) mod json;
 mod jsonb_text;
 mod literals;
+mod logarithms;
+pub(crate) mod misc;
+mod number_format;
 mod operators;
+mod rounding;
 mod single_value;
+mod sized;
+mod sleep;
 mod strings;
 pub(crate) mod text_casts;
+mod text_format;
+pub(crate) mod text_in;
+pub(crate) mod time_in;
 mod timezone;
 mod typed;
 
@@ -34,7 +44,12 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(casts::all())
         .chain(strings::all())
         .chain(date_formats::all())
-        .chain([timezone::function(), text_casts::function()])
+        .chain(sized::all())
+        .chain(intervals::all())
+        .chain(misc::all())
+        .chain(logarithms::all())
+        .chain(text_format::all())
+        .chain([timezone::function(), rounding::function(), sleep::function()])
 }
 
 /// Their names.
@@ -52,6 +67,7 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
     }
     FunctionRegistry::register_udaf(context, Arc::new(single_value::function()))?;
     context.register_expr_planner(Arc::new(literals::Literals))?;
+    context.register_expr_planner(Arc::new(operators::IntervalOperators))?;
     context.register_expr_planner(Arc::new(operators::JsonOperators))
 }
 

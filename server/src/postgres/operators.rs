@@ -1,16 +1,59 @@
-//! Operators of `jsonb` that the engine's planner passes on: `#>`, `#>>`, `@>`, `<@`, `?|`, `?&`.
+//! Operators that the engine's planner has not, or with another meaning: those of `jsonb` (`#>`, `#>>`, `@>`, `<@`, `?|`,
+//! `?&`), intervals times and divided by numbers, a date with an interval, which is a timestamp.
 
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, Result};
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DFSchema, Result, exec_datafusion_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::json;
+use super::{intervals, json};
 
-/// Plans the operators as calls.
+/// Plans arithmetic with intervals.
+#[derive(Debug)]
+pub(super) struct IntervalOperators;
+
+impl ExprPlanner for IntervalOperators {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let is_interval = |one: &DataType| matches!(one, DataType::Interval(_) | DataType::Duration(_));
+        let is_date = |one: &DataType| matches!(one, DataType::Date32 | DataType::Date64);
+        let call = |name: &str, interval: Expr, number: Expr| {
+            let function = intervals::all().into_iter().find(|function| function.name() == name);
+            let function = function.ok_or_else(|| exec_datafusion_err!("no function {name}"))?;
+            let call = ScalarFunction::new_udf(Arc::new(function), vec![interval, number]);
+            Ok(PlannerResult::Planned(Expr::ScalarFunction(call)))
+        };
+        let midnight = |date: Expr| {
+            Expr::Cast(Cast::new(Box::new(date), DataType::Timestamp(TimeUnit::Microsecond, None)))
+        };
+        match expr.op {
+            BinaryOperator::Multiply if is_interval(&left) && right.is_numeric() => {
+                call(intervals::TIMES, expr.left, expr.right)
+            }
+            BinaryOperator::Multiply if left.is_numeric() && is_interval(&right) => {
+                call(intervals::TIMES, expr.right, expr.left)
+            }
+            BinaryOperator::Divide if is_interval(&left) && right.is_numeric() => {
+                call(intervals::DIVIDED, expr.left, expr.right)
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus if is_date(&left) && is_interval(&right) => {
+                Ok(PlannerResult::Original(RawBinaryExpr { left: midnight(expr.left), ..expr }))
+            }
+            BinaryOperator::Plus if is_interval(&left) && is_date(&right) => {
+                Ok(PlannerResult::Original(RawBinaryExpr { right: midnight(expr.right), ..expr }))
+            }
+            _ => Ok(PlannerResult::Original(expr)),
+        }
+    }
+}
+
+/// Plans the operators of `jsonb` as calls.
 #[derive(Debug)]
 pub(super) struct JsonOperators;
 

@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     ]
 }
 
-fn as_text(value: &ScalarValue) -> Result<Option<String>> {
+pub(super) fn as_text(value: &ScalarValue) -> Result<Option<String>> {
     match value.cast_to(&DataType::Utf8)? {
         ScalarValue::Utf8(text) => Ok(text),
         _ => Ok(None),
@@ -48,7 +48,7 @@ fn as_text(value: &ScalarValue) -> Result<Option<String>> {
 }
 
 /// `value` as a literal of a statement.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let doubled = value.replace('\'', "''");
     if value.contains('\\') {
         format!("E'{}'", doubled.replace('\\', "\\\\"))

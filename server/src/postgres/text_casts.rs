@@ -1,15 +1,17 @@
 //! `x::text` as PostgreSQL writes it: times in the session's zone and with a blank, numbers and arrays in their own form.
 //!
 //! The engine's cast writes `2024-01-31T12:00:00Z` and `[1, 2]`. The values are written by the encoder of results, so
-//! that a value and its text are always the same. The other way round, `'{1,2}'::int[]` is read by [`array_in`].
+//! that a value and its text are always the same. The other way round, `'{1,2}'::int[]` is read by [`text_in`]. And a number
+//! that is cast to a whole one is rounded; the engine would cut it.
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -21,10 +23,11 @@ use pgwire::api::portal::Format;
 use pgwire::error::PgWireError;
 use pgwire::types::format::FormatOptions;
 
-use super::array_in;
 use super::checked::input_schema;
+use super::{rounding, text_in};
 use crate::error::SqlError;
 use crate::wire::encode::{BatchEncoder, field_infos};
+use crate::wire::{SessionState, lock};
 
 /// Puts [`PgText`] in the place of casts to text.
 #[derive(Debug)]
@@ -33,14 +36,50 @@ pub(crate) struct TextCasts {
 }
 
 impl TextCasts {
-    pub(crate) fn new() -> Self {
-        Self { function: Arc::new(function()) }
+    /// For the session whose settings `state` holds.
+    pub(crate) fn new(state: Arc<Mutex<SessionState>>) -> Self {
+        Self { function: Arc::new(function(state)) }
+    }
+
+    fn rewritten(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+        let Expr::Cast(cast) = &expr else { return Transformed::no(expr) };
+        let target = cast.field.data_type();
+        let Ok(source) = cast.expr.get_type(schema) else { return Transformed::no(expr) };
+        let operand = || cast.expr.as_ref().clone();
+        let to = |operand: Expr, target: &DataType| Expr::Cast(Cast::new(Box::new(operand), target.clone()));
+        if source.is_string() && text_in::reads(target) {
+            return Transformed::yes(text_in::call(operand(), target));
+        }
+        if target.is_integer() {
+            return match &source {
+                DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+                    let rounded = ScalarFunction::new_udf(rounding::half_even(), vec![operand()]);
+                    Transformed::yes(to(Expr::ScalarFunction(rounded), target))
+                }
+                DataType::Decimal128(precision, scale) if *scale > 0 => {
+                    // Rounding may carry into one digit more.
+                    let scale = u8::try_from(*scale).unwrap_or(0);
+                    let digits = precision.saturating_sub(scale).saturating_add(1).min(38);
+                    Transformed::yes(to(to(operand(), &DataType::Decimal128(digits, 0)), target))
+                }
+                _ => Transformed::no(expr),
+            };
+        }
+        if !target.is_string() || !has_own_text(&source) {
+            return Transformed::no(expr);
+        }
+        let call = ScalarFunction::new_udf(Arc::clone(&self.function), vec![operand()]);
+        let call = Expr::ScalarFunction(call);
+        Transformed::yes(match target {
+            DataType::Utf8 => call,
+            _ => to(call, target),
+        })
     }
 }
 
 /// The text of a value of any type.
-pub(super) fn function() -> ScalarUDF {
-    ScalarUDF::from(PgText { signature: Signature::any(1, Volatility::Stable) })
+pub(crate) fn function(state: Arc<Mutex<SessionState>>) -> ScalarUDF {
+    ScalarUDF::from(PgText { state, signature: Signature::any(1, Volatility::Stable) })
 }
 
 impl AnalyzerRule for TextCasts {
@@ -54,28 +93,7 @@ impl AnalyzerRule for TextCasts {
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
                 let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| {
-                    let Expr::Cast(cast) = &expr else { return Ok(Transformed::no(expr)) };
-                    let target = cast.field.data_type();
-                    if matches!(target, DataType::List(_))
-                        && cast.expr.get_type(schema.as_ref()).is_ok_and(|source| source.is_string())
-                    {
-                        return Ok(Transformed::yes(array_in::call(cast.expr.as_ref().clone(), target)));
-                    }
-                    let is_other =
-                        cast.expr.get_type(schema.as_ref()).is_ok_and(|source| has_own_text(&source));
-                    if !target.is_string() || !is_other {
-                        return Ok(Transformed::no(expr));
-                    }
-                    let call = Expr::ScalarFunction(ScalarFunction::new_udf(
-                        Arc::clone(&self.function),
-                        vec![cast.expr.as_ref().clone()],
-                    ));
-                    Ok(Transformed::yes(match target {
-                        DataType::Utf8 => call,
-                        _ => Expr::Cast(Cast::new(Box::new(call), target.clone())),
-                    }))
-                })?;
+                let expr = expr.transform_up(|expr| Ok(self.rewritten(expr, &schema)))?;
                 Ok(expr.update_data(|expr| name.restore(expr)))
             })
         })?;
@@ -102,9 +120,25 @@ fn has_own_text(data_type: &DataType) -> bool {
     )
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 struct PgText {
+    state: Arc<Mutex<SessionState>>,
     signature: Signature,
+}
+
+// Two sessions never share a function.
+impl PartialEq for PgText {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Eq for PgText {}
+
+impl Hash for PgText {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.name().hash(hasher);
+    }
 }
 
 impl ScalarUDFImpl for PgText {
@@ -121,12 +155,11 @@ impl ScalarUDFImpl for PgText {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let zone = arguments.config_options.execution.time_zone.clone();
-        let zone = zone.as_deref().unwrap_or("UTC");
+        let options = Arc::new(lock(&self.state).settings.format_options());
         match &arguments.args[0] {
-            ColumnarValue::Array(array) => Ok(ColumnarValue::Array(texts(array, zone)?)),
+            ColumnarValue::Array(array) => Ok(ColumnarValue::Array(texts(array, &options)?)),
             ColumnarValue::Scalar(value) => {
-                let array = texts(&value.to_array()?, zone)?;
+                let array = texts(&value.to_array()?, &options)?;
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?))
             }
         }
@@ -134,14 +167,11 @@ impl ScalarUDFImpl for PgText {
 }
 
 /// The text of each value, as a result would show it.
-fn texts(array: &ArrayRef, zone: &str) -> Result<ArrayRef> {
+fn texts(array: &ArrayRef, options: &Arc<FormatOptions>) -> Result<ArrayRef> {
     let schema = Schema::new(vec![Field::new("value", array.data_type().clone(), true)]);
-    let mut options = FormatOptions::default();
-    options.time_zone = zone.to_owned();
-    let options = Arc::new(options);
     let encode = || -> Result<Vec<Option<String>>, PgWireError> {
-        let fields = Arc::new(field_infos(&schema, None, &Format::UnifiedText, &options)?);
-        let mut encoder = BatchEncoder::new(fields, &schema, zone, None)?;
+        let fields = Arc::new(field_infos(&schema, None, &Format::UnifiedText, options)?);
+        let mut encoder = BatchEncoder::new(fields, &schema, &options.time_zone, None)?;
         let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::clone(array)])
             .map_err(|e| PgWireError::ApiError(Box::new(e)))?;
         let columns = encoder.prepare(&batch)?;

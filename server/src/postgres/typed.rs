@@ -1,6 +1,10 @@
 //! `uuid(x)`, `json(x)`, `jsonb(x)`, `name(x)`: what a cast to these types does. The values are text, checked and in the
 //! type's own form; the field of the result carries the type.
 
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, ListArray, StringArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ScalarUDF, Volatility};
@@ -27,7 +31,29 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         cast("json", json),
         cast("jsonb", jsonb_text::normalized),
         cast("name", |value| Ok(name(value))),
+        list("uuid_array", "uuid", uuid),
+        list("json_array", "json", json),
+        list("jsonb_array", "jsonb", jsonb_text::normalized),
     ]
+}
+
+/// A cast of arrays of text to arrays of `item`, whose values `read` checks.
+fn list(name: &'static str, item: &'static str, read: fn(&str) -> Result<String>) -> ScalarUDF {
+    let item = typed_field(Field::LIST_FIELD_DEFAULT_NAME, item, true);
+    let result = Field::new("result", DataType::List(Arc::new(item.clone())), true);
+    RowFunction::udf(name, &[1], result, Volatility::Immutable, move |arguments| {
+        let texts = arguments[0].cast_to(&DataType::List(Arc::new(item.clone())))?;
+        let ScalarValue::List(texts) = texts else { return Ok(ScalarValue::Null) };
+        if texts.is_null(0) {
+            return Ok(ScalarValue::Null);
+        }
+        let texts = texts.value(0);
+        let values = texts.as_string::<i32>().iter().map(|text| text.map(read).transpose());
+        let values: StringArray = values.collect::<Result<_>>()?;
+        let lengths = OffsetBuffer::from_lengths([values.len()]);
+        let list = ListArray::try_new(Arc::new(item.clone()), lengths, Arc::new(values), None)?;
+        Ok(ScalarValue::List(Arc::new(list)))
+    })
 }
 
 /// A field of the type called `pg_type`.

@@ -52,6 +52,11 @@ impl Zone {
 
 /// A timestamp in microseconds since the epoch, in `zone` if it has one; `None` out of range.
 pub(crate) fn timestamp_text(micros: i64, zone: Option<&Zone>, layout: DateLayout) -> Option<String> {
+    match micros {
+        i64::MAX => return Some("infinity".to_owned()),
+        i64::MIN => return Some("-infinity".to_owned()),
+        _ => {}
+    }
     let utc = DateTime::from_timestamp_micros(micros)?.naive_utc();
     let Some(zone) = zone else {
         return Some(with_era(&utc, local_text(&utc, layout)));

@@ -4,6 +4,8 @@
 //! without a fraction of zeros, PostgreSQL's text of floating-point numbers, decimals of more than 28 digits, the JSON
 //! union of `->`, and types that PostgreSQL does not have, which are cast to the nearest one that it has.
 
+mod list;
+
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,8 +16,8 @@ use arrow::array::{
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Field, FieldRef, Int32Type, IntervalUnit, Schema, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, DurationMicrosecondType, Field, FieldRef, Int32Type, IntervalMonthDayNano, IntervalUnit,
+    Schema, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use arrow_pg::datatypes::field_into_pg_type;
 use arrow_pg::encoder::encode_value;
@@ -30,11 +32,13 @@ use pgwire::messages::data::DataRow;
 use pgwire::types::format::FormatOptions;
 
 use super::datetime::{DateLayout, Zone, interval_text, timestamp_text};
-use super::types::{OID_ALIAS_KEY, PG_CHAR_KEY, marked_type, name_alias};
+use super::types::{OID_ALIAS_KEY, PG_CHAR_KEY, marked_length, marked_type, name_alias};
 use super::{float, marked, numeric};
 use crate::catalog::reg::RegNames;
 use crate::error::{error, from_datafusion, sqlstate, user_error};
 use crate::limits::MAX_RESULT_COLUMNS;
+use list::Lists;
+pub(crate) use list::array_type;
 
 /// Microseconds from the Unix epoch to 2000-01-01, the epoch of PostgreSQL's binary timestamps.
 pub(crate) const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -79,7 +83,7 @@ pub(crate) fn field_infos(
         Ok(FieldInfo::new(name.to_owned(), None, None, pg_type, format.format_for(index))
             .with_format_options(Arc::clone(options))
             .with_type_size(size)
-            .with_type_modifier(type_modifier(shown.data_type())))
+            .with_type_modifier(type_modifier(&shown)))
     });
     infos.collect()
 }
@@ -88,6 +92,8 @@ pub(crate) fn field_infos(
 fn shown_field(field: &FieldRef) -> FieldRef {
     let shown = match field.data_type() {
         DataType::Float16 => DataType::Float32,
+        // Counts and numbers of rows.
+        DataType::UInt64 => DataType::Int64,
         DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)
         | DataType::Decimal256(precision, scale) => {
@@ -127,6 +133,15 @@ fn shown_pg_type(shown: &FieldRef, original: &FieldRef) -> PgWireResult<Type> {
     if matches!(shown.data_type(), DataType::Null) {
         return Ok(Type::TEXT);
     }
+    if matches!(shown.data_type(), DataType::Duration(_)) {
+        return Ok(Type::INTERVAL);
+    }
+    if let Some(item) = innermost_item(shown)
+        && let Ok(element) = shown_pg_type(&shown_field(item), item)
+        && let Some(array) = array_type(&element)
+    {
+        return Ok(array);
+    }
     field_into_pg_type(shown).map_err(|_| {
         error(
             sqlstate::FEATURE_NOT_SUPPORTED,
@@ -137,6 +152,16 @@ fn shown_pg_type(shown: &FieldRef, original: &FieldRef) -> PgWireResult<Type> {
             ),
         )
     })
+}
+
+/// The element of an array, in however many dimensions.
+fn innermost_item(field: &FieldRef) -> Option<&FieldRef> {
+    match field.data_type() {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            innermost_item(item).or(Some(item))
+        }
+        _ => None,
+    }
 }
 
 /// Bytes of a value of this type; -1 if they differ.
@@ -154,9 +179,12 @@ pub(crate) fn type_size(pg_type: &Type) -> i16 {
     }
 }
 
-/// Precision and scale as a type modifier; -1 for types without.
-pub(crate) fn type_modifier(data_type: &DataType) -> i32 {
-    match data_type {
+/// Precision and scale, or a length, as a type modifier; -1 for types without.
+pub(crate) fn type_modifier(field: &Field) -> i32 {
+    if let Some(length) = marked_length(field) {
+        return length.saturating_add(4);
+    }
+    match field.data_type() {
         DataType::Decimal128(precision, scale) if *scale >= 0 => {
             ((i32::from(*precision) << 16) | i32::from(*scale)) + 4
         }
@@ -224,6 +252,13 @@ impl BatchEncoder {
         if let Some(column) = self.marked(array, info, promised)? {
             return Ok(column);
         }
+        let is_nested = |item: &FieldRef| innermost_item(item).is_some();
+        if let DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) =
+            promised.data_type()
+            && (is_nested(item) || is_own_item(item))
+        {
+            return self.lists(array, info, promised);
+        }
         let mut shown = shown_field(field);
         let mut array = Arc::clone(array);
         let is_union = matches!(shown.data_type(), DataType::Union(_, _));
@@ -249,9 +284,7 @@ impl BatchEncoder {
             DataType::Decimal128(_, scale) => {
                 Column::Decimal { values: array.as_primitive().clone(), scale: *scale }
             }
-            DataType::Interval(IntervalUnit::MonthDayNano) if info.format() == FieldFormat::Text => {
-                Column::Interval(array.as_primitive().clone())
-            }
+            DataType::Interval(IntervalUnit::MonthDayNano) => Column::Interval(array.as_primitive().clone()),
             DataType::Float64 if writes_shortest_text(info) => Column::Double(array.as_primitive().clone()),
             DataType::Float32 if writes_shortest_text(info) => Column::Real(array.as_primitive().clone()),
             DataType::Time32(_) | DataType::Time64(_) if info.format() == FieldFormat::Text => {
@@ -260,10 +293,35 @@ impl BatchEncoder {
                 let texts: StringArray = times.iter().map(|time| time.map(time_text)).collect();
                 Column::Text { values: texts, binary: None }
             }
+            DataType::Duration(_) => {
+                let lengths = cast(&array, &DataType::Duration(TimeUnit::Microsecond))?;
+                let lengths = lengths.as_primitive::<DurationMicrosecondType>();
+                Column::Interval(lengths.iter().map(|length| length.map(in_days)).collect())
+            }
             DataType::Union(_, _) => Column::Json(array.as_union().clone()),
             DataType::Null => Column::Null,
             _ => Column::Other { array, field: shown },
         })
+    }
+
+    /// A column of arrays whose elements are written here.
+    fn lists(&self, array: &ArrayRef, info: &FieldInfo, promised: &FieldRef) -> PgWireResult<Column> {
+        let item = match promised.data_type() {
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => item,
+            _ => return Ok(Column::Null),
+        };
+        let found = match array.data_type() {
+            DataType::List(found) | DataType::LargeList(found) | DataType::FixedSizeList(found, _) => found,
+            _ => item,
+        };
+        let lists = cast(array, &DataType::List(Arc::clone(found)))?;
+        let lists = lists.as_list::<i32>().clone();
+        let innermost = innermost_item(promised).unwrap_or(item);
+        let pg_type = shown_pg_type(&shown_field(innermost), innermost)?;
+        let element = FieldInfo::new(info.name().to_owned(), None, None, pg_type, info.format())
+            .with_format_options(Arc::clone(info.format_options()));
+        let values = self.column(lists.values(), found, &element, item)?;
+        Ok(Column::List(Lists { lists, values: Box::new(values), element }))
     }
 
     /// A column whose field has a mark: identifiers with names, and types that are text with a binary form of their own.
@@ -289,8 +347,16 @@ impl BatchEncoder {
             return Ok(Some(Column::Encoded(values)));
         }
         let texts = cast(array, &DataType::Utf8)?;
+        let texts = texts.as_string::<i32>();
+        if pg_type == Type::BPCHAR
+            && let Some(length) = marked_length(promised)
+        {
+            let width = usize::try_from(length).unwrap_or_default();
+            let values = texts.iter().map(|text| text.map(|text| format!("{text:width$}"))).collect();
+            return Ok(Some(Column::Text { values, binary: None }));
+        }
         let binary = (info.format() == FieldFormat::Binary).then_some(pg_type);
-        Ok(Some(Column::Text { values: texts.as_string::<i32>().clone(), binary }))
+        Ok(Some(Column::Text { values: texts.clone(), binary }))
     }
 
     /// Encodes row `index` of the prepared columns.
@@ -346,6 +412,29 @@ fn encode_failed(failure: pgwire::error::PgWireError, field: &Field) -> pgwire::
     }
 }
 
+/// Whether arrays of such elements are written here and not by arrow-pg.
+fn is_own_item(item: &FieldRef) -> bool {
+    marked_type(item).is_some()
+        || !matches!(
+            item.data_type(),
+            DataType::Boolean
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::Utf8
+                | DataType::LargeUtf8
+                | DataType::Utf8View
+                | DataType::Struct(_)
+        )
+}
+
+/// A difference of two times: PostgreSQL counts its whole days.
+fn in_days(micros: i64) -> IntervalMonthDayNano {
+    const DAY: i64 = 86_400_000_000;
+    let days = i32::try_from(micros / DAY).unwrap_or(i32::MAX);
+    IntervalMonthDayNano::new(0, days, micros % DAY * 1_000)
+}
+
 /// Whether numbers of a column are written so that they read back the same, which is the default.
 fn writes_shortest_text(info: &FieldInfo) -> bool {
     info.format() == FieldFormat::Text && info.format_options().extra_float_digits > 0
@@ -378,8 +467,8 @@ pub(crate) enum Column {
         zone: Option<Zone>,
         layout: DateLayout,
     },
-    /// `interval` as text.
     Interval(IntervalMonthDayNanoArray),
+    List(Lists),
     Decimal {
         values: Decimal128Array,
         scale: i8,
@@ -413,7 +502,11 @@ impl Column {
             Self::Timestamp { values, zone, layout } => {
                 let micros = values.value(index);
                 if binary {
-                    let since = micros.checked_sub(POSTGRES_EPOCH_US).ok_or_else(timestamp_out_of_range)?;
+                    let since = match micros {
+                        // The infinities, in both forms.
+                        i64::MAX | i64::MIN => micros,
+                        _ => micros.checked_sub(POSTGRES_EPOCH_US).ok_or_else(timestamp_out_of_range)?,
+                    };
                     out.put_i32(8);
                     out.put_i64(since);
                 } else {
@@ -423,8 +516,15 @@ impl Column {
             }
             Self::Interval(values) if values.is_null(index) => out.put_i32(-1),
             Self::Interval(values) => {
-                let style = &info.format_options().interval_style;
-                put_text(out, &interval_text(values.value(index), style));
+                let interval = values.value(index);
+                if binary {
+                    out.put_i32(16);
+                    out.put_i64(interval.nanoseconds / 1_000);
+                    out.put_i32(interval.days);
+                    out.put_i32(interval.months);
+                } else {
+                    put_text(out, &interval_text(interval, &info.format_options().interval_style));
+                }
             }
             Self::Decimal { values, .. } if values.is_null(index) => out.put_i32(-1),
             Self::Decimal { values, scale } => {
@@ -453,7 +553,21 @@ impl Column {
             },
             // Only NULLs of `Other` come here.
             Self::Null | Self::Other { .. } => out.put_i32(-1),
+            Self::List(lists) => lists.put(index, out)?,
         }
+        Ok(())
+    }
+
+    /// [`Self::put`] for a value that is not in a row: an element of an array.
+    fn put_alone(&self, index: usize, info: &FieldInfo, out: &mut BytesMut) -> PgWireResult<()> {
+        let Self::Other { array, field } = self else { return self.put(index, info, out) };
+        if array.is_null(index) {
+            out.put_i32(-1);
+            return Ok(());
+        }
+        let mut encoder = DataRowEncoder::new(Arc::new(vec![info.clone()]));
+        encode_value(&mut encoder, array, index, field, info).map_err(|e| encode_failed(e, field))?;
+        out.extend_from_slice(&encoder.take_row().data);
         Ok(())
     }
 }

@@ -6,19 +6,19 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
-use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use bytes::{Buf, Bytes};
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo};
 use pgwire::api::Type;
 use pgwire::api::results::FieldFormat;
 use pgwire::error::{PgWireError, PgWireResult};
 
-use super::encode::POSTGRES_EPOCH_US;
+use super::encode::{POSTGRES_EPOCH_US, array_type};
 use super::numeric;
-use crate::error::{error, sqlstate};
+use crate::error::{error, sqlstate, user_error};
+use crate::postgres::time_in::Wrong;
+use crate::postgres::{interval_in, text_in, time_in};
 
 /// Days from the Unix epoch to 2000-01-01.
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
@@ -58,7 +58,17 @@ pub(crate) fn cast_type(pg_type: &Type) -> Option<SqlType> {
         Type::INT2_ARRAY => return array(SqlType::SmallInt(None)),
         Type::INT4_ARRAY => return array(SqlType::Integer(None)),
         Type::INT8_ARRAY | Type::OID_ARRAY => return array(SqlType::BigInt(None)),
+        Type::FLOAT4_ARRAY => return array(SqlType::Real),
         Type::FLOAT8_ARRAY => return array(SqlType::DoublePrecision),
+        Type::DATE_ARRAY => return array(SqlType::Date),
+        Type::TIME_ARRAY => return array(SqlType::Time(None, TimezoneInfo::None)),
+        Type::TIMESTAMP_ARRAY => return array(SqlType::Timestamp(Some(6), TimezoneInfo::None)),
+        Type::TIMESTAMPTZ_ARRAY => return array(SqlType::Timestamp(Some(6), TimezoneInfo::WithTimeZone)),
+        Type::INTERVAL_ARRAY => return array(SqlType::Interval { fields: None, precision: None }),
+        Type::BYTEA_ARRAY => return array(SqlType::Bytea),
+        Type::UUID_ARRAY | Type::JSON_ARRAY | Type::JSONB_ARRAY | Type::BPCHAR_ARRAY | Type::NAME_ARRAY => {
+            return array(SqlType::Text);
+        }
         Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => return array(SqlType::Text),
         _ => return None,
     })
@@ -83,7 +93,16 @@ pub(crate) fn type_of_cast(sql_type: &SqlType) -> Option<Type> {
         SqlType::Real | SqlType::Float4 => Type::FLOAT4,
         SqlType::DoublePrecision | SqlType::Double(_) | SqlType::Float8 => Type::FLOAT8,
         SqlType::Numeric(_) | SqlType::Decimal(_) | SqlType::Dec(_) => Type::NUMERIC,
-        SqlType::Text | SqlType::Varchar(_) | SqlType::CharacterVarying(_) => Type::TEXT,
+        SqlType::Text => Type::TEXT,
+        SqlType::Varchar(_) | SqlType::CharacterVarying(_) | SqlType::CharVarying(_) => Type::VARCHAR,
+        SqlType::Char(_) | SqlType::Character(_) => Type::BPCHAR,
+        SqlType::Uuid => Type::UUID,
+        SqlType::JSON => Type::JSON,
+        SqlType::JSONB => Type::JSONB,
+        SqlType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => Type::TIMETZ,
+        SqlType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("name") => Type::NAME,
+        SqlType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("oid") => Type::OID,
+        SqlType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("timetz") => Type::TIMETZ,
         SqlType::Date => Type::DATE,
         SqlType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Type::TIME,
         SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Type::TIMESTAMP,
@@ -91,16 +110,7 @@ pub(crate) fn type_of_cast(sql_type: &SqlType) -> Option<Type> {
         SqlType::Interval { .. } => Type::INTERVAL,
         SqlType::Bytea => Type::BYTEA,
         SqlType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("oid") => Type::OID,
-        SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match type_of_cast(element)? {
-            Type::BOOL => Type::BOOL_ARRAY,
-            Type::INT2 => Type::INT2_ARRAY,
-            Type::INT4 => Type::INT4_ARRAY,
-            Type::INT8 => Type::INT8_ARRAY,
-            Type::OID => Type::OID_ARRAY,
-            Type::FLOAT8 => Type::FLOAT8_ARRAY,
-            Type::TEXT => Type::TEXT_ARRAY,
-            _ => return None,
-        },
+        SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => array_type(&type_of_cast(element)?)?,
         _ => return None,
     })
 }
@@ -151,15 +161,9 @@ fn arrow_type(pg_type: &Type) -> Option<DataType> {
         Type::TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),
         Type::TIMESTAMPTZ => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
         Type::INTERVAL => DataType::Interval(IntervalUnit::MonthDayNano),
-        Type::UUID | Type::JSON | Type::JSONB => DataType::Utf8,
-        Type::BOOL_ARRAY => list(DataType::Boolean),
-        Type::INT2_ARRAY => list(DataType::Int16),
-        Type::INT4_ARRAY => list(DataType::Int32),
-        Type::INT8_ARRAY | Type::OID_ARRAY => list(DataType::Int64),
-        Type::FLOAT8_ARRAY => list(DataType::Float64),
-        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => list(DataType::Utf8),
+        Type::UUID | Type::JSON | Type::JSONB | Type::TIMETZ => DataType::Utf8,
         _ if is_text(pg_type) => DataType::Utf8,
-        _ => return None,
+        _ => list(arrow_type(&element_type(pg_type)?)?),
     })
 }
 
@@ -170,8 +174,19 @@ fn element_type(pg_type: &Type) -> Option<Type> {
         Type::INT4_ARRAY => Type::INT4,
         Type::INT8_ARRAY => Type::INT8,
         Type::OID_ARRAY => Type::OID,
+        Type::FLOAT4_ARRAY => Type::FLOAT4,
         Type::FLOAT8_ARRAY => Type::FLOAT8,
-        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => Type::TEXT,
+        Type::NUMERIC_ARRAY => Type::NUMERIC,
+        Type::BYTEA_ARRAY => Type::BYTEA,
+        Type::DATE_ARRAY => Type::DATE,
+        Type::TIME_ARRAY => Type::TIME,
+        Type::TIMESTAMP_ARRAY => Type::TIMESTAMP,
+        Type::TIMESTAMPTZ_ARRAY => Type::TIMESTAMPTZ,
+        Type::INTERVAL_ARRAY => Type::INTERVAL,
+        Type::UUID_ARRAY => Type::UUID,
+        Type::JSON_ARRAY => Type::JSON,
+        Type::JSONB_ARRAY => Type::JSONB,
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY | Type::BPCHAR_ARRAY | Type::NAME_ARRAY => Type::TEXT,
         _ => return None,
     })
 }
@@ -191,29 +206,32 @@ fn from_text(position: usize, text: &str, pg_type: &Type, time_zone: &str) -> Pg
         }
         Type::BYTEA => ScalarValue::Binary(Some(bytea(text).ok_or_else(invalid)?)),
         Type::DATE => {
-            let date = NaiveDate::from_str(text.trim()).map_err(|_| invalid())?;
-            let days = date.signed_duration_since(NaiveDate::default()).num_days();
-            ScalarValue::Date32(Some(i32::try_from(days).map_err(|_| invalid())?))
+            let days = time_in::date(text).map_err(|e| wrong_time(e, pg_type, text))?;
+            ScalarValue::Date32(Some(days))
         }
         Type::TIME => {
-            let time = NaiveTime::from_str(text.trim()).map_err(|_| invalid())?;
-            let nanos =
-                i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
-            ScalarValue::Time64Nanosecond(Some(nanos))
+            let micros = time_in::time(text).map_err(|e| wrong_time(e, pg_type, text))?;
+            ScalarValue::Time64Nanosecond(Some(micros * 1_000))
         }
         Type::TIMESTAMP => {
             // As PostgreSQL: an offset in the text is ignored.
-            let time = naive_timestamp(text.trim()).ok_or_else(invalid)?;
-            ScalarValue::TimestampMicrosecond(Some(time.and_utc().timestamp_micros()), None)
+            let micros = time_in::timestamp(text).map_err(|e| wrong_time(e, pg_type, text))?;
+            ScalarValue::TimestampMicrosecond(Some(micros), None)
         }
         Type::TIMESTAMPTZ => {
             let zone = Tz::from_str(time_zone).map_err(|_| invalid())?;
-            let time = string_to_datetime(&zone, text.trim()).map_err(|_| invalid())?;
-            ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some(UTC.into()))
+            let micros = time_in::timestamptz(text, zone).map_err(|e| wrong_time(e, pg_type, text))?;
+            ScalarValue::TimestampMicrosecond(Some(micros), Some(UTC.into()))
         }
-        Type::INTERVAL => ScalarValue::Utf8(Some(text.to_owned()))
-            .cast_to(&DataType::Interval(IntervalUnit::MonthDayNano))
-            .map_err(|_| invalid())?,
+        Type::INTERVAL => {
+            let interval = interval_in::interval(text).map_err(|e| wrong_time(e, pg_type, text))?;
+            ScalarValue::IntervalMonthDayNano(Some(interval))
+        }
+        Type::TIMETZ => {
+            let zone = Tz::from_str(time_zone).map_err(|_| invalid())?;
+            let time = time_in::timetz(text, zone).map_err(|e| wrong_time(e, pg_type, text))?;
+            ScalarValue::Utf8(Some(time))
+        }
         Type::UUID | Type::JSON | Type::JSONB => ScalarValue::Utf8(Some(text.to_owned())),
         _ if is_text(pg_type) => ScalarValue::Utf8(Some(text.to_owned())),
         _ => {
@@ -271,6 +289,14 @@ fn from_binary(position: usize, bytes: &[u8], pg_type: &Type) -> PgWireResult<Sc
             ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months, days, nanoseconds }))
         }
         Type::UUID => ScalarValue::Utf8(Some(uuid_text(fixed(bytes).ok_or_else(invalid)?))),
+        Type::TIMETZ => {
+            let mut bytes: &[u8] = &fixed::<12>(bytes).ok_or_else(invalid)?;
+            let (micros, west) = (bytes.get_i64(), bytes.get_i32());
+            ScalarValue::Utf8(Some(time_in::timetz_text(
+                micros,
+                west.checked_neg().ok_or_else(invalid)?.into(),
+            )))
+        }
         Type::JSONB => {
             // One byte of version before the text.
             let text = bytes.strip_prefix(&[1]).ok_or_else(invalid)?;
@@ -304,22 +330,11 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 
 fn binary_timestamp(bytes: &[u8], invalid: impl Fn() -> PgWireError) -> PgWireResult<i64> {
     let micros = i64::from_be_bytes(fixed(bytes).ok_or_else(invalid)?);
-    // The greatest and the least value are the infinities, which a plan has no literal for.
+    // The infinities, here too.
     if micros == i64::MAX || micros == i64::MIN {
-        return Err(out_of_range("timestamp"));
+        return Ok(micros);
     }
     micros.checked_add(POSTGRES_EPOCH_US).ok_or_else(|| out_of_range("timestamp"))
-}
-
-fn naive_timestamp(text: &str) -> Option<NaiveDateTime> {
-    let utc = Tz::from_str("+00:00").ok()?;
-    let bare = text.strip_suffix('Z').unwrap_or(text);
-    // An offset starts with the last sign after the time of day.
-    let bare = match bare.rfind(['+', '-']) {
-        Some(index) if index > 10 => &bare[..index],
-        _ => bare,
-    };
-    string_to_datetime(&utc, bare.trim_end()).ok().map(|time| time.naive_utc())
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -346,7 +361,7 @@ fn decimal(value: i128, scale: i8) -> ScalarValue {
 }
 
 /// `\x0aff` or the escape format with `\\` and `\ooo`.
-fn bytea(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytea(text: &str) -> Option<Vec<u8>> {
     if let Some(hex) = text.strip_prefix("\\x") {
         let digits: Option<Vec<u8>> = hex
             .bytes()
@@ -389,7 +404,20 @@ fn uuid_text(bytes: [u8; 16]) -> String {
 }
 
 fn list(position: usize, values: &[ScalarValue], element: &Type) -> PgWireResult<ScalarValue> {
-    let data_type = arrow_type(element).ok_or_else(|| not_supported(position, element))?;
+    let mut data_type = arrow_type(element).ok_or_else(|| not_supported(position, element))?;
+    let mut values = std::borrow::Cow::Borrowed(values);
+    if *element == Type::NUMERIC {
+        // Items of an array have one scale.
+        let scales = values.iter().filter_map(|value| match value {
+            ScalarValue::Decimal128(Some(_), _, scale) => Some(*scale),
+            _ => None,
+        });
+        data_type = DataType::Decimal128(numeric::MAX_PRECISION, scales.max().unwrap_or(0));
+        let rescaled: Result<Vec<ScalarValue>, _> =
+            values.iter().map(|value| value.cast_to(&data_type)).collect();
+        values = rescaled.map_err(|_| out_of_range("numeric"))?.into();
+    }
+    let values = values.as_ref();
     Ok(ScalarValue::List(ScalarValue::new_list_nullable(values, &data_type)))
 }
 
@@ -476,6 +504,7 @@ fn sql_name(pg_type: &Type) -> &str {
         Type::FLOAT4 => "real",
         Type::FLOAT8 => "double precision",
         Type::TIMESTAMPTZ => "timestamp with time zone",
+        Type::TIMETZ => "time with time zone",
         _ => pg_type.name(),
     }
 }
@@ -488,6 +517,10 @@ fn invalid_text(pg_type: &Type, text: &str) -> PgWireError {
         _ => sqlstate::INVALID_TEXT_REPRESENTATION,
     };
     error(code, format!("invalid input syntax for type {}: \"{text}\"", sql_name(pg_type)))
+}
+
+fn wrong_time(wrong: Wrong, pg_type: &Type, text: &str) -> PgWireError {
+    user_error(text_in::wrong(wrong, sql_name(pg_type), text).info())
 }
 
 fn invalid_binary(position: usize, pg_type: &Type) -> PgWireError {
@@ -609,11 +642,15 @@ mod tests {
     fn wrong_values_have_their_codes() {
         assert_eq!(code(text("abc", &Type::INT8)), "22P02");
         assert_eq!(code(text("99999999999", &Type::INT4)), "22003");
-        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22007");
+        assert_eq!(code(text("2024-13-01", &Type::DATE)), "22008");
+        assert_eq!(code(text("soon", &Type::DATE)), "22007");
         assert_eq!(code(binary(&[1, 2], &Type::INT8)), "22P03");
         assert_eq!(code(binary(&[0xff], &Type::TEXT)), "22021");
         assert_eq!(code(binary(&[1], &Type::POINT)), "0A000");
-        assert_eq!(code(binary(&i64::MAX.to_be_bytes(), &Type::TIMESTAMPTZ)), "22008");
+        assert_eq!(
+            binary(&i64::MAX.to_be_bytes(), &Type::TIMESTAMPTZ).unwrap(),
+            ScalarValue::TimestampMicrosecond(Some(i64::MAX), Some(UTC.into()))
+        );
     }
 
     #[test]

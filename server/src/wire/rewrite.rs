@@ -6,11 +6,16 @@
 mod casts;
 mod empty_catalogs;
 mod forms;
+mod functions;
+mod numbers;
+mod overlaps;
 mod predicates;
 mod recursion;
 mod sets;
+mod similar;
 mod subqueries;
 mod system_columns;
+mod tables;
 mod templates;
 mod temporal;
 mod type_names;
@@ -94,6 +99,8 @@ impl Rewriter {
         system_columns::rewrite(&mut statement);
         sets::rewrite(&mut statement, self.subqueries.scalar_functions());
         type_names::rewrite(&mut statement);
+        functions::rewrite(&mut statement);
+        tables::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
@@ -211,6 +218,9 @@ pub(crate) fn parameters(statement: &EngineStatement) -> Vec<Option<Type>> {
             if let Some(number) = parameter_number(expr) {
                 self.add(number);
             }
+            if let Some((number, pg_type)) = cast_function_parameter(expr) {
+                self.add(number).get_or_insert(pg_type);
+            }
             if let Some(number) = list_parameter(expr) {
                 self.add(number).get_or_insert(Type::TEXT_ARRAY);
             }
@@ -277,6 +287,34 @@ fn list_parameter(expr: &Expr) -> Option<usize> {
     }
 }
 
+/// A parameter that is cast to a type by a function, which the rules have put in the place of the cast.
+fn cast_function_parameter(expr: &Expr) -> Option<(usize, Type)> {
+    let Expr::Function(function) = expr else { return None };
+    let FunctionArguments::List(arguments) = &function.args else { return None };
+    let pg_type = match function.name.to_string().as_str() {
+        "uuid" => Type::UUID,
+        "json" => Type::JSON,
+        "jsonb" => Type::JSONB,
+        "numeric" => Type::NUMERIC,
+        "varchar" => Type::VARCHAR,
+        "bpchar" => Type::BPCHAR,
+        "timetz" => Type::TIMETZ,
+        "name" => Type::NAME,
+        "uuid_array" => Type::UUID_ARRAY,
+        "json_array" => Type::JSON_ARRAY,
+        "jsonb_array" => Type::JSONB_ARRAY,
+        _ => return None,
+    };
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))) = arguments.args.first() else {
+        return None;
+    };
+    let operand = match argument {
+        Expr::Cast { expr, .. } => expr.as_ref(),
+        other => other,
+    };
+    parameter_number(operand).map(|number| (number, pg_type))
+}
+
 /// The number of a positional parameter, from 1. Numbers above the protocol's 65,535 are left to the planner to refuse.
 fn parameter_number(expr: &Expr) -> Option<usize> {
     let Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) = expr else {
@@ -338,6 +376,15 @@ mod tests {
         assert_eq!(rewritten("SELECT 't'::regclass::oid"), "SELECT oid(regclass('t'))");
         assert_eq!(rewritten("SELECT a::pg_catalog.regtype::text FROM t"), "SELECT regtype(a)::TEXT FROM t");
         assert_eq!(rewritten("SELECT '{}'::jsonb, a::uuid FROM t"), "SELECT jsonb('{}'), uuid(a) FROM t");
+        assert_eq!(
+            rewritten("SELECT a::varchar(3), b::char(2), '1.50'::numeric, -'1e3'::numeric FROM t"),
+            "SELECT varchar(CAST(a AS TEXT), 3), bpchar(CAST(b AS TEXT), 2), CAST(1.50 AS NUMERIC(3,2)), \
+             -CAST(1000 AS NUMERIC(4,0)) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT a FROM t WHERE a::varchar = 'x'"),
+            "SELECT a FROM t WHERE a::VARCHAR = 'x'"
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ObjectType, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::Type;
@@ -45,10 +46,12 @@ use super::names::result_names;
 use super::observe::{Observed, Observer};
 use super::origin::{origin, result_schema};
 use super::params;
+use super::prepared::{ExecuteText, PrepareText, parse_execute, parse_prepare};
 use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
 use super::split::{StatementText, place_error, split};
 use super::statements::SessionStatement;
+use super::tokens::Tokens;
 use super::types::typed_field;
 use crate::catalog;
 use crate::cpu::{CpuRuntime, CpuStream};
@@ -71,6 +74,9 @@ pub(crate) enum Prepared {
     CloseCursor(Option<String>),
     CopyOut(Arc<CopyOut>),
     CopyIn(Arc<CopyIn>),
+    /// A statement that gets a name.
+    Prepare(Arc<PrepareText>, Arc<SqlStatement>),
+    Execute(Arc<ExecuteText>),
 }
 
 impl Prepared {
@@ -231,6 +237,13 @@ impl SqlSession {
                 }
             });
         }
+        if let Some(prepare) = parse_prepare(&text)? {
+            let statement = self.prepare_sql(text.inner(prepare.statement_at..text.tokens.len()))?;
+            return Ok(Prepared::Prepare(Arc::new(prepare), statement));
+        }
+        if let Some(execute) = parse_execute(&text)? {
+            return Ok(Prepared::Execute(Arc::new(execute)));
+        }
         self.prepare_sql(text).map(Prepared::Sql)
     }
 
@@ -247,10 +260,14 @@ impl SqlSession {
     }
 
     fn prepare_sql(&self, text: StatementText) -> PgWireResult<Arc<SqlStatement>> {
+        check_from(&text)?;
         let explain = ExplainOptions::parse(&text.tokens)?;
         let sql = match explain {
             Some((_, head)) => Cow::Owned(without_head(&text.text, head)),
-            None => Cow::Borrowed(text.text.as_str()),
+            None => match text.without_table_commands() {
+                Some(rewritten) => Cow::Owned(rewritten),
+                None => Cow::Borrowed(text.text.as_str()),
+            },
         };
         let explain = explain.map(|(options, _)| options);
         let mut parsed =
@@ -302,7 +319,13 @@ impl SqlSession {
     ) -> PgWireResult<Description> {
         let engine = Arc::clone(&self.engine);
         self.on_cpu(async move {
-            let (plan, parameter_types) = plan(&engine, &statement, &declared).await?;
+            let (plan, mut parameter_types) = plan(&engine, &statement, &declared).await?;
+            // A client is told the types that it declared, also where its texts are read as what stands beside them.
+            for (told, declared) in parameter_types.iter_mut().zip(&declared) {
+                if let Some(declared) = declared.as_ref().filter(|declared| **declared != Type::UNKNOWN) {
+                    *told = declared.clone();
+                }
+            }
             let fields = match &statement.answer {
                 Answer::Rows(_) => fields(&statement, &plan, &presentation)?,
                 _ => Vec::new(),
@@ -481,6 +504,20 @@ impl SqlSession {
 
 fn engine_error(failure: &wayfare_engine::Error) -> PgWireError {
     user_error(from_engine(failure))
+}
+
+/// Refuses a clause in the place of a table, which the engine's parser takes for the table's name.
+fn check_from(text: &StatementText) -> PgWireResult<()> {
+    let mut tokens = Tokens::new(text);
+    while let Some(token) = tokens.next() {
+        let is_from = matches!(token, Token::Word(word) if word.keyword == Keyword::FROM && word.quote_style.is_none());
+        let is_clause = matches!(tokens.peek(), Some(Token::Word(word)) if word.quote_style.is_none()
+            && matches!(word.keyword, Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::LIMIT));
+        if is_from && is_clause {
+            return Err(tokens.syntax_error());
+        }
+    }
+    Ok(())
 }
 
 /// `text` with blanks in the place of its first `head` tokens, so that places in what is left stay.
@@ -810,7 +847,6 @@ fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
         | Statement::ShowDatabases { .. }
         | Statement::ShowSchemas { .. }
         | Statement::ShowCreate { .. } => Answer::Rows("SHOW"),
-        Statement::Execute { .. } => Answer::Rows("SELECT"),
         Statement::Insert(_) => Answer::Changed("INSERT 0"),
         Statement::Update(_) => Answer::Changed("UPDATE"),
         Statement::Delete(_) => Answer::Changed("DELETE"),
@@ -822,7 +858,6 @@ fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
             ObjectType::Schema => "DROP SCHEMA".to_owned(),
             _ => "DROP TABLE".to_owned(),
         }),
-        Statement::Prepare { .. } => Answer::Done("PREPARE".to_owned()),
         other => Answer::Done(first_words(&other.to_string())),
     })
 }

@@ -41,6 +41,34 @@ impl StatementText {
         self.offset_chars + self.text.get(..start).unwrap_or_default().chars().count() + 1
     }
 
+    /// The text with `SELECT * FROM t` for each `TABLE t`, which the engine's parser does not know; `None` if there is
+    /// none.
+    pub(crate) fn without_table_commands(&self) -> Option<String> {
+        let is_word = |token: &Token, words: &[&str]| match token {
+            Token::Word(word) if word.quote_style.is_none() => {
+                words.iter().any(|known| word.value.eq_ignore_ascii_case(known))
+            }
+            _ => false,
+        };
+        let mut text = String::new();
+        let mut copied = 0;
+        for (index, token) in self.tokens.iter().enumerate() {
+            let begins = match index.checked_sub(1).and_then(|before| self.tokens.get(before)) {
+                None | Some(Token::LParen) => true,
+                Some(before) => is_word(before, &["UNION", "EXCEPT", "INTERSECT", "ALL"]),
+            };
+            let names = matches!(self.tokens.get(index + 1), Some(Token::Word(_)));
+            if begins && names && is_word(token, &["TABLE"]) {
+                let place = self.places.get(index)?;
+                text.push_str(self.text.get(copied..place.start)?);
+                text.push_str("SELECT * FROM");
+                copied = place.end;
+            }
+        }
+        text.push_str(self.text.get(copied..)?);
+        (copied > 0).then_some(text)
+    }
+
     /// The statement that the tokens of `range` make inside this one.
     pub(crate) fn inner(&self, range: Range<usize>) -> Self {
         let places = self.places.get(range.clone()).unwrap_or_default();
@@ -183,6 +211,21 @@ mod tests {
         assert_eq!(inner.token_text(3), Some("x"));
         assert_eq!(inner.position(3), 31);
         assert_eq!(statement.position(statement.tokens.len()), 43);
+    }
+
+    #[test]
+    fn table_commands_are_queries() {
+        let rewritten = |sql: &str| split(sql).unwrap()[0].without_table_commands();
+        assert_eq!(rewritten("TABLE t").as_deref(), Some("SELECT * FROM t"));
+        assert_eq!(
+            rewritten("SELECT 1 FROM (table s.t) UNION ALL TABLE u").as_deref(),
+            Some("SELECT 1 FROM (SELECT * FROM s.t) UNION ALL SELECT * FROM u")
+        );
+        for other in
+            ["CREATE TABLE t AS SELECT 1", "DROP TABLE t", "SELECT '(TABLE t)'", "SELECT \"table\" FROM t"]
+        {
+            assert_eq!(rewritten(other), None, "{other}");
+        }
     }
 
     #[test]

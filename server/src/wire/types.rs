@@ -17,6 +17,9 @@ pub(crate) const PG_CHAR_KEY: &str = arrow_pg::datatypes::PG_CHAR_KEY;
 /// Name of that type.
 pub(crate) const CHAR: &str = "char";
 
+/// Key of the length of `varchar(n)` and `char(n)`.
+const LENGTH_KEY: &str = "wayfare.pg_length";
+
 /// A text field whose values are of the type called `pg_type`.
 pub(crate) fn typed_field(name: &str, pg_type: &str, nullable: bool) -> Field {
     let mark = (PG_TYPE_KEY.to_owned(), pg_type.to_owned());
@@ -39,6 +42,20 @@ static BY_NAME: LazyLock<HashMap<String, Type>> = LazyLock::new(|| {
 /// The type of PostgreSQL called `name` in `pg_type`.
 pub(crate) fn type_named(name: &str) -> Option<&'static Type> {
     BY_NAME.get(name)
+}
+
+/// A text field of the type `pg_type` (`varchar` or `bpchar`) with at most `length` characters.
+pub(crate) fn sized_field(name: &str, pg_type: &str, length: Option<i32>) -> Field {
+    let field = typed_field(name, pg_type, true);
+    let Some(length) = length else { return field };
+    let mut metadata = field.metadata().clone();
+    metadata.insert(LENGTH_KEY.to_owned(), length.to_string());
+    field.with_metadata(metadata)
+}
+
+/// The length of a `varchar(n)` or `char(n)`.
+pub(crate) fn marked_length(field: &Field) -> Option<i32> {
+    field.metadata().get(LENGTH_KEY)?.parse().ok()
 }
 
 /// The marked type of `field`; `None` if it has no mark, or one that a cast of its values has made void.

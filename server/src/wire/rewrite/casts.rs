@@ -1,4 +1,4 @@
-//! Casts to types that the engine has no type for become calls of functions of the same name.
+//! Casts to types that the engine has no type for become calls of functions.
 //!
 //! `'t'::regclass` is `regclass('t')`, `x::uuid` is `uuid(x)`: the function checks the value, writes it in the type's own
 //! form and marks its result with the type, which a cast could not.
@@ -6,15 +6,147 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Statement, TypedString, VisitMut, VisitorMut,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType as SqlType, ExactNumberInfo, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, SelectItem,
+    SetExpr, Statement, TimezoneInfo, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
+use super::numbers;
 use crate::catalog::reg::REG_TYPES;
 
 /// Makes the casts of `statement` into calls.
 pub(super) fn to_functions(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Casts);
+    if let Statement::Query(query) = statement {
+        varchar_columns(&mut query.body);
+    }
+}
+
+/// Columns of the result that are cast to `varchar` get its mark. Elsewhere the cast is the engine's, to text, which
+/// costs nothing and lets conditions reach the files.
+fn varchar_columns(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) if select.distinct.is_none() => {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                    && let Expr::Cast { data_type, .. } = expr
+                    && matches!(varying(data_type), Some(None))
+                {
+                    *expr = call("varchar", vec![expr.clone()]);
+                }
+            }
+        }
+        SetExpr::Query(query) => varchar_columns(&mut query.body),
+        _ => {}
+    }
+}
+
+/// Of a `varchar`: its length, if it has one.
+fn varying(data_type: &SqlType) -> Option<Option<u64>> {
+    let length = match data_type {
+        SqlType::Varchar(length)
+        | SqlType::CharacterVarying(length)
+        | SqlType::CharVarying(length)
+        | SqlType::Nvarchar(length) => length,
+        _ => return None,
+    };
+    Some(match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+        _ => None,
+    })
+}
+
+/// A cast to a type of text with a length, or to one of numbers or times, that a function does; `None` for any other.
+fn sized(operand: &Expr, data_type: &SqlType) -> Option<Expr> {
+    let text = || Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(operand.clone()),
+        data_type: SqlType::Text,
+        array: false,
+        format: None,
+    };
+    let with_length = |name, length: u64| {
+        let length = Expr::Value(Value::Number(length.to_string(), false).with_empty_span());
+        call(name, vec![text(), length])
+    };
+    if let Some(Some(length)) = varying(data_type) {
+        return Some(with_length("varchar", length));
+    }
+    match data_type {
+        SqlType::Char(length) | SqlType::Character(length) => Some(match length {
+            Some(CharacterLength::IntegerLength { length, .. }) => with_length("bpchar", *length),
+            _ => with_length("bpchar", 1),
+        }),
+        SqlType::Custom(name, modifiers) if name.0.len() == 1 => {
+            let ident = name.0.last()?.as_ident()?;
+            match (ident.value.as_str(), ident.quote_style, modifiers.as_slice()) {
+                ("char", Some(_), []) => Some(call("pg_char", vec![text()])),
+                (other, None, []) if other.eq_ignore_ascii_case("bpchar") => {
+                    Some(call("bpchar", vec![text()]))
+                }
+                (other, None, []) if other.eq_ignore_ascii_case("timetz") => {
+                    Some(call("timetz", vec![text()]))
+                }
+                _ => None,
+            }
+        }
+        SqlType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => Some(call("timetz", vec![text()])),
+        SqlType::Numeric(ExactNumberInfo::None)
+        | SqlType::Decimal(ExactNumberInfo::None)
+        | SqlType::Dec(ExactNumberInfo::None) => {
+            Some(exact(operand).unwrap_or_else(|| call("numeric", vec![operand.clone()])))
+        }
+        SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => {
+            let name = match element.as_ref() {
+                SqlType::Uuid => "uuid_array",
+                SqlType::JSON => "json_array",
+                SqlType::JSONB => "jsonb_array",
+                _ => return None,
+            };
+            let texts = SqlType::Array(ArrayElemTypeDef::SquareBracket(Box::new(SqlType::Text), None));
+            let texts = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(operand.clone()),
+                data_type: texts,
+                array: false,
+                format: None,
+            };
+            Some(call(name, vec![texts]))
+        }
+        _ => None,
+    }
+}
+
+/// A literal as a decimal with as many digits as it is written with.
+fn exact(operand: &Expr) -> Option<Expr> {
+    let Expr::Value(value) = operand else { return None };
+    let text = match &value.value {
+        Value::Number(number, _) => number.as_str(),
+        Value::SingleQuotedString(text) => text.trim(),
+        _ => return None,
+    };
+    let plain = numbers::plain(text)?;
+    let (negative, digits) = match plain.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, plain.as_str()),
+    };
+    let number = Expr::Value(Value::Number(digits.to_owned(), false).with_empty_span());
+    let scale = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let precision = u64::try_from(digits.bytes().filter(u8::is_ascii_digit).count().max(1)).ok()?;
+    let number = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(number),
+        data_type: SqlType::Numeric(ExactNumberInfo::PrecisionAndScale(
+            precision,
+            i64::try_from(scale).ok()?,
+        )),
+        array: false,
+        format: None,
+    };
+    Some(match negative {
+        true => Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number) },
+        false => number,
+    })
 }
 
 struct Casts;
@@ -27,6 +159,8 @@ impl VisitorMut for Casts {
             Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: operand, data_type, .. } => {
                 if let Some(name) = function_of(data_type) {
                     *expr = call(name, vec![operand.as_ref().clone()]);
+                } else if let Some(sized) = sized(operand, data_type) {
+                    *expr = sized;
                 } else if matches!(data_type, SqlType::Text | SqlType::Varchar(None))
                     && gives_marked_text(operand)
                 {
@@ -36,6 +170,8 @@ impl VisitorMut for Casts {
             Expr::TypedString(TypedString { data_type, value, .. }) => {
                 if let Some(name) = function_of(data_type) {
                     *expr = call(name, vec![Expr::Value(value.clone())]);
+                } else if let Some(sized) = sized(&Expr::Value(value.clone()), data_type) {
+                    *expr = sized;
                 }
             }
             _ => {}

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::casts::call;
-use super::temporal;
+use super::{numbers, overlaps, similar, temporal};
 
 /// Rewrites the forms of `statement`.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -83,6 +83,11 @@ impl VisitorMut for Forms {
             Expr::BinaryOp { left, op: BinaryOperator::HashLongArrow, right } => {
                 *expr = call("jsonb_path_text", vec![left.as_ref().clone(), right.as_ref().clone()]);
             }
+            Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => {
+                if let Some(overlaps) = overlaps::rewritten(left, right) {
+                    *expr = overlaps;
+                }
+            }
             Expr::AtTimeZone { timestamp, time_zone } => {
                 *expr = call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]);
             }
@@ -91,17 +96,45 @@ impl VisitorMut for Forms {
                     temporal::spell_out(value, data_type);
                 }
             }
-            Expr::TypedString(typed) => temporal::spell_out(&mut typed.value, &typed.data_type),
+            Expr::TypedString(typed) => temporal::spell_out(&mut typed.value, &mut typed.data_type),
             Expr::Interval(interval) if interval.leading_field.is_none() => {
                 if let Expr::Value(value) = interval.value.as_mut() {
-                    temporal::spell_out(value, &SqlType::Interval { fields: None, precision: None });
+                    temporal::spell_out(value, &mut SqlType::Interval { fields: None, precision: None });
                 }
             }
-            // Beyond what a decimal holds.
             Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. })
                 if number.contains(['e', 'E']) =>
             {
-                *expr = call("float8", vec![text(number)]);
+                *expr = match numbers::plain(number) {
+                    Some(plain) if plain.contains('.') => {
+                        Expr::Value(Value::Number(plain, false).with_empty_span())
+                    }
+                    // Whole, and still a decimal; or beyond what one holds.
+                    _ => call("float8", vec![text(number)]),
+                };
+            }
+            Expr::Value(ValueWithSpan { value: Value::UnicodeStringLiteral(literal), .. }) => {
+                *expr = text(literal);
+            }
+            Expr::SimilarTo { negated, expr: operand, pattern, escape_char } => {
+                if let Some(rewritten) = similar::rewritten(*negated, operand, pattern, escape_char.as_ref())
+                {
+                    *expr = rewritten;
+                }
+            }
+            Expr::UnaryOp { op: UnaryOperator::PGAbs, expr: operand } => {
+                *expr = call("abs", vec![operand.as_ref().clone()]);
+            }
+            Expr::Identifier(ident) if ident.quote_style.is_none() => {
+                let name = ident.value.to_ascii_lowercase();
+                match name.as_str() {
+                    "user" | "current_role" => *expr = call("current_user", Vec::new()),
+                    "localtimestamp" => {
+                        let zone = call("current_setting", vec![text("TimeZone")]);
+                        *expr = call("timezone", vec![zone, call("now", Vec::new())]);
+                    }
+                    _ => {}
+                }
             }
             _ => {}
         }
