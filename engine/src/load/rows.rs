@@ -115,7 +115,8 @@ pub fn without_erased(batch: RecordBatch, erased: &Suppression, people: &Resolve
             let device = devices.is_valid(row).then(|| devices.value(row));
             let names =
                 [Some(user), came_as, person, device].into_iter().flatten().any(|id| erased.contains(id));
-            let was_theirs = person.is_none() && erased.contains_device(came_as.unwrap_or(user));
+            // What links make of it now may be a device of theirs in turn.
+            let was_theirs = erased.contains_device(person.or(came_as).unwrap_or(user));
             Some(!names && !was_theirs)
         })
         .collect();

@@ -36,8 +36,8 @@ const DAYS: u32 = 4;
 const PASSERS: u32 = 12;
 const ERASED: u32 = 3;
 const LOADERS: u32 = 2;
-const FILES_EACH: u32 = 4;
-const COMPACTIONS: u32 = 4;
+const FILES_EACH: u32 = 3;
+const COMPACTIONS: u32 = 3;
 /// For the whole race, on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(240);
 
@@ -66,7 +66,7 @@ fn in_s3() {
 fn answers_stay_the_same(directory: &Path, wayfare: &(dyn Fn(&[&str]) -> Command + Sync)) {
     let ok = |args: &[&str]| Finished::of(&mut wayfare(args)).succeeded(args);
     let generator = GeneratorConfig {
-        events: 2_400,
+        events: 1_500,
         users: 60,
         days: DAYS,
         late: 0.1,
