@@ -1,8 +1,10 @@
 //! Rows of `pg_catalog` about the server and its sessions: databases, roles, settings, activity.
 
+use pgwire::api::Type;
 use wayfare_engine::catalog::provider::CATALOG;
 
 use super::objects::{OWNER_OID, database_oid, role_oid};
+use super::reg::sql_type_name;
 use super::rows::{Cell, Row, row};
 use super::schema::Sources;
 use super::{Identity, OWNER};
@@ -27,6 +29,7 @@ pub(super) fn rows(name: &str, sources: &Sources) -> Option<Vec<Row>> {
         "pg_user" | "pg_shadow" => role_names(identity).iter().map(|name| user(name)).collect(),
         "pg_settings" => settings(identity),
         "pg_stat_activity" => vec![activity(identity)],
+        "pg_prepared_statements" => prepared_statements(identity),
         "pg_stat_database" => vec![row! { datid: database_oid(), datname: CATALOG, numbackends: 1_i64 }],
         "pg_stat_ssl" => vec![row! { pid: i64::from(identity.pid), ssl: false }],
         "pg_stat_gssapi" => {
@@ -112,6 +115,25 @@ fn settings(identity: &Identity) -> Vec<Row> {
             }
         })
         .collect()
+}
+
+fn prepared_statements(identity: &Identity) -> Vec<Row> {
+    let state = lock(&identity.state);
+    let rows = state.prepared.all().map(|(name, prepared)| {
+        let declared = prepared.declared.iter().flatten();
+        let types: Vec<&Type> =
+            if prepared.types.is_empty() { declared.collect() } else { prepared.types.iter().collect() };
+        row! {
+            name: name,
+            statement: prepared.text.as_str(),
+            prepare_time: Cell::Time(prepared.since.timestamp_micros()),
+            parameter_types: Cell::Texts(types.into_iter().map(|one| sql_type_name(one.name())).collect()),
+            from_sql: prepared.from_sql,
+            generic_plans: 0_i64,
+            custom_plans: 0_i64,
+        }
+    });
+    rows.collect()
 }
 
 /// This session: what others do is not told to a client.

@@ -13,6 +13,9 @@ pub(super) enum Cell {
     Int(i64),
     Float(f64),
     Text(String),
+    Texts(Vec<String>),
+    /// Microseconds since the epoch.
+    Time(i64),
 }
 
 impl From<bool> for Cell {
@@ -97,5 +100,11 @@ fn scalar(field: &Field, cell: Option<&Cell>) -> Result<ScalarValue> {
         Cell::Int(value) => ScalarValue::from(*value).cast_to(data_type),
         Cell::Float(value) => ScalarValue::from(*value).cast_to(data_type),
         Cell::Text(value) => Ok(ScalarValue::from(value.as_str())),
+        Cell::Texts(values) => {
+            let values: Vec<ScalarValue> =
+                values.iter().map(|value| ScalarValue::from(value.as_str())).collect();
+            Ok(ScalarValue::List(ScalarValue::new_list_nullable(&values, &DataType::Utf8)))
+        }
+        Cell::Time(micros) => ScalarValue::TimestampMicrosecond(Some(*micros), None).cast_to(data_type),
     }
 }

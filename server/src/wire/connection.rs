@@ -1,6 +1,5 @@
 //! One connection: its state, and the loop that reads its messages.
 
-use std::collections::HashSet;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,8 +54,6 @@ pub(crate) struct Connection {
     pub(crate) login: tokio::sync::Mutex<Login>,
     // The certificate that the connection's encryption began with.
     pub(crate) identity: Option<Arc<Identity>>,
-    // The portal store cannot list its statements, which DEALLOCATE ALL needs.
-    pub(crate) prepared_names: Mutex<HashSet<String>>,
 }
 
 /// What a logged-in connection holds until it ends.
@@ -288,7 +285,6 @@ impl Connection {
             admission: Mutex::new(None),
             login: tokio::sync::Mutex::default(),
             identity,
-            prepared_names: Mutex::new(HashSet::new()),
         }
     }
 

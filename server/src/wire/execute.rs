@@ -21,6 +21,7 @@ use super::connection::Connection;
 use super::copy::{CopyFormat, CopyIn, CopyOut, CopySource, CopyWriter, chosen_columns, without_position};
 use super::cursor_statements::{DeclareText, Fetch};
 use super::cursors::OpenCursor;
+use super::prepared::no_statement;
 use super::session::{Answer, Parameters, Prepared, SqlStatement};
 use super::simple::send_rows;
 use super::split::split;
@@ -240,7 +241,8 @@ impl Connection {
                 Ok(())
             }
             Prepared::CopyOut(copy) => self.copy_out(client, copy, &interrupt).await,
-            Prepared::Sql(_) | Prepared::CopyIn(_) => {
+            Prepared::Prepare(prepare, statement) => self.prepare_statement(client, prepare, statement).await,
+            Prepared::Sql(_) | Prepared::CopyIn(_) | Prepared::Execute(_) => {
                 Err(error(sqlstate::INTERNAL_ERROR, "internal error: unexpected call"))
             }
         }
@@ -323,23 +325,18 @@ impl Connection {
         C: ClientPortalStore,
         C::PortalStore: PortalStore,
     {
-        let mut names = lock(&self.prepared_names);
-        match forgets {
-            Forget::Nothing => {}
-            Forget::All => {
-                for name in names.drain() {
-                    client.portal_store().rm_statement(&name);
-                }
+        let names = {
+            let prepared = &mut lock(&self.state).prepared;
+            match forgets {
+                Forget::Nothing => Vec::new(),
+                Forget::All => prepared.remove_all(),
+                Forget::One(name) if prepared.remove(name) => vec![name.clone()],
+                Forget::One(name) => return Err(no_statement(name)),
             }
-            Forget::One(name) => {
-                if !names.remove(name) {
-                    return Err(error(
-                        sqlstate::INVALID_SQL_STATEMENT_NAME,
-                        format!("prepared statement \"{name}\" does not exist"),
-                    ));
-                }
-                client.portal_store().rm_statement(name);
-            }
+        };
+        // Those that `PREPARE` made are not in the protocol's store, where removing them does nothing.
+        for name in names {
+            client.portal_store().rm_statement(&name);
         }
         Ok(())
     }

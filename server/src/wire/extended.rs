@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::Utc;
 use futures::sink::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal, PortalExecutionState};
 use pgwire::api::query::ExtendedQueryHandler;
@@ -23,6 +24,7 @@ use pgwire::messages::response::{EmptyQueryResponse, ReadyForQuery, TransactionS
 use super::cancel::{Interrupt, lock};
 use super::connection::Connection;
 use super::execute::{Delivery, complete, format_at, row_description, text_fields};
+use super::prepared::{ExecuteText, PreparedStatement, no_statement};
 use super::session::{Answer, Description, Parameters, Prepared, SqlStatement};
 use super::simple::send_rows;
 use crate::error::{error, sqlstate};
@@ -81,13 +83,11 @@ impl ExtendedQueryHandler for Connection {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
-        if message.name.is_some() && client.portal_store().get_statement(name).is_some() {
-            return Err(error(
-                sqlstate::DUPLICATE_PREPARED_STATEMENT,
-                format!("prepared statement \"{name}\" already exists"),
-            ));
+        if message.name.is_some() {
+            lock(&self.state).prepared.check_free(name)?;
         }
         lock(&self.state).several = false;
+        let text = message.query.clone();
         let mut statements = {
             let interrupt = self.interrupt();
             interrupt.guard(self.sql()?.prepare(message.query)).await??
@@ -101,14 +101,22 @@ impl ExtendedQueryHandler for Connection {
         match statements.pop() {
             Some(statement) => {
                 self.check_transaction(client.transaction_status(), &statement)?;
-                let types = message.type_oids.iter().map(|oid| Type::from_oid(*oid));
-                let stored = StoredStatement::new(name.to_owned(), statement, types.collect());
+                let types: Vec<_> = message.type_oids.iter().map(|oid| Type::from_oid(*oid)).collect();
+                if message.name.is_some() {
+                    let prepared = PreparedStatement {
+                        text,
+                        statement: statement.clone(),
+                        declared: types.clone(),
+                        types: Vec::new(),
+                        from_sql: false,
+                        since: Utc::now(),
+                    };
+                    lock(&self.state).prepared.add(name, prepared)?;
+                }
+                let stored = StoredStatement::new(name.to_owned(), statement, types);
                 client.portal_store().put_statement(Arc::new(stored));
             }
             None => client.portal_store().put_empty_statement(name),
-        }
-        if message.name.is_some() {
-            lock(&self.prepared_names).insert(name.to_owned());
         }
         client.feed(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
         Ok(())
@@ -123,7 +131,7 @@ impl ExtendedQueryHandler for Connection {
     {
         let statement_name = message.statement_name.as_deref().unwrap_or(DEFAULT_NAME);
         let portal_name = message.portal_name.as_deref().unwrap_or(DEFAULT_NAME);
-        match client.portal_store().get_statement(statement_name) {
+        match self.stored(client, statement_name) {
             Some(Entry::Value(stored)) => {
                 self.check_transaction(client.transaction_status(), &stored.statement)?;
                 check_parameters(&message, &stored)?;
@@ -146,7 +154,7 @@ impl ExtendedQueryHandler for Connection {
     {
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         let (stored, format, of_statement) = match message.target_type {
-            TARGET_TYPE_BYTE_STATEMENT => match client.portal_store().get_statement(name) {
+            TARGET_TYPE_BYTE_STATEMENT => match self.stored(client, name) {
                 Some(Entry::Value(stored)) => (Some(stored), Format::UnifiedText, true),
                 Some(Entry::Empty) => (None, Format::UnifiedText, true),
                 None => return Err(no_statement(name)),
@@ -214,6 +222,7 @@ impl ExtendedQueryHandler for Connection {
                 self.execute_sql(client, &portal, statement, parameters, limit, &interrupt).await
             }
             Prepared::CopyIn(copy) => return self.copy_in(client, copy, None).await,
+            Prepared::Execute(execute) => self.execute_prepared(client, &portal, execute, limit).await,
             other => {
                 let delivery = Delivery::Extended(&portal.result_column_format);
                 self.run_utility(client, other, parameters, delivery).await
@@ -261,7 +270,7 @@ impl ExtendedQueryHandler for Connection {
         match message.target_type {
             TARGET_TYPE_BYTE_STATEMENT => {
                 client.portal_store().rm_statement(name);
-                lock(&self.prepared_names).remove(name);
+                lock(&self.state).prepared.remove(name);
             }
             TARGET_TYPE_BYTE_PORTAL => {
                 client.portal_store().rm_portal(name);
@@ -301,9 +310,15 @@ impl Connection {
             Prepared::Session(statement) => {
                 Ok(without_parameters(text_fields(statement.columns(), format_at(&format, 0))))
             }
-            Prepared::Sql(statement) => self.describe_sql(stored, statement, format).await,
+            Prepared::Sql(statement) => self.describe_sql(&stored.parameter_types, statement, format).await,
+            Prepared::Execute(execute) => {
+                let (prepared, statement) = self.executed_statement(execute)?;
+                let described = self.describe_sql(&prepared.declared, &statement, format).await?;
+                Ok(without_parameters(described.fields))
+            }
             Prepared::Declare(_, query) => {
-                let described = self.describe_sql(stored, query, Format::UnifiedText).await?;
+                let described =
+                    self.describe_sql(&stored.parameter_types, query, Format::UnifiedText).await?;
                 Ok(Description { fields: Vec::new(), ..described })
             }
             Prepared::Fetch(fetch) if !fetch.moves => {
@@ -321,11 +336,11 @@ impl Connection {
 
     async fn describe_sql(
         &self,
-        stored: &StoredStatement<Prepared>,
+        declared: &[Option<Type>],
         statement: &Arc<SqlStatement>,
         format: Format,
     ) -> PgWireResult<Description> {
-        let declared = stored.parameter_types.clone();
+        let declared = declared.to_vec();
         let presentation = self.presentation(format);
         let described = self.sql()?.describe(Arc::clone(statement), declared, presentation);
         self.interrupt().guard(described).await?
@@ -344,6 +359,34 @@ impl Connection {
         let fields = self.sql()?.cursor_fields(&open, &presentation).await?;
         client.feed(row_description(&fields)).await?;
         Ok(())
+    }
+
+    /// The prepared statement called `name`: the protocol's, or one that `PREPARE` made.
+    fn stored<C>(&self, client: &C, name: &str) -> Option<Entry<StoredStatement<Prepared>>>
+    where
+        C: ClientPortalStore,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+    {
+        let own = client.portal_store().get_statement(name);
+        own.or_else(|| self.sql_prepared(name).map(Entry::Value))
+    }
+
+    /// Starts or continues a portal over an `EXECUTE`.
+    async fn execute_prepared<C>(
+        &self,
+        client: &mut C,
+        portal: &Portal<Prepared>,
+        execute: &ExecuteText,
+        limit: Option<usize>,
+    ) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let (statement, parameters) = self.executed(execute).await?;
+        self.begin_statement(client.transaction_status(), &Prepared::Sql(Arc::clone(&statement)))?;
+        let interrupt = self.interrupt();
+        self.execute_sql(client, portal, &statement, parameters, limit, &interrupt).await
     }
 
     /// Starts or continues a portal.
@@ -440,13 +483,6 @@ fn check_parameters(message: &Bind, stored: &StoredStatement<Prepared>) -> PgWir
         ));
     }
     Ok(())
-}
-
-fn no_statement(name: &str) -> PgWireError {
-    if name == DEFAULT_NAME {
-        return error(sqlstate::INVALID_SQL_STATEMENT_NAME, "unnamed prepared statement does not exist");
-    }
-    error(sqlstate::INVALID_SQL_STATEMENT_NAME, format!("prepared statement \"{name}\" does not exist"))
 }
 
 fn no_portal(name: &str) -> PgWireError {

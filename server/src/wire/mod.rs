@@ -5,7 +5,8 @@
 //!
 //! The life of a statement: [`connection`] reads a message; [`simple`] or [`extended`] takes it; [`split`] cuts it into
 //! statements and checks their weight. [`statements`] recognises those about the session, which [`state`] runs, with
-//! [`settings`] and [`transaction`]; [`cursor_statements`] those about [`cursors`]; [`copy`] is `COPY`. All others go
+//! [`settings`] and [`transaction`]; [`cursor_statements`] those about [`cursors`], [`prepared`] `PREPARE` and `EXECUTE`;
+//! [`copy`] is `COPY`. All others go
 //! through the engine's parser and [`rewrite`] into [`session`], which plans and runs them on the CPU runtime with
 //! bind values from [`params`], if [`privilege`] lets them; [`observe`] notes how long it takes. [`execute`] runs what
 //! is not a plain query, for both protocols; [`encode`] writes the rows; [`cancel`] ends a statement early.
@@ -31,6 +32,8 @@ mod observe;
 pub(crate) mod params;
 mod pending;
 mod place;
+mod prepared;
+mod prepared_run;
 mod privilege;
 mod rewrite;
 mod session;

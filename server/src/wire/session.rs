@@ -43,6 +43,7 @@ use super::explain::{self, ExplainOptions};
 use super::names::result_names;
 use super::observe::{Observed, Observer};
 use super::params;
+use super::prepared::{ExecuteText, PrepareText, parse_execute, parse_prepare};
 use super::privilege;
 use super::rewrite::{Rewriter, cast_parameters, parameters, reads_catalog};
 use super::split::{StatementText, place_error, split};
@@ -69,6 +70,9 @@ pub(crate) enum Prepared {
     CloseCursor(Option<String>),
     CopyOut(Arc<CopyOut>),
     CopyIn(Arc<CopyIn>),
+    /// A statement that gets a name.
+    Prepare(Arc<PrepareText>, Arc<SqlStatement>),
+    Execute(Arc<ExecuteText>),
 }
 
 impl Prepared {
@@ -221,6 +225,13 @@ impl SqlSession {
                     Prepared::CopyIn(Arc::new(CopyIn { table, columns, options }))
                 }
             });
+        }
+        if let Some(prepare) = parse_prepare(&text)? {
+            let statement = self.prepare_sql(text.inner(prepare.statement_at..text.tokens.len()))?;
+            return Ok(Prepared::Prepare(Arc::new(prepare), statement));
+        }
+        if let Some(execute) = parse_execute(&text)? {
+            return Ok(Prepared::Execute(Arc::new(execute)));
         }
         self.prepare_sql(text).map(Prepared::Sql)
     }
@@ -778,7 +789,6 @@ fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
         | Statement::ShowDatabases { .. }
         | Statement::ShowSchemas { .. }
         | Statement::ShowCreate { .. } => Answer::Rows("SHOW"),
-        Statement::Execute { .. } => Answer::Rows("SELECT"),
         Statement::Insert(_) => Answer::Changed("INSERT 0"),
         Statement::Update(_) => Answer::Changed("UPDATE"),
         Statement::Delete(_) => Answer::Changed("DELETE"),
@@ -790,7 +800,6 @@ fn answer_of(statement: &EngineStatement) -> PgWireResult<Answer> {
             ObjectType::Schema => "DROP SCHEMA".to_owned(),
             _ => "DROP TABLE".to_owned(),
         }),
-        Statement::Prepare { .. } => Answer::Done("PREPARE".to_owned()),
         other => Answer::Done(first_words(&other.to_string())),
     })
 }

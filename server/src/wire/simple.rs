@@ -84,7 +84,14 @@ impl Connection {
             }
             match &statement {
                 Prepared::Sql(statement) => {
-                    Box::pin(self.run_simple(client, statement)).await?;
+                    Box::pin(self.run_simple(client, statement, Parameters::default())).await?;
+                    self.apply_settings(client).await?;
+                }
+                Prepared::Execute(execute) => {
+                    let (statement, parameters) = Box::pin(self.executed(execute)).await?;
+                    let status = client.transaction_status();
+                    self.begin_statement(status, &Prepared::Sql(Arc::clone(&statement)))?;
+                    Box::pin(self.run_simple(client, &statement, parameters)).await?;
                     self.apply_settings(client).await?;
                 }
                 // The client's data comes before the rest of the message.
@@ -103,7 +110,12 @@ impl Connection {
         send_ready_for_query(client, status).await
     }
 
-    async fn run_simple<C>(&self, client: &mut C, statement: &Arc<SqlStatement>) -> PgWireResult<()>
+    async fn run_simple<C>(
+        &self,
+        client: &mut C,
+        statement: &Arc<SqlStatement>,
+        parameters: Parameters,
+    ) -> PgWireResult<()>
     where
         C: Sink<PgWireBackendMessage> + Unpin + Send,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
@@ -111,7 +123,6 @@ impl Connection {
         let interrupt = self.interrupt();
         let sql = self.sql()?;
         let presentation = self.presentation(Format::UnifiedText);
-        let parameters = Parameters::default();
         match &statement.answer {
             Answer::Rows(tag) => {
                 let started =

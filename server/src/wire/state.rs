@@ -4,6 +4,7 @@ use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::response::TransactionStatus;
 
 use super::copy::StagedCopy;
+use super::prepared::PreparedStatements;
 use super::settings::{self, Settings};
 use super::statements::SessionStatement;
 use super::transaction::{Modes, Transaction, needs_block};
@@ -47,6 +48,7 @@ pub(crate) enum Forget {
 #[derive(Debug)]
 pub(crate) struct SessionState {
     pub settings: Settings,
+    pub prepared: PreparedStatements,
     transaction: Option<Transaction>,
     /// Whether more than one statement came in the message that is being run.
     pub several: bool,
@@ -56,7 +58,13 @@ pub(crate) struct SessionState {
 
 impl SessionState {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { told: settings.clone(), settings, transaction: None, several: false }
+        Self {
+            told: settings.clone(),
+            settings,
+            prepared: PreparedStatements::default(),
+            transaction: None,
+            several: false,
+        }
     }
 
     /// Settings have changed since the last call: the old ones.

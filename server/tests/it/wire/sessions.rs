@@ -149,6 +149,56 @@ async fn numbers_and_bytes_in_every_style() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn statements_are_prepared_by_statements() {
+    let server = TestServer::start().await;
+    let mut client = RawClient::connect(&server).await;
+    check(
+        &mut client,
+        &[
+            ("PREPARE p (int, text) AS SELECT $1 + 1, $2", "PREPARE"),
+            ("EXECUTE p(1, 'x')", "2|x"),
+            ("EXECUTE p(2 * 3, upper('y'))", "7|Y"),
+            ("EXECUTE p(NULL, NULL)", "NULL|NULL"),
+            ("EXECUTE p(1)", "ERROR 42601: wrong number of parameters for prepared statement \"p\""),
+            ("EXECUTE p('a', 'b')", "ERROR 22P02: invalid input syntax for type integer: \"a\""),
+            ("PREPARE p AS SELECT 1", "ERROR 42P05: prepared statement \"p\" already exists"),
+            ("PREPARE q AS SELECT nothing", "ERROR 42703: column \"nothing\" does not exist"),
+            ("EXECUTE q", "ERROR 26000: prepared statement \"q\" does not exist"),
+            ("SELECT name, parameter_types, from_sql FROM pg_prepared_statements", "p|{integer,text}|t"),
+            ("DEALLOCATE p", "DEALLOCATE"),
+            ("DEALLOCATE p", "ERROR 26000: prepared statement \"p\" does not exist"),
+            ("PREPARE p AS SELECT 7", "PREPARE"),
+            ("EXECUTE p", "7"),
+            ("DEALLOCATE ALL", "DEALLOCATE ALL"),
+            ("EXECUTE p", "ERROR 26000: prepared statement \"p\" does not exist"),
+            ("PREPARE p AS SELECT 8", "PREPARE"),
+            ("DISCARD ALL", "DISCARD ALL"),
+            ("EXECUTE p", "ERROR 26000: prepared statement \"p\" does not exist"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_kinds_of_prepared_statements_share_their_names() {
+    let server = TestServer::start().await;
+    let client = server.connect().await;
+    client.batch_execute("PREPARE p (int) AS SELECT $1::bigint * 2 AS twice").await.unwrap();
+    // The statement of SQL, run by the protocol.
+    let execute = client.prepare("EXECUTE p(21)").await.unwrap();
+    assert_eq!(execute.columns()[0].name(), "twice");
+    let rows = client.query(&execute, &[]).await.unwrap();
+    assert_eq!(rows[0].get::<_, i64>(0), 42);
+    // That of the protocol, listed beside it.
+    let listed =
+        client.simple_query("SELECT count(*) FROM pg_prepared_statements WHERE NOT from_sql").await.unwrap();
+    assert!(format!("{listed:?}").contains('1'));
+    client.batch_execute("DEALLOCATE p").await.unwrap();
+    let gone = client.query(&execute, &[]).await.unwrap_err();
+    assert_eq!(gone.code().unwrap().code(), "26000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_search_path_is_used() {
     let server = TestServer::start().await;
     let client = server.connect().await;
