@@ -120,7 +120,8 @@ pub(crate) fn interval(text: &str) -> Result<IntervalMonthDayNano, Wrong> {
         return Err(Wrong::Syntax);
     }
     if ago {
-        sum = Sum { months: -sum.months, days: -sum.days, micros: -sum.micros };
+        let negative = |part: i64| part.checked_neg().ok_or(Wrong::Field);
+        sum = Sum { months: negative(sum.months)?, days: negative(sum.days)?, micros: negative(sum.micros)? };
     }
     sum.interval()
 }

@@ -56,9 +56,9 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         pure(ELEMENT, &[1], returns(DataType::Utf8), |a| Ok(text(json_of(&a[0])?.to_string()))),
         pure(MEMBER, &[2], returns(DataType::Utf8), |a| Ok(text(member(&a[0], &a[1])?))),
         pure(ARRAY_OF, &[1], typed("json"), |a| joined(&a[0], "[", "]")),
-        pure(JSONB_ARRAY_OF, &[1], typed("jsonb"), |a| normalized(joined(&a[0], "[", "]")?)),
+        pure(JSONB_ARRAY_OF, &[1], typed("jsonb"), |a| normalized(&joined(&a[0], "[", "]")?)),
         pure(OBJECT_OF, &[1], typed("json"), |a| joined(&a[0], "{ ", " }")),
-        pure(JSONB_OBJECT_OF, &[1], typed("jsonb"), |a| normalized(joined(&a[0], "{", "}")?)),
+        pure(JSONB_OBJECT_OF, &[1], typed("jsonb"), |a| normalized(&joined(&a[0], "{", "}")?)),
         pure("json_build_array", &(0..=32).collect::<Vec<_>>(), typed("json"), |a| {
             let items: Result<Vec<String>> = a.iter().map(|item| Ok(json_of(item)?.to_string())).collect();
             Ok(text(format!("[{}]", items?.join(", "))))
@@ -259,8 +259,8 @@ fn joined(list: &ScalarValue, open: &str, close: &str) -> Result<ScalarValue> {
     Ok(text(format!("{open}{}{close}", items.join(", "))))
 }
 
-fn normalized(json: ScalarValue) -> Result<ScalarValue> {
-    match text_of(&json) {
+fn normalized(json: &ScalarValue) -> Result<ScalarValue> {
+    match text_of(json) {
         Some(json) => Ok(text(jsonb_text::normalized(json)?)),
         None => Ok(ScalarValue::Null),
     }

@@ -22,8 +22,10 @@ use super::timezone::zone_named;
 use crate::error::{SqlError, sqlstate};
 use crate::wire::types::{PG_CHAR_KEY, sized_field, typed_field};
 
-/// Longest `varchar(n)` and `char(n)`, as in PostgreSQL.
+/// Longest `varchar(n)`, as in PostgreSQL.
 const MAX_LENGTH: i64 = 10_485_760;
+/// Longest `char(n)`: every value of a result is filled up to it.
+const MAX_FILLED: i32 = 1_024;
 /// Digits of a decimal of the engine.
 const MAX_PRECISION: u8 = 38;
 /// Digits behind the point where nothing says how many.
@@ -79,6 +81,10 @@ impl ScalarUDFImpl for TextCast {
             _ => None,
         };
         let length = length.and_then(|length| i32::try_from(length).ok());
+        if self.kind == Kind::Char && length.is_some_and(|length| length > MAX_FILLED) {
+            let message = format!("char(n) has at most {MAX_FILLED} characters here: use varchar or text");
+            return Err(SqlError::new(sqlstate::FEATURE_NOT_SUPPORTED, message).into());
+        }
         Ok(Arc::new(match self.kind {
             Kind::Varchar => sized_field(self.name, "varchar", length),
             Kind::Char => sized_field(self.name, "bpchar", length),

@@ -281,7 +281,6 @@ fn take_time(text: &str, parts: &mut Parts) -> Read<()> {
     if parts.time.is_some() {
         return Err(Wrong::Syntax);
     }
-    let mut rest = rest;
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let fields: Vec<&str> = match clock.len() {
         4 | 6 if !clock.contains(':') => vec![&clock[..2], &clock[2..4], clock.get(4..).unwrap_or("")],
@@ -306,11 +305,7 @@ fn take_time(text: &str, parts: &mut Parts) -> Read<()> {
         return Err(Wrong::Field);
     }
     parts.time = Some(micros);
-    if rest.len() >= 2 && (rest[..2].eq_ignore_ascii_case("am") || rest[..2].eq_ignore_ascii_case("pm")) {
-        // `1:30pm`
-        return Err(Wrong::Syntax);
-    }
-    rest = rest.trim();
+    let rest = rest.trim();
     if rest.is_empty() { Ok(()) } else { set_zone(parts, zone(rest)?) }
 }
 
@@ -335,7 +330,7 @@ fn zone(text: &str) -> Read<Zone> {
     if let Some(sign) = text.chars().next().filter(|sign| matches!(sign, '+' | '-')) {
         let digits = &text[1..];
         let fields: Vec<&str> = match digits.len() {
-            4 if !digits.contains(':') => vec![&digits[..2], &digits[2..]],
+            4 if digits.bytes().all(|byte| byte.is_ascii_digit()) => vec![&digits[..2], &digits[2..]],
             _ => digits.split(':').collect(),
         };
         let mut seconds = 0;

@@ -510,7 +510,8 @@ fn engine_error(failure: &wayfare_engine::Error) -> PgWireError {
 fn check_from(text: &StatementText) -> PgWireResult<()> {
     let mut tokens = Tokens::new(text);
     while let Some(token) = tokens.next() {
-        let is_from = matches!(token, Token::Word(word) if word.keyword == Keyword::FROM && word.quote_style.is_none());
+        let is_from =
+            matches!(token, Token::Word(word) if word.keyword == Keyword::FROM && word.quote_style.is_none());
         let is_clause = matches!(tokens.peek(), Some(Token::Word(word)) if word.quote_style.is_none()
             && matches!(word.keyword, Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::LIMIT));
         if is_from && is_clause {
