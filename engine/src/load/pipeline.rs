@@ -18,12 +18,13 @@ use arrow::datatypes::{Field, Int32Type, SchemaRef, UInt64Type};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use deltalake_core::kernel::Add;
-use futures::StreamExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result, StoreError};
 use crate::identity::{self, Resolver};
+use crate::load::coded::Codes;
+use crate::load::day_sort::{self, SortSettings};
 use crate::load::duplicates::{Dropped, DuplicateIndex, RowNumber};
 use crate::load::error::LoadError;
 use crate::load::existing;
@@ -31,7 +32,6 @@ use crate::load::read::{self, ParsedBatch, ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::load::request::{LoadProgress, LoadStage};
 use crate::load::rows::{self, OccurrenceNumbers, RowPreparer, WORK_DAY, WORK_ROW};
-use crate::load::sort;
 use crate::schema;
 use crate::store::layout::DayDivision;
 use crate::store::snapshot::TableSnapshot;
@@ -63,9 +63,11 @@ pub struct Job {
     pub dedup: bool,
     /// How many readers and writers work at once.
     pub parallelism: usize,
+    /// Memory for the rows of one writer before they spill.
+    pub sort_budget_bytes: usize,
     /// Memory for the duplicate index before it spills.
     pub index_budget_bytes: usize,
-    /// Where the index spills.
+    /// Where rows and the index spill.
     pub temp_dir: PathBuf,
     /// Rows per row group.
     pub row_group_rows: usize,
@@ -100,6 +102,7 @@ pub struct Written {
 
 /// State that the readers share.
 struct Shared {
+    codes: Arc<Codes>,
     index: Option<Mutex<DuplicateIndex>>,
     rejects: Option<Mutex<RejectSink>>,
     days: Mutex<BTreeMap<i32, u64>>,
@@ -168,7 +171,9 @@ pub async fn run(
 ) -> Result<(Written, Option<RejectSink>)> {
     progress.stage(LoadStage::Read, None);
     let work_schema = rows::work_schema(&job.file_schema);
+    let codes = Arc::new(Codes::new(&work_schema));
     let shared = Arc::new(Shared {
+        codes: Arc::clone(&codes),
         index: job
             .dedup
             .then(|| Mutex::new(DuplicateIndex::new(job.index_budget_bytes, job.temp_dir.clone()))),
@@ -197,8 +202,13 @@ pub async fn run(
         writers.push(tokio::spawn(write_part(
             Arc::clone(&job),
             receiver,
-            Arc::clone(&work_schema),
-            Arc::clone(&context),
+            SortSettings {
+                work_schema: Arc::clone(&work_schema),
+                codes: Arc::clone(&codes),
+                budget_bytes: job.sort_budget_bytes,
+                temp_dir: job.temp_dir.clone(),
+                context: Arc::clone(&context),
+            },
             decision.clone(),
             Arc::clone(&progress),
         )));
@@ -358,6 +368,7 @@ fn hand_on(
                     .map_err(|e| StoreError::io("write to", job.temp_dir.display().to_string(), e))?;
             }
         }
+        let work = shared.codes.encode(&work).map_err(arrow_error)?;
         for (part, batch) in rows::split_by_day(&work, &keys, senders.len())? {
             if senders[part].blocking_send(batch).is_err() {
                 // The sorter has failed and says why itself.
@@ -406,17 +417,15 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
 async fn write_part(
     job: Arc<Job>,
     input: Receiver<RecordBatch>,
-    work_schema: SchemaRef,
-    context: Arc<TaskContext>,
+    settings: SortSettings,
     mut decision: watch::Receiver<Option<Arc<Decision>>>,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<Vec<Add>> {
-    let mut columns = vec![WORK_DAY];
-    columns.extend(crate::store::writer::SORT_COLUMNS);
-    columns.push(WORK_ROW);
-    let mut sorted = sort::sorted(input, &work_schema, &columns, context)?;
+    let codes = Arc::clone(&settings.codes);
+    let (sender, mut sorted) = channel(CHANNEL_BATCHES);
+    let sorter = tokio::task::spawn_blocking(move || day_sort::run(settings, input, &sender));
     // The first batch comes when the whole input has been read.
-    let mut next = sorted.next().await;
+    let mut next = sorted.recv().await;
     if let Some(Err(error)) = next {
         // The readers stop for want of a receiver, so that no decision comes.
         return Err(unsortable(error, &job));
@@ -430,7 +439,7 @@ async fn write_part(
     let mut numbers = OccurrenceNumbers::default();
     while let Some(batch) = next {
         let outcome = match batch {
-            Ok(batch) => write_batch(&batch, &decided, &mut numbers, &mut writer).await,
+            Ok(batch) => write_batch(&batch, &decided, &codes, &mut numbers, &mut writer).await,
             Err(error) => Err(unsortable(error, &job)),
         };
         match outcome {
@@ -440,14 +449,18 @@ async fn write_part(
                 return Err(error);
             }
         }
-        next = sorted.next().await;
+        next = sorted.recv().await;
+    }
+    if let Err(panic) = sorter.await {
+        writer.abort().await;
+        return Err(join_error(panic));
     }
     Ok(writer.finish().await?)
 }
 
 /// Sorting failed; if for want of memory, the message names whose rows they are.
-fn unsortable(error: DataFusionError, job: &Job) -> Error {
-    match (sort::error(error, &job.temp_dir), job.files.as_slice()) {
+fn unsortable(error: Error, job: &Job) -> Error {
+    match (error, job.files.as_slice()) {
         (Error::InvalidArgument(what), [file]) => {
             Error::InvalidArgument(format!("{:?}: {what}", file.display))
         }
@@ -462,6 +475,7 @@ fn unsortable(error: DataFusionError, job: &Job) -> Error {
 async fn write_batch(
     batch: &RecordBatch,
     decision: &Decision,
+    codes: &Codes,
     numbers: &mut OccurrenceNumbers,
     writer: &mut LayoutWriter,
 ) -> Result<u64> {
@@ -481,6 +495,7 @@ async fn write_batch(
         }
     }
     let days = rows::required(&batch, WORK_DAY)?.as_primitive::<Int32Type>().clone();
+    let batch = codes.as_dictionaries(&batch).map_err(arrow_error)?;
     let file_columns: Vec<usize> = (0..batch.num_columns() - 2).collect();
     let data = batch.project(&file_columns).map_err(arrow_error)?;
     let mut start = 0;
