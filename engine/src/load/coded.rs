@@ -22,8 +22,7 @@ const MAX_BYTES: usize = 8 << 20;
 const TRIED_VALUES: usize = 4_096;
 const LEAST_REPEATS: u64 = 4;
 /// Text that is unique per row or person, or that the sort compares.
-const NEVER_CODED: [&str; 4] =
-    [schema::EVENT_ID, schema::USER_ID, schema::ANONYMOUS_ID, schema::RAW_USER_ID];
+const NEVER_CODED: [&str; 4] = [schema::EVENT_ID, schema::USER_ID, schema::ANONYMOUS_ID, schema::RAW_USER_ID];
 
 /// The codes of all columns of a load.
 #[derive(Debug)]

@@ -68,7 +68,11 @@ struct RowRef {
 /// for the external sort.
 ///
 /// Nothing is sent before all input has been read. Ends early when nobody takes the result.
-pub fn run(settings: SortSettings, mut input: Receiver<RecordBatch>, output: &Sender<Result<RecordBatch, Error>>) {
+pub fn run(
+    settings: SortSettings,
+    mut input: Receiver<RecordBatch>,
+    output: &Sender<Result<RecordBatch, Error>>,
+) {
     let mut sorter = DaySorter::new(settings);
     let mut sort = || {
         while let Some(batch) = input.blocking_recv() {
@@ -277,7 +281,8 @@ impl DaySorter {
     }
 
     fn read(&self, block: &Block) -> Result<RecordBatch, Error> {
-        let missing = || StoreError::io("read from", self.settings.temp_dir.display().to_string(), "no spill file");
+        let missing =
+            || StoreError::io("read from", self.settings.temp_dir.display().to_string(), "no spill file");
         self.file.as_ref().ok_or_else(missing)?.read(block)
     }
 }

@@ -4,8 +4,8 @@
 //! reader threads --(working batches, by day)--> sorters (spill) --> writers --> files, not yet visible
 //!        \--(event keys)--> duplicate index (spills) --resolve--> which rows the writers drop
 //! ```
-//! Nothing here commits. Memory is bounded by the pool that the sorters share, the index's budget, a few
-//! batches per channel and one open row group per writer.
+//! Nothing here commits. Memory is bounded by the budgets of the sorters and of the index, the values of coded
+//! columns, a few batches per channel and one open row group per writer.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -422,13 +422,41 @@ async fn write_part(
     progress: Arc<dyn LoadProgress>,
 ) -> Result<Vec<Add>> {
     let codes = Arc::clone(&settings.codes);
-    let (sender, mut sorted) = channel(CHANNEL_BATCHES);
-    let sorter = tokio::task::spawn_blocking(move || day_sort::run(settings, input, &sender));
+    let (sender, sorted) = channel(CHANNEL_BATCHES);
+    // A thread of its own: those of the runtime for blocking work may all be taken by readers that wait for this one.
+    let runtime = tokio::runtime::Handle::current();
+    let sorter = std::thread::Builder::new()
+        .name("load-sort".to_owned())
+        .spawn(move || {
+            let _inside = runtime.enter();
+            day_sort::run(settings, input, &sender);
+        })
+        .map_err(|e| StoreError::io("start", "a thread that sorts rows", e))?;
+    let written = write_sorted(&job, sorted, &codes, &mut decision, progress.as_ref()).await;
+    // It ends when nobody takes its rows; what it spilled is removed then.
+    let ended = tokio::task::spawn_blocking(move || sorter.join()).await.map_err(join_error)?;
+    if let Err(panic) = ended {
+        if let Ok(adds) = &written {
+            crate::store::commit::discard(&job.table, adds).await;
+        }
+        std::panic::resume_unwind(panic);
+    }
+    written
+}
+
+/// Writes sorted rows, once the decision is there.
+async fn write_sorted(
+    job: &Job,
+    mut sorted: Receiver<Result<RecordBatch>>,
+    codes: &Codes,
+    decision: &mut watch::Receiver<Option<Arc<Decision>>>,
+    progress: &dyn LoadProgress,
+) -> Result<Vec<Add>> {
     // The first batch comes when the whole input has been read.
     let mut next = sorted.recv().await;
     if let Some(Err(error)) = next {
         // The readers stop for want of a receiver, so that no decision comes.
-        return Err(unsortable(error, &job));
+        return Err(unsortable(error, job));
     }
     let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
         return Ok(Vec::new());
@@ -439,8 +467,8 @@ async fn write_part(
     let mut numbers = OccurrenceNumbers::default();
     while let Some(batch) = next {
         let outcome = match batch {
-            Ok(batch) => write_batch(&batch, &decided, &codes, &mut numbers, &mut writer).await,
-            Err(error) => Err(unsortable(error, &job)),
+            Ok(batch) => write_batch(&batch, &decided, codes, &mut numbers, &mut writer).await,
+            Err(error) => Err(unsortable(error, job)),
         };
         match outcome {
             Ok(rows) => progress.rows(rows),
@@ -450,10 +478,6 @@ async fn write_part(
             }
         }
         next = sorted.recv().await;
-    }
-    if let Err(panic) = sorter.await {
-        writer.abort().await;
-        return Err(join_error(panic));
     }
     Ok(writer.finish().await?)
 }

@@ -86,8 +86,7 @@ impl Bucket {
             ids().then_with(|| left.rows[i].cmp(&right.rows[j]))
         };
         // People in the order of their ids are rare within one key: they are set right afterwards.
-        self.entries
-            .sort_unstable_by(|a, b| (a.key, a.ts).cmp(&(b.key, b.ts)).then_with(|| by_text(a, b)));
+        self.entries.sort_unstable_by(|a, b| (a.key, a.ts).cmp(&(b.key, b.ts)).then_with(|| by_text(a, b)));
         let user = |entry: &Entry| {
             let (columns, row) = at(entry);
             columns.users.value(row).as_bytes()

@@ -81,7 +81,7 @@ fn expected(rows: &[Row]) -> RecordBatch {
 #[test]
 fn a_batch_beyond_the_memory_is_an_error() {
     let rows: Vec<Row> = vec![(0, 1, "a", 1, 1, None); 100];
-    let error = sorted(&rows, 100, 0.9).expect_err("too little").to_string();
+    let error = sorted(&rows, 100, 0.1).expect_err("too little").to_string();
     assert!(error.contains("raise --memory-limit"), "{error}");
 }
 
