@@ -5,6 +5,8 @@
 //! files ([`pipeline`]), commit once ([`crate::store::commit`]). If another writer changed the same days
 //! meanwhile, the attempt is thrown away and made again.
 
+mod coded;
+mod day_sort;
 mod duplicates;
 pub mod error;
 mod existing;
@@ -189,6 +191,8 @@ impl Attempt<'_> {
             OnError::Skip { rejects } => Some(RejectSink::create(rejects.as_deref())?),
         };
         let temp_dir = self.config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let sorters = self.config.target_partitions.max(1);
+        let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
         let job = Job {
             table: self.table.clone(),
             snapshot: Arc::clone(&self.snapshot),
@@ -197,16 +201,16 @@ impl Attempt<'_> {
             file_schema: writer::file_schema(&extra),
             extra,
             dedup: self.request.dedup == Dedup::EventId,
-            parallelism: self.config.target_partitions.max(1),
+            parallelism: sorters,
             index_budget_bytes: share(self.config.memory_limit_bytes, INDEX_SHARE),
+            sort_budget_bytes: pool_bytes / sorters,
             temp_dir: temp_dir.clone(),
             row_group_rows: self.config.row_group_rows,
             target_file_bytes: self.config.target_file_bytes,
             erased: Suppression::of_store(self.store, &self.snapshot).await?,
             people,
         };
-        let sort_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
-        let sorters = Sorters::new(sort_bytes, self.config.target_partitions, &temp_dir);
+        let sorters = Sorters::new(pool_bytes, sorters, &temp_dir);
         let (written, rejects) =
             pipeline::run(Arc::new(job), sorters, rejects, Arc::clone(&progress)).await?;
 

@@ -4,8 +4,8 @@
 //! reader threads --(working batches, by day)--> sorters (spill) --> writers --> files, not yet visible
 //!        \--(event keys)--> duplicate index (spills) --resolve--> which rows the writers drop
 //! ```
-//! Nothing here commits. Memory is bounded by the pool that the sorters share, the index's budget, a few
-//! batches per channel and one open row group per writer.
+//! Nothing here commits. Memory is bounded by the budgets of the sorters and of the index, the values of coded
+//! columns, a few batches per channel and one open row group per writer.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,12 +17,13 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Int32Type, SchemaRef, UInt64Type};
 use datafusion::error::DataFusionError;
 use deltalake_core::kernel::Add;
-use futures::StreamExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result, StoreError};
 use crate::identity::{self, Resolver};
+use crate::load::coded::Codes;
+use crate::load::day_sort::{self, SortSettings};
 use crate::load::duplicates::{Dropped, DuplicateIndex, RowNumber};
 use crate::load::error::LoadError;
 use crate::load::existing;
@@ -30,7 +31,7 @@ use crate::load::read::{self, ParsedBatch, ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::load::request::{LoadProgress, LoadStage};
 use crate::load::rows::{self, OccurrenceNumbers, RowPreparer, WORK_DAY, WORK_ROW};
-use crate::load::sort::{self, Sorters};
+use crate::load::sort::Sorters;
 use crate::schema;
 use crate::store::layout::DayDivision;
 use crate::store::snapshot::TableSnapshot;
@@ -62,9 +63,11 @@ pub struct Job {
     pub dedup: bool,
     /// How many readers and writers work at once.
     pub parallelism: usize,
+    /// Memory for the rows of one writer before they spill.
+    pub sort_budget_bytes: usize,
     /// Memory for the duplicate index before it spills.
     pub index_budget_bytes: usize,
-    /// Where the index spills.
+    /// Where rows and the index spill.
     pub temp_dir: PathBuf,
     /// Rows per row group.
     pub row_group_rows: usize,
@@ -99,6 +102,7 @@ pub struct Written {
 
 /// State that the readers share.
 struct Shared {
+    codes: Arc<Codes>,
     index: Option<Mutex<DuplicateIndex>>,
     rejects: Option<Mutex<RejectSink>>,
     days: Mutex<BTreeMap<i32, u64>>,
@@ -167,7 +171,9 @@ pub async fn run(
 ) -> Result<(Written, Option<RejectSink>)> {
     progress.stage(LoadStage::Read, None);
     let work_schema = rows::work_schema(&job.file_schema);
+    let codes = Arc::new(Codes::new(&work_schema));
     let shared = Arc::new(Shared {
+        codes: Arc::clone(&codes),
         index: job
             .dedup
             .then(|| Mutex::new(DuplicateIndex::new(job.index_budget_bytes, job.temp_dir.clone()))),
@@ -196,8 +202,13 @@ pub async fn run(
         writers.push(tokio::spawn(write_part(
             Arc::clone(&job),
             receiver,
-            Arc::clone(&work_schema),
-            sorters.clone(),
+            SortSettings {
+                work_schema: Arc::clone(&work_schema),
+                codes: Arc::clone(&codes),
+                budget_bytes: job.sort_budget_bytes,
+                temp_dir: job.temp_dir.clone(),
+                external: sorters.clone(),
+            },
             decision.clone(),
             Arc::clone(&progress),
         )));
@@ -357,6 +368,7 @@ fn hand_on(
                     .map_err(|e| StoreError::io("write to", job.temp_dir.display().to_string(), e))?;
             }
         }
+        let work = shared.codes.encode(&work).map_err(arrow_error)?;
         for (part, batch) in rows::split_by_day(&work, &keys, senders.len())? {
             if senders[part].blocking_send(batch).is_err() {
                 // The sorter has failed and says why itself.
@@ -405,20 +417,46 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
 async fn write_part(
     job: Arc<Job>,
     input: Receiver<RecordBatch>,
-    work_schema: SchemaRef,
-    sorters: Sorters,
+    settings: SortSettings,
     mut decision: watch::Receiver<Option<Arc<Decision>>>,
     progress: Arc<dyn LoadProgress>,
 ) -> Result<Vec<Add>> {
-    let mut columns = vec![WORK_DAY];
-    columns.extend(crate::store::writer::SORT_COLUMNS);
-    columns.push(WORK_ROW);
-    let mut sorted = sort::sorted(input, &work_schema, &columns, &sorters)?;
+    let codes = Arc::clone(&settings.codes);
+    let (sender, sorted) = channel(CHANNEL_BATCHES);
+    // A thread of its own: those of the runtime for blocking work may all be taken by readers that wait for this one.
+    let runtime = tokio::runtime::Handle::current();
+    let sorter = std::thread::Builder::new()
+        .name("load-sort".to_owned())
+        .spawn(move || {
+            let _inside = runtime.enter();
+            day_sort::run(settings, input, &sender);
+        })
+        .map_err(|e| StoreError::io("start", "a thread that sorts rows", e))?;
+    let written = write_sorted(&job, sorted, &codes, &mut decision, progress.as_ref()).await;
+    // It ends when nobody takes its rows; what it spilled is removed then.
+    let ended = tokio::task::spawn_blocking(move || sorter.join()).await.map_err(join_error)?;
+    if let Err(panic) = ended {
+        if let Ok(adds) = &written {
+            crate::store::commit::discard(&job.table, adds).await;
+        }
+        std::panic::resume_unwind(panic);
+    }
+    written
+}
+
+/// Writes sorted rows, once the decision is there.
+async fn write_sorted(
+    job: &Job,
+    mut sorted: Receiver<Result<RecordBatch>>,
+    codes: &Codes,
+    decision: &mut watch::Receiver<Option<Arc<Decision>>>,
+    progress: &dyn LoadProgress,
+) -> Result<Vec<Add>> {
     // The first batch comes when the whole input has been read.
-    let mut next = sorted.next().await;
+    let mut next = sorted.recv().await;
     if let Some(Err(error)) = next {
         // The readers stop for want of a receiver, so that no decision comes.
-        return Err(unsortable(error, &job));
+        return Err(unsortable(error, job));
     }
     let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
         return Ok(Vec::new());
@@ -429,8 +467,8 @@ async fn write_part(
     let mut numbers = OccurrenceNumbers::default();
     while let Some(batch) = next {
         let outcome = match batch {
-            Ok(batch) => write_batch(&batch, &decided, &mut numbers, &mut writer).await,
-            Err(error) => Err(unsortable(error, &job)),
+            Ok(batch) => write_batch(&batch, &decided, codes, &mut numbers, &mut writer).await,
+            Err(error) => Err(unsortable(error, job)),
         };
         match outcome {
             Ok(rows) => progress.rows(rows),
@@ -439,14 +477,14 @@ async fn write_part(
                 return Err(error);
             }
         }
-        next = sorted.next().await;
+        next = sorted.recv().await;
     }
     Ok(writer.finish().await?)
 }
 
 /// Sorting failed; if for want of memory, the message names whose rows they are.
-fn unsortable(error: DataFusionError, job: &Job) -> Error {
-    match (sort::error(error, &job.temp_dir), job.files.as_slice()) {
+fn unsortable(error: Error, job: &Job) -> Error {
+    match (error, job.files.as_slice()) {
         (Error::InvalidArgument(what), [file]) => {
             Error::InvalidArgument(format!("{:?}: {what}", file.display))
         }
@@ -461,6 +499,7 @@ fn unsortable(error: DataFusionError, job: &Job) -> Error {
 async fn write_batch(
     batch: &RecordBatch,
     decision: &Decision,
+    codes: &Codes,
     numbers: &mut OccurrenceNumbers,
     writer: &mut LayoutWriter,
 ) -> Result<u64> {
@@ -480,6 +519,7 @@ async fn write_batch(
         }
     }
     let days = rows::required(&batch, WORK_DAY)?.as_primitive::<Int32Type>().clone();
+    let batch = codes.as_dictionaries(&batch).map_err(arrow_error)?;
     let file_columns: Vec<usize> = (0..batch.num_columns() - 2).collect();
     let data = batch.project(&file_columns).map_err(arrow_error)?;
     let mut start = 0;

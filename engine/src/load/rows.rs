@@ -68,7 +68,8 @@ impl RowPreparer {
         let given_ids = required(batch, schema::EVENT_ID)?.as_string::<i32>();
 
         let mut keys = Vec::with_capacity(rows);
-        let mut ids = StringBuilder::with_capacity(rows, rows * 33);
+        let all_given = given_ids.null_count() == 0;
+        let mut ids = StringBuilder::with_capacity(0, 0);
         for row in 0..rows {
             let made = given_ids.is_null(row);
             let number = RowNumber::new(self.file, self.next_row, made);
@@ -79,7 +80,9 @@ impl RowPreparer {
                 EventKey { hash, occurrence: 0 }
             } else {
                 let id = given_ids.value(row);
-                ids.append_value(id);
+                if !all_given {
+                    ids.append_value(id);
+                }
                 EventKey::of(id)
             };
             keys.push(RowKey { day: layout::day_of(times.value(row)), key, row: number });
@@ -87,7 +90,9 @@ impl RowPreparer {
 
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         let id_index = batch.schema_ref().index_of(schema::EVENT_ID)?;
-        columns[id_index] = Arc::new(ids.finish());
+        if !all_given {
+            columns[id_index] = Arc::new(ids.finish());
+        }
         columns.push(Arc::new(Int64Array::from_iter_values(
             (0..rows).map(|row| schema::user_key(users.value(row))),
         )));

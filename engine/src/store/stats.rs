@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute;
 use arrow::datatypes::{
     DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -157,9 +157,20 @@ fn range_of(array: &ArrayRef) -> Result<BatchRange, datafusion::error::DataFusio
             }
             (ScalarValue::Utf8(min.map(str::to_owned)), ScalarValue::Utf8(max.map(str::to_owned)))
         }
+        DataType::Dictionary(_, _) => return range_of(&used_values(array)?),
         _ => return Ok(BatchRange::Unbounded),
     };
     Ok(BatchRange::Values(pair.0, pair.1))
+}
+
+/// Each value of a dictionary that a row has, once.
+fn used_values(array: &ArrayRef) -> Result<ArrayRef, datafusion::error::DataFusionError> {
+    let dictionary = array.as_any_dictionary();
+    let mut used = vec![false; dictionary.values().len()];
+    for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
+        used[key] |= array.is_valid(row);
+    }
+    Ok(compute::filter(dictionary.values(), &BooleanArray::from(used))?)
 }
 
 fn json(value: &ScalarValue) -> Option<Value> {
@@ -240,6 +251,24 @@ mod tests {
             Some(ScalarValue::TimestampMicrosecond(Some(1_700_000_000_123_456), Some("UTC".into())))
         );
         assert_eq!(back.max("event", &DataType::Utf8View), Some(ScalarValue::Utf8View(Some("c".into()))));
+    }
+
+    #[test]
+    fn values_of_a_dictionary_that_no_row_has_do_not_count() {
+        let plain = batch(vec![Some(1); 3], vec![1; 3], vec!["b", "c", "b"]);
+        let values = Arc::new(StringArray::from(vec!["a", "b", "c", "d"]));
+        let keys = arrow::array::UInt16Array::from(vec![Some(1), Some(2), None]);
+        let coded = arrow::array::DictionaryArray::try_new(keys, values).expect("dictionary");
+        let schema = Arc::new(Schema::new(vec![Field::new("event", coded.data_type().clone(), true)]));
+        let coded = RecordBatch::try_new(schema, vec![Arc::new(coded)]).expect("batch");
+        let statistics = [&plain, &coded].map(|batch| {
+            let mut collector = StatisticsCollector::default();
+            collector.add(batch, &["event"]).expect("add");
+            collector.finish()
+        });
+        let [plain, coded] = &statistics;
+        assert_eq!((&plain.min_values, &plain.max_values), (&coded.min_values, &coded.max_values));
+        assert_eq!(coded.null_count.get("event"), Some(&1));
     }
 
     #[test]

@@ -100,8 +100,6 @@ fn shown_field(field: &FieldRef) -> FieldRef {
             DataType::Decimal128((*precision).min(numeric::MAX_PRECISION), *scale)
         }
         DataType::Map(_, _) => DataType::Utf8,
-        // No number of rows or rank is so large that `bigint`, which PostgreSQL has for them, does not hold it.
-        DataType::UInt64 => DataType::Int64,
         // Cast to another type, which keeps the mark of the number or character that it was.
         DataType::Int32 => return Arc::clone(field),
         other if field.metadata().contains_key(OID_ALIAS_KEY) => {

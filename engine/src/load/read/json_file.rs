@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::assemble::{Assembler, ParsedBatch, TextRows};
 use super::json_keys::KeyTable;
 use super::json_records::JsonRecords;
+use super::json_scan::{Member, scan_object};
 use super::json_text::{Keys, append_compact, parse_message};
 use super::options::ReadOptions;
 use super::records::Records;
@@ -40,6 +41,8 @@ pub(super) struct JsonFile {
     /// Place of `properties` among the table columns.
     properties: usize,
     members: TextColumn,
+    /// The members of the current record.
+    found: Vec<Member>,
     rows: TextRows,
     /// Rows of the batches so far, and records of those and of the batch that is being read.
     rows_read: u64,
@@ -68,6 +71,7 @@ impl JsonFile {
             seen: vec![false; width],
             properties: schema::load_schema().fields().len() - 1,
             members: TextColumn::with_capacity(options.batch_rows),
+            found: Vec::new(),
             rows: TextRows::default(),
             rows_read: 0,
             records_read: 0,
@@ -163,7 +167,15 @@ impl JsonFile {
                     problem: None,
                     fatal: None,
                 };
-                let parsed = parse_object(text, &mut sink);
+                let parsed = match scan_object(text, &mut self.found) {
+                    Some(()) => {
+                        for member in &self.found {
+                            sink.put(member.key(text), member.value(text), member.is_plain);
+                        }
+                        Ok(())
+                    }
+                    None => parse_object(text, &mut sink),
+                };
                 let (problem, fatal) = (sink.problem, sink.fatal);
                 if let Some(error) = fatal {
                     return Err(error);
@@ -238,7 +250,8 @@ struct RowSink<'a> {
 }
 
 impl RowSink<'_> {
-    fn put(&mut self, key: &str, value: &RawValue) {
+    /// Takes one member; `is_plain`: its value is known to be a string without escapes.
+    fn put(&mut self, key: &str, raw: &str, is_plain: bool) {
         let place = self.place;
         self.place += 1;
         let entry = match self.keys.entry(place, key, self.targets, self.path) {
@@ -253,7 +266,6 @@ impl RowSink<'_> {
             return;
         }
         entry.last_record = self.record;
-        let raw = value.get();
         match &entry.usage {
             KeyUse::Columns(targets) => {
                 for target in targets {
@@ -273,7 +285,7 @@ impl RowSink<'_> {
                     }
                     // `properties` is the last canonical column; extra columns follow it.
                     let takes_nested = *target >= self.properties;
-                    if let Err(reason) = append_value(raw, takes_nested, column) {
+                    if let Err(reason) = append_value(raw, is_plain, takes_nested, column) {
                         note(&mut self.problem, key, Some(raw), &reason);
                     }
                 }
@@ -301,9 +313,14 @@ fn note(problem: &mut Option<RowProblem>, key: &str, value: Option<&str>, reason
 }
 
 /// Appends a valid JSON value as text: strings without quotes and escapes, numbers as written.
-fn append_value(raw: &str, takes_nested: bool, column: &mut TextColumn) -> Result<(), String> {
+fn append_value(
+    raw: &str,
+    is_plain: bool,
+    takes_nested: bool,
+    column: &mut TextColumn,
+) -> Result<(), String> {
     match raw.as_bytes().first() {
-        Some(b'"') if !raw.contains('\\') => column.push(&raw.as_bytes()[1..raw.len() - 1]),
+        Some(b'"') if is_plain || !raw.contains('\\') => column.push(&raw.as_bytes()[1..raw.len() - 1]),
         Some(b'"') => {
             let text: String = serde_json::from_str(raw)
                 .map_err(|error| format!("not a valid JSON string: {}", parse_message(&error)))?;
@@ -357,7 +374,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             let value: &'de RawValue = map.next_value()?;
-            self.sink.put(&key, value);
+            self.sink.put(&key, value.get(), false);
         }
         Ok(())
     }

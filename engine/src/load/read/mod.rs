@@ -28,6 +28,7 @@ mod identity;
 mod json_file;
 mod json_keys;
 mod json_records;
+mod json_scan;
 mod json_text;
 mod number;
 mod options;

@@ -1,0 +1,324 @@
+//! Sorts the rows of a load into layout order, day by day, in bounded memory.
+//!
+//! Rows are held as they come, with a list per day of where they are. Beyond the budget all that is held is sorted and
+//! written to a file in small blocks, each a range of `user_key` of one day. At the end one day after the other is
+//! put together, from memory and from its blocks, sorted by numbers and gathered once: nothing is merged row by row. A
+//! day beyond the budget is taken in ranges of `user_key`; one whose people do not divide goes through the external
+//! sort of [`crate::load::sort`].
+
+mod bucket;
+mod spill;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, SchemaRef};
+use arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
+use futures::StreamExt;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::error::{Error, StoreError};
+use crate::load::coded::Codes;
+use crate::load::rows::{WORK_DAY, WORK_ROW, required};
+use crate::load::sort::{self, Sorters};
+use crate::store::layout;
+use crate::store::writer::SORT_COLUMNS;
+use bucket::{Bucket, Entry};
+use spill::{Block, SpillFile};
+
+/// Rows of a sorted batch.
+const OUT_ROWS: usize = 8192;
+/// Rows of a block on disk: few enough that a block is a narrow range of people.
+const BLOCK_ROWS: usize = 8192;
+/// Bytes that a held row takes beside its batch.
+const ROW_BYTES: usize = size_of::<RowRef>();
+/// The share of the budget that rows may take before they are spilled; the rest is for putting a day together.
+const HELD_SHARE: f64 = 0.7;
+/// A day is taken in at most `2^MAX_RANGE_BITS` ranges.
+const MAX_RANGE_BITS: u8 = 12;
+
+/// What a sorter needs to know.
+#[derive(Debug, Clone)]
+pub struct SortSettings {
+    /// The schema of working batches before columns are coded.
+    pub work_schema: SchemaRef,
+    /// The codes of coded columns.
+    pub codes: Arc<Codes>,
+    /// Memory for rows.
+    pub budget_bytes: usize,
+    /// Where rows are spilled.
+    pub temp_dir: PathBuf,
+    /// For the external sort.
+    pub external: Sorters,
+}
+
+/// Where a row is held.
+#[derive(Debug, Clone, Copy)]
+struct RowRef {
+    batch: u32,
+    row: u32,
+}
+
+/// Sorts what arrives on `input` by `(day, user_key, user_id, ts, event_id, row)` and hands it on. Blocks; needs a runtime
+/// for the external sort.
+///
+/// Nothing is sent before all input has been read. Ends early when nobody takes the result.
+pub fn run(
+    settings: SortSettings,
+    mut input: Receiver<RecordBatch>,
+    output: &Sender<Result<RecordBatch, Error>>,
+) {
+    let mut sorter = DaySorter::new(settings);
+    let mut sort = || {
+        while let Some(batch) = input.blocking_recv() {
+            sorter.push(batch)?;
+        }
+        sorter.finish(output)
+    };
+    if let Err(error) = sort() {
+        // Without a receiver the load has failed already and says why elsewhere.
+        let _ = output.blocking_send(Err(error));
+    }
+}
+
+struct DaySorter {
+    settings: SortSettings,
+    /// `None` once all rows of a batch are written.
+    batches: Vec<Option<RecordBatch>>,
+    /// Rows of each batch that are still held.
+    rows_left: Vec<usize>,
+    held_bytes: usize,
+    days: BTreeMap<i32, Vec<RowRef>>,
+    blocks: BTreeMap<i32, Vec<Block>>,
+    file: Option<SpillFile>,
+}
+
+impl DaySorter {
+    fn new(settings: SortSettings) -> Self {
+        Self {
+            settings,
+            batches: Vec::new(),
+            rows_left: Vec::new(),
+            held_bytes: 0,
+            days: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            file: None,
+        }
+    }
+
+    fn push(&mut self, batch: RecordBatch) -> Result<(), Error> {
+        let bytes = batch.get_array_memory_size() + batch.num_rows() * ROW_BYTES;
+        if bytes > self.settings.budget_bytes {
+            let too_little = DataFusionError::ResourcesExhausted("one batch of rows".to_owned());
+            return Err(sort::error(too_little, &self.settings.temp_dir));
+        }
+        if self.held_bytes + bytes > self.held_budget() {
+            self.spill()?;
+        }
+        let days = required(&batch, WORK_DAY).map_err(Error::Query)?.as_primitive::<Int32Type>().clone();
+        let number = self.batches.len() as u32;
+        let mut row = 0;
+        for run in days.values().chunk_by(|a, b| a == b) {
+            let held = self.days.entry(run[0]).or_default();
+            held.extend((row..row + run.len() as u32).map(|row| RowRef { batch: number, row }));
+            row += run.len() as u32;
+        }
+        self.rows_left.push(batch.num_rows());
+        self.batches.push(Some(batch));
+        self.held_bytes += bytes;
+        Ok(())
+    }
+
+    fn held_budget(&self) -> usize {
+        (self.settings.budget_bytes as f64 * HELD_SHARE) as usize
+    }
+
+    fn range_budget(&self) -> usize {
+        self.settings.budget_bytes.saturating_sub(self.held_budget())
+    }
+
+    /// Writes all held rows to the file, sorted within each day.
+    fn spill(&mut self) -> Result<(), Error> {
+        for (day, rows) in std::mem::take(&mut self.days) {
+            let bucket = self.held_bucket(&rows)?;
+            let file = match &mut self.file {
+                Some(file) => file,
+                empty => empty.insert(SpillFile::create(&self.settings.temp_dir)?),
+            };
+            let blocks = self.blocks.entry(day).or_default();
+            for part in bucket.entries().chunks(BLOCK_ROWS) {
+                let batch = bucket.gather(part).map_err(arrow_error)?;
+                blocks.push(file.write(&batch, part)?);
+            }
+        }
+        self.batches.clear();
+        self.rows_left.clear();
+        self.held_bytes = 0;
+        Ok(())
+    }
+
+    /// The held rows of a day, sorted.
+    fn held_bucket(&self, rows: &[RowRef]) -> Result<Bucket, Error> {
+        let mut bucket = Bucket::new(Arc::clone(&self.settings.codes));
+        let mut places = vec![None; self.batches.len()];
+        for run in rows.chunk_by(|a, b| a.batch == b.batch) {
+            let batch = run[0].batch as usize;
+            let place = match (places[batch], &self.batches[batch]) {
+                (Some(place), _) => place,
+                (None, Some(held)) => bucket.add_batch(held.clone()),
+                // Rows of a batch that is gone were written.
+                (None, None) => continue,
+            };
+            places[batch] = Some(place);
+            bucket.add_rows(place, run.iter().map(|r| r.row)).map_err(Error::Query)?;
+        }
+        bucket.sort().map_err(arrow_error)?;
+        Ok(bucket)
+    }
+
+    /// Sends all rows, day after day.
+    fn finish(&mut self, output: &Sender<Result<RecordBatch, Error>>) -> Result<(), Error> {
+        let mut days: Vec<i32> = self.days.keys().chain(self.blocks.keys()).copied().collect();
+        days.sort_unstable();
+        days.dedup();
+        for day in days {
+            let bits = range_bits(self.blocks.get(&day).map_or(&[], Vec::as_slice), self.range_budget());
+            if bits.is_none() {
+                // The external sort takes the memory that held rows have.
+                self.spill()?;
+            }
+            let rows = self.days.remove(&day).unwrap_or_default();
+            let blocks = self.blocks.remove(&day).unwrap_or_default();
+            let is_open = match bits {
+                Some(bits) => self.send_ranges(&self.held_bucket(&rows)?, &blocks, bits, output)?,
+                None => self.send_externally(&blocks, output)?,
+            };
+            if !is_open {
+                return Ok(());
+            }
+            self.let_go(&rows);
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, rows: &[RowRef]) {
+        for run in rows.chunk_by(|a, b| a.batch == b.batch) {
+            let batch = run[0].batch as usize;
+            self.rows_left[batch] -= run.len();
+            if self.rows_left[batch] == 0 {
+                self.batches[batch] = None;
+            }
+        }
+    }
+
+    /// Puts a day together in `2^bits` ranges of people; `false` if nobody takes the rows.
+    fn send_ranges(
+        &self,
+        held: &Bucket,
+        blocks: &[Block],
+        bits: u8,
+        output: &Sender<Result<RecordBatch, Error>>,
+    ) -> Result<bool, Error> {
+        if blocks.is_empty() {
+            return send(held, output);
+        }
+        for range in 0..1_u64 << bits {
+            let range_of = |key: i64| if bits == 0 { 0 } else { layout::ordered(key) >> (64 - bits) };
+            let mut bucket = held.part(|key| range_of(key).cmp(&range));
+            for block in blocks {
+                if range_of(block.min_key) > range || range_of(block.max_key) < range {
+                    continue;
+                }
+                let place = bucket.add_batch(self.read(block)?);
+                bucket.add_rows_where(place, |key| range_of(key) == range).map_err(Error::Query)?;
+            }
+            bucket.sort().map_err(arrow_error)?;
+            if !send(&bucket, output)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sorts a day by merging from disk; `false` if nobody takes the rows.
+    fn send_externally(
+        &self,
+        blocks: &[Block],
+        output: &Sender<Result<RecordBatch, Error>>,
+    ) -> Result<bool, Error> {
+        let settings = &self.settings;
+        let mut columns = SORT_COLUMNS.to_vec();
+        columns.push(WORK_ROW);
+        let (feed, rows) = channel(1);
+        let failed = |error: DataFusionError| sort::error(error, &settings.temp_dir);
+        let mut sorted = sort::sorted(rows, &settings.work_schema, &columns, &settings.external)
+            .map_err(failed)?;
+        let feeding = async move {
+            for block in blocks {
+                let batch = settings.codes.as_text(&self.read(block)?).map_err(arrow_error)?;
+                if feed.send(batch).await.is_err() {
+                    break;
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        let taking = async move {
+            while let Some(batch) = sorted.next().await {
+                if output.send(Ok(batch.map_err(failed)?)).await.is_err() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let (fed, taken) = Handle::current().block_on(async { futures::join!(feeding, taking) });
+        fed?;
+        taken
+    }
+
+    fn read(&self, block: &Block) -> Result<RecordBatch, Error> {
+        let missing =
+            || StoreError::io("read from", self.settings.temp_dir.display().to_string(), "no spill file");
+        self.file.as_ref().ok_or_else(missing)?.read(block)
+    }
+}
+
+/// Sends a sorted bucket; `false` if nobody takes it.
+fn send(bucket: &Bucket, output: &Sender<Result<RecordBatch, Error>>) -> Result<bool, Error> {
+    for part in bucket.entries().chunks(OUT_ROWS) {
+        let batch = bucket.gather(part).map_err(arrow_error)?;
+        if output.blocking_send(Ok(batch)).is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Into how many ranges of people, `2^bits`, a day must be cut so that the blocks of each fit into `budget` bytes;
+/// `None` if that many do not exist.
+fn range_bits(blocks: &[Block], budget: usize) -> Option<u8> {
+    (0..=MAX_RANGE_BITS).find(|bits| {
+        let range_of = |key: i64| if *bits == 0 { 0 } else { layout::ordered(key) >> (64 - *bits) } as usize;
+        let mut bytes = vec![0_usize; 1 << *bits];
+        for block in blocks {
+            for range in &mut bytes[range_of(block.min_key)..=range_of(block.max_key)] {
+                *range += block.memory_bytes;
+            }
+        }
+        bytes.iter().all(|bytes| *bytes <= budget)
+    })
+}
+
+fn arrow_error(error: ArrowError) -> Error {
+    Error::Query(error.into())
+}
+
+fn spill_error(temp_dir: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    StoreError::io("spill to", temp_dir.display().to_string(), error).into()
+}
+
+#[cfg(test)]
+mod tests;

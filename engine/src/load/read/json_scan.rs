@@ -1,0 +1,205 @@
+//! The members of a JSON object, found in one pass over plain text.
+//!
+//! Nearly all objects that tools write have keys and strings without escapes; for those no general parser is needed.
+//! What is found here is what serde_json would find; whatever is unusual or wrong is left to it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// One member: its key and the value as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Member {
+    key: (usize, usize),
+    value: (usize, usize),
+    /// Whether the value is a string without escapes.
+    pub(super) is_plain: bool,
+}
+
+impl Member {
+    pub(super) fn key<'t>(&self, text: &'t str) -> &'t str {
+        text.get(self.key.0..self.key.1).unwrap_or_default()
+    }
+
+    pub(super) fn value<'t>(&self, text: &'t str) -> &'t str {
+        text.get(self.value.0..self.value.1).unwrap_or_default()
+    }
+}
+
+/// Finds the members of the object that `text` is. `None`: read it with serde_json, which may refuse it. O(length).
+pub(super) fn scan_object(text: &str, members: &mut Vec<Member>) -> Option<()> {
+    members.clear();
+    let bytes = text.as_bytes();
+    let mut at = skip_space(bytes, expect(bytes, 0, b'{')?);
+    if bytes.get(at) == Some(&b'}') {
+        return ends(bytes, at + 1);
+    }
+    loop {
+        let key_start = expect(bytes, at, b'"')?;
+        let key_end = plain_string_end(bytes, key_start)?;
+        at = expect(bytes, skip_space(bytes, key_end + 1), b':')?;
+        at = skip_space(bytes, at);
+        let (end, is_plain) = value_end(text, at)?;
+        members.push(Member { key: (key_start, key_end), value: (at, end), is_plain });
+        at = skip_space(bytes, end);
+        match bytes.get(at)? {
+            b',' => at = skip_space(bytes, at + 1),
+            b'}' => return ends(bytes, at + 1),
+            _ => return None,
+        }
+    }
+}
+
+fn expect(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
+    (bytes.get(at) == Some(&byte)).then_some(at + 1)
+}
+
+fn ends(bytes: &[u8], at: usize) -> Option<()> {
+    (skip_space(bytes, at) == bytes.len()).then_some(())
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value that begins at `at` ends, and whether it is a string without escapes.
+fn value_end(text: &str, at: usize) -> Option<(usize, bool)> {
+    let bytes = text.as_bytes();
+    let literal = |word: &str| bytes[at..].starts_with(word.as_bytes()).then_some((at + word.len(), false));
+    match bytes.get(at)? {
+        b'"' => match plain_string_end(bytes, at + 1) {
+            Some(end) => Some((end + 1, true)),
+            None => any_value_end(text, at),
+        },
+        b'n' => literal("null"),
+        b't' => literal("true"),
+        b'f' => literal("false"),
+        b'-' | b'0'..=b'9' => number_end(bytes, at).map(|end| (end, false)),
+        _ => any_value_end(text, at),
+    }
+}
+
+/// By serde_json, for what is nested or has escapes.
+fn any_value_end(text: &str, at: usize) -> Option<(usize, bool)> {
+    let mut deserializer = serde_json::Deserializer::from_str(text.get(at..)?);
+    let value = <&RawValue>::deserialize(&mut deserializer).ok()?;
+    Some((at + value.get().len(), false))
+}
+
+fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let digits =
+        |from: usize| bytes[from.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut end = at + usize::from(bytes.get(at) == Some(&b'-'));
+    let whole = digits(end);
+    if whole == 0 || (whole > 1 && bytes[end] == b'0') {
+        return None;
+    }
+    end += whole;
+    if bytes.get(end) == Some(&b'.') {
+        let decimals = digits(end + 1);
+        if decimals == 0 {
+            return None;
+        }
+        end += 1 + decimals;
+    }
+    // Exponents are rare.
+    (!matches!(bytes.get(end), Some(b'e' | b'E'))).then_some(end)
+}
+
+/// The place of the quote that ends a string; `None` if there is an escape, a control character or no end.
+fn plain_string_end(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The lowest bit set is right; those above a hit may not be.
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut at = from;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let quotes = has_zero(word ^ (ONES * u64::from(b'"')));
+        let escapes = has_zero(word ^ (ONES * u64::from(b'\\')));
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let hits = quotes | escapes | controls;
+        if hits != 0 {
+            let end = at + (hits.trailing_zeros() / 8) as usize;
+            return (bytes[end] == b'"').then_some(end);
+        }
+        at += 8;
+    }
+    let end = at + bytes.get(at..)?.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f))?;
+    (bytes[end] == b'"').then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scanned(text: &str) -> Option<Vec<(String, String)>> {
+        let mut members = Vec::new();
+        scan_object(text, &mut members)?;
+        Some(members.iter().map(|m| (m.key(text).to_owned(), m.value(text).to_owned())).collect())
+    }
+
+    #[test]
+    fn usual_objects_are_scanned() {
+        let text =
+            r#" {"a" : "x", "b":-1.50,"c":null , "d":{"e":[1,"}"]},"f":"q\"r","g":true,"h":"ä long text"}"#;
+        let text = text.trim_start();
+        let found = scanned(text).expect("members");
+        let values: Vec<&str> = found.iter().map(|(_, value)| value.as_str()).collect();
+        let expected =
+            [r#""x""#, "-1.50", "null", r#"{"e":[1,"}"]}"#, r#""q\"r""#, "true", r#""ä long text""#];
+        assert_eq!(values, expected);
+        assert_eq!(scanned("{}").expect("members"), []);
+    }
+
+    #[test]
+    fn what_is_wrong_is_left() {
+        for text in [
+            "",
+            "{",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":nul}",
+            "{\"a\":1} x",
+            "[1]",
+            "{\"a\":\"\n\"}",
+            "{\"a\\n\":1}",
+            "{\"a\":1e5}",
+            "{\"a\":-}",
+            "{\"a\":\"b}",
+            "{'a':1}",
+        ] {
+            assert_eq!(scanned(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        /// serde_json is the oracle.
+        #[test]
+        fn what_is_scanned_is_what_serde_json_finds(
+            text in r#"\{("[a-c\\é]{0,9}"[ :]{1,2}("[a-c\\ é]{0,20}"|-?[0-9.e]{1,4}|nul?l|\{\}|\[1\])[,} ]{1,2}){0,4}\}?"#,
+        ) {
+            if let Some(found) = scanned(&text) {
+                let oracle: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).expect("an object");
+                let oracle: BTreeMap<String, String> =
+                    oracle.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect();
+                prop_assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), oracle);
+            }
+        }
+
+        #[test]
+        fn strings_end_at_their_quote(text in "[a-zé]{0,40}", tail in "[a-z\"\\\\\n]{0,20}") {
+            let whole = format!("{text}\"{tail}");
+            prop_assert_eq!(plain_string_end(whole.as_bytes(), 0), Some(text.len()));
+            prop_assert_eq!(plain_string_end(text.as_bytes(), 0), None);
+        }
+    }
+}
