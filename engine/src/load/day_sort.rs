@@ -255,8 +255,8 @@ impl DaySorter {
         columns.push(WORK_ROW);
         let (feed, rows) = channel(1);
         let failed = |error: DataFusionError| sort::error(error, &settings.temp_dir);
-        let mut sorted = sort::sorted(rows, &settings.work_schema, &columns, &settings.external)
-            .map_err(failed)?;
+        let mut sorted =
+            sort::sorted(rows, &settings.work_schema, &columns, &settings.external).map_err(failed)?;
         let feeding = async move {
             for block in blocks {
                 let batch = settings.codes.as_text(&self.read(block)?).map_err(arrow_error)?;

@@ -86,7 +86,8 @@ impl Condition {
                     .with_current_time()
                     .build();
                 let predicate = ExprSimplifier::new(context).simplify(predicate)?;
-                let keys = prune::user_keys(std::slice::from_ref(&predicate)).map(|keys| prune::key_filter(&keys));
+                let keys =
+                    prune::user_keys(std::slice::from_ref(&predicate)).map(|keys| prune::key_filter(&keys));
                 let key_schema = DFSchema::try_from(key_schema())?;
                 let keys = keys.map(|keys| state.create_physical_expr(keys, &key_schema)).transpose()?;
                 (Some(state.create_physical_expr(predicate, input.schema())?), keys)

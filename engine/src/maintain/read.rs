@@ -13,7 +13,7 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use crate::error::{Error, StoreError};
 use crate::object_file::ObjectFile;
 use crate::schema;
-use crate::store::integrity::{self, damaged};
+use crate::store::integrity::{self, damaged, undecodable};
 use crate::store::layout;
 use crate::store::snapshot::DataFile;
 use crate::store::table::Table;
@@ -80,7 +80,7 @@ async fn footer(
     let opened = AssertUnwindSafe(ParquetRecordBatchStreamBuilder::new(reader)).catch_unwind().await;
     match opened {
         Ok(Ok(builder)) => Ok(builder),
-        Ok(Err(error)) => Err(damaged(place, crate::error::root_cause(&error))),
+        Ok(Err(error)) => Err(undecodable(place, &error)),
         Err(_) => Err(damaged(place, "its footer cannot be decoded")),
     }
 }
@@ -102,8 +102,7 @@ impl OpenFile {
         batch_rows: usize,
     ) -> Result<BoxStream<'static, Result<RecordBatch, Error>>, StoreError> {
         let Self { builder, place, day, is_ours } = self;
-        let batches =
-            builder.with_batch_size(batch_rows).build().map_err(|e| damaged(&place, e.to_string()))?;
+        let batches = builder.with_batch_size(batch_rows).build().map_err(|e| undecodable(&place, &e))?;
         let stream = futures::stream::unfold(Some(batches), move |batches| {
             let (file_schema, place) = (Arc::clone(&file_schema), place.clone());
             async move {
@@ -114,7 +113,7 @@ impl OpenFile {
                     Ok(None) => return None,
                     Ok(Some(Ok(batch))) => batch,
                     Ok(Some(Err(error))) => {
-                        return Some((Err(damaged(&place, error.to_string()).into()), None));
+                        return Some((Err(undecodable(&place, &error).into()), None));
                     }
                     Err(_) => {
                         let error = damaged(&place, "its pages are not what its footer says");

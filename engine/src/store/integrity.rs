@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use xxhash_rust::xxh64::Xxh64;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, root_cause};
 use crate::store::snapshot::DataFile;
 use crate::store::table::Table;
 
@@ -23,6 +23,22 @@ pub fn place(table: &Table, file: &DataFile) -> String {
 /// The error about the damaged file at `place`.
 pub fn damaged(place: &str, reason: impl Into<String>) -> StoreError {
     StoreError::Damaged { file: place.to_owned(), reason: reason.into() }
+}
+
+/// The error about the file at `place` that could not be decoded: if the store did not give its bytes, the file need
+/// not be damaged.
+pub fn undecodable(place: &str, error: &(dyn std::error::Error + 'static)) -> StoreError {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        match current.downcast_ref::<object_store::Error>() {
+            Some(object_store::Error::NotFound { .. }) => {
+                return damaged(place, "it is missing, although the log lists it");
+            }
+            Some(_) => return StoreError::io("read", place, root_cause(error)),
+            None => cause = current.source(),
+        }
+    }
+    damaged(place, root_cause(error))
 }
 
 /// Reads the whole file and compares size and checksum; gives its bytes if they are few.

@@ -94,9 +94,11 @@ fn row_groups(file: &DataFile) -> usize {
 
 /// The part of a scan line between `table=` and the file list.
 fn summary(plan: &str) -> &str {
-    let start = plan.find("TableScanExec: ").unwrap_or_else(|| panic!("no scan in {plan}"));
-    let end = plan[start..].find(", DataSourceExec").unwrap_or_else(|| panic!("no source in {plan}"));
-    &plan[start..start + end]
+    // A scan, or a look-up of few people.
+    let start = plan.find("TableScanExec: ").or_else(|| plan.find("LookupExec: "));
+    let start = start.unwrap_or_else(|| panic!("no scan in {plan}"));
+    let end = plan[start..].find(", DataSourceExec").or_else(|| plan[start..].find(", projection="));
+    &plan[start..start + end.unwrap_or_else(|| panic!("no source in {plan}"))]
 }
 
 #[tokio::test]
