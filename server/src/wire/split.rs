@@ -54,7 +54,18 @@ impl StatementText {
         let mut copied = 0;
         for (index, token) in self.tokens.iter().enumerate() {
             let begins = match index.checked_sub(1).and_then(|before| self.tokens.get(before)) {
-                None | Some(Token::LParen) => true,
+                None => true,
+                Some(Token::LParen) => {
+                    // Not the data of a table function, `f(TABLE t)`.
+                    let outside = self.tokens.iter().take(index).rev().find(|token| **token != Token::LParen);
+                    match outside {
+                        Some(Token::Word(word)) => {
+                            word.quote_style.is_none()
+                                && BEFORE_QUERIES.iter().any(|known| word.value.eq_ignore_ascii_case(known))
+                        }
+                        _ => true,
+                    }
+                }
                 Some(before) => is_word(before, &["UNION", "EXCEPT", "INTERSECT", "ALL"]),
             };
             let names = matches!(self.tokens.get(index + 1), Some(Token::Word(_)));
@@ -83,6 +94,26 @@ impl StatementText {
         }
     }
 }
+
+/// Words that a query in brackets follows on, while other words before a bracket are names of functions.
+const BEFORE_QUERIES: [&str; 16] = [
+    "ALL",
+    "ANY",
+    "ARRAY",
+    "AS",
+    "BY",
+    "COPY",
+    "EXCEPT",
+    "EXISTS",
+    "FROM",
+    "IN",
+    "INTERSECT",
+    "JOIN",
+    "LATERAL",
+    "SELECT",
+    "SOME",
+    "UNION",
+];
 
 /// Cuts `message` into its statements; none if it holds white space, comments and semicolons only.
 ///
@@ -217,6 +248,7 @@ mod tests {
     fn table_commands_are_queries() {
         let rewritten = |sql: &str| split(sql).unwrap()[0].without_table_commands();
         assert_eq!(rewritten("TABLE t").as_deref(), Some("SELECT * FROM t"));
+        assert_eq!(rewritten("SELECT * FROM f(TABLE t) JOIN g((TABLE u)) ON true"), None);
         assert_eq!(
             rewritten("SELECT 1 FROM (table s.t) UNION ALL TABLE u").as_deref(),
             Some("SELECT 1 FROM (SELECT * FROM s.t) UNION ALL SELECT * FROM u")

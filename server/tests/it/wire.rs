@@ -189,7 +189,7 @@ async fn declared_parameter_types_win() {
         .query_typed("SELECT $1 + 1, $2 || 'x'", &[(&41_i16, Type::INT2), (&"a", Type::VARCHAR)])
         .await
         .unwrap();
-    assert_eq!(rows[0].get::<_, i64>(0), 42);
+    assert_eq!(rows[0].get::<_, i32>(0), 42);
     assert_eq!(rows[0].get::<_, &str>(1), "ax");
     let refused = client.query_typed("SELECT $1", &[(&"1.2.3.4/8", Type::INET)]).await;
     let (code, message) = match refused {

@@ -38,15 +38,20 @@ fn with_seconds(text: &str) -> Option<String> {
     if !has_minutes || !matches!(bytes.get(16), None | Some(b'+' | b'-' | b'Z' | b' ')) {
         return None;
     }
+    // The error for what is no time shows the text as it was written.
+    time_in::timestamp(text).ok()?;
     let (before, zone) = text.split_at_checked(16)?;
     Some(format!("{before}:00{zone}"))
 }
 
-/// An interval by its parts: `1 day -02:03:04.5` as `0 months 1 days -7384500000000 nanoseconds`.
+/// An interval by its parts: `1 day -02:03:04.5` as `0 months 1 days -7384.500000 seconds`.
 fn interval(text: &str) -> Option<String> {
     let interval = interval_in::interval(text).ok()?;
-    let (months, days, nanos) = (interval.months, interval.days, interval.nanoseconds);
-    Some(format!("{months} months {days} days {nanos} nanoseconds"))
+    let micros = interval.nanoseconds / 1_000;
+    let sign = if micros < 0 { "-" } else { "" };
+    let (seconds, fraction) = (micros.unsigned_abs() / 1_000_000, micros.unsigned_abs() % 1_000_000);
+    let (months, days) = (interval.months, interval.days);
+    Some(format!("{months} months {days} days {sign}{seconds}.{fraction:06} seconds"))
 }
 
 #[cfg(test)]
@@ -64,8 +69,12 @@ mod tests {
 
     #[test]
     fn intervals_are_spelled_out() {
-        assert_eq!(interval("1 day -02:03:04.5").unwrap(), "0 months 1 days -7384500000000 nanoseconds");
-        assert_eq!(interval("1-2").unwrap(), "14 months 0 days 0 nanoseconds");
+        assert_eq!(interval("1 day -02:03:04.5").unwrap(), "0 months 1 days -7384.500000 seconds");
+        assert_eq!(interval("1-2").unwrap(), "14 months 0 days 0.000000 seconds");
         assert_eq!(interval("soon"), None);
+        for text in ["1 day -02:03:04.5", "1-2", "-00:00:00.000001", "3 mons -4 days 100:00:00"] {
+            let spelled = interval(text).unwrap();
+            assert_eq!(interval_in::interval(&spelled), interval_in::interval(text), "{spelled}");
+        }
     }
 }

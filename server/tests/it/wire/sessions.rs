@@ -140,9 +140,9 @@ async fn numbers_and_bytes_in_every_style() {
     check(
         &mut client,
         &[
-            ("SELECT 0.1::float8 + 0.2, 'a\\b'::bytea", "0.30000000000000004|\\x615c62"),
+            ("SELECT 0.1::float8 + 0.2, 'a\\\\b'::bytea", "0.30000000000000004|\\x615c62"),
             ("SET extra_float_digits = 0; SET bytea_output = 'escape'", "SET"),
-            ("SELECT 0.1::float8 + 0.2, 'a\\b'::bytea", "0.3|a\\\\b"),
+            ("SELECT 0.1::float8 + 0.2, 'a\\\\b'::bytea", "0.3|a\\\\b"),
         ],
     )
     .await;
