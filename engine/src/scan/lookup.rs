@@ -313,7 +313,7 @@ impl ExecutionPlan for LookupExec {
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }
 
-    /// An estimate: a person has few rows in a row group. Operators above need not be spread over partitions.
+    /// An estimate: a person has few rows in a row group.
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let row_groups: usize = self.parts.iter().map(Vec::len).sum();
         let num_rows = Precision::Inexact(row_groups * self.keys.len());
