@@ -219,7 +219,7 @@ fn pages_near(
 ) -> Vec<Range<usize>> {
     let index = open.metadata.column_index().and_then(|index| index.get(row_group)?.get(leaf));
     let (Some(ColumnIndexMetaData::INT64(index)), Some(pages)) = (index, open.pages(row_group, leaf)) else {
-        return vec![0..total];
+        return Vec::from_iter(std::iter::once(0..total));
     };
     let first_row = |page: usize| pages.get(page).and_then(|page| usize::try_from(page.first_row_index).ok());
     let bounds = index.min_values().iter().zip(index.max_values());

@@ -26,17 +26,17 @@ use crate::wire::params::{array_items, bytea};
 
 /// Whether texts of `target` are read here.
 pub(super) fn reads(target: &DataType) -> bool {
-    match target {
+    matches!(
+        target,
         DataType::Timestamp(..)
-        | DataType::Date32
-        | DataType::Time64(_)
-        | DataType::Interval(IntervalUnit::MonthDayNano)
-        | DataType::Binary
-        | DataType::BinaryView
-        | DataType::LargeBinary => true,
-        DataType::List(_) => true,
-        _ => false,
-    }
+            | DataType::Date32
+            | DataType::Time64(_)
+            | DataType::Interval(IntervalUnit::MonthDayNano)
+            | DataType::Binary
+            | DataType::BinaryView
+            | DataType::LargeBinary
+            | DataType::List(_)
+    )
 }
 
 /// `text` read as a value of `target`.
@@ -87,11 +87,12 @@ impl ScalarUDFImpl for TextIn {
 fn values(texts: &StringArray, target: &DataType, zone: Tz) -> Result<ArrayRef> {
     let array: ArrayRef = match target {
         DataType::Timestamp(unit, column_zone) => {
-            let (name, read): (_, &dyn Fn(&str) -> Result<i64, Wrong>) = match column_zone {
-                Some(_) => ("timestamp with time zone", &|text| time_in::timestamptz(text, zone)),
-                None => ("timestamp", &time_in::timestamp),
+            let micros = match column_zone {
+                Some(_) => {
+                    each(texts, "timestamp with time zone", &|text: &str| time_in::timestamptz(text, zone))?
+                }
+                None => each(texts, "timestamp", &time_in::timestamp)?,
             };
-            let micros = each(texts, name, read)?;
             if !matches!(unit, TimeUnit::Microsecond)
                 && micros.iter().flatten().any(|micros| is_infinite(*micros))
             {
