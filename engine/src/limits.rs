@@ -45,7 +45,7 @@ pub const MAX_GROUPING_SETS: usize = 4_096;
 pub const MAX_PLAN_COLUMNS: usize = 16_640;
 /// Most expressions one inside the other: a chain `a + b + c` is as deep as it has operators, but for long
 /// ones of `AND` and `OR`, which are balanced.
-pub const MAX_EXPRESSION_DEPTH: usize = 512;
+pub const MAX_EXPRESSION_DEPTH: usize = 500;
 /// Most JSON operators (`->`, `->>` ...) one after the other: the time to plan them doubles with each.
 pub const MAX_JSON_PATH: usize = 12;
 /// Most joins in one statement, commas in FROM among them.
