@@ -177,7 +177,10 @@ impl Readers {
                 );
             };
             let rows = pages_near(&open, row_group, *leaf, keys, part.rows());
-            near.push(Found { part: *part, open, rows });
+            // A person who is not there can lie between the last of one page and the first of the next.
+            if !rows.is_empty() {
+                near.push(Found { part: *part, open, rows });
+            }
         }
         let decoded = decode(&self.keys, &near, baseline).await?;
         let mut found = Vec::new();

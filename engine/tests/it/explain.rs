@@ -163,6 +163,51 @@ async fn a_query_of_one_person_reads_the_row_groups_of_that_prefix() {
     assert!(summary(&plan).ends_with(&expected), "not {expected} in\n{plan}");
 }
 
+/// A key between the last of one page and the first of the next is in no page.
+#[tokio::test]
+async fn a_person_between_two_pages_has_no_rows() {
+    const PEOPLE: usize = 100_000;
+    let engine = support::memory_engine().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("people.csv");
+    let mut text = "user_id,ts,event\n".to_owned();
+    for person in 0..PEOPLE {
+        text.push_str(&format!("p{person},2026-03-01T00:00:00Z,visit\n"));
+    }
+    std::fs::write(&file, text).expect("a file");
+    support::load(&engine, &[file]).await;
+    let snapshot = engine.store().newest("touchpoints").await.expect("a snapshot").expect("a table");
+    let mut keys: Vec<i64> = (0..PEOPLE).map(|person| schema::user_key(&format!("p{person}"))).collect();
+    keys.sort_unstable();
+    // The writer ends a page behind 20,000 rows, when it has written 1,024 rows more: each place where that can be.
+    let mut between = Vec::new();
+    for group in snapshot.files().iter().filter_map(|file| file.row_groups.as_ref()).flatten() {
+        let first = keys.partition_point(|key| *key < group.min_key);
+        let rows = usize::try_from(group.rows).expect("few rows");
+        let places = (0..rows).step_by(1_024).filter(|row| *row >= 20_000);
+        between.extend(places.map(|row| (keys[first + row - 1], keys[first + row])));
+    }
+    assert!(between.len() >= 4, "row groups have one page each");
+    let mut strangers = vec![None; between.len()];
+    for id in (0..5_000_000).map(|number| format!("stranger{number}")) {
+        let key = schema::user_key(&id);
+        let gap = between.partition_point(|(_, next)| *next <= key);
+        if between.get(gap).is_some_and(|(last, _)| *last < key) {
+            strangers[gap].get_or_insert(id);
+        }
+        if strangers.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let session = support::session(&engine);
+    for stranger in strangers.into_iter().map(|found| found.expect("a stranger in each gap")) {
+        let count = format!("SELECT count(*) FROM touchpoints WHERE user_id = '{stranger}'");
+        assert_eq!(value(&session, &count).await, "0");
+        let both = format!("SELECT count(*) FROM touchpoints WHERE user_id IN ('{stranger}', 'p1')");
+        assert_eq!(value(&session, &both).await, "1");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_read_where_nothing_can_match() {
     let shop = Shop::open().await;
