@@ -391,7 +391,9 @@ fn refusal(node: &LogicalPlan) -> Option<String> {
         {
             Some("setting this option: with it, min and max are wrong where files hold only NULLs")
         }
-        LogicalPlan::Dml(_) => Some("changing tables by statements: use `wayfare load`"),
+        LogicalPlan::Dml(_) => {
+            Some("changing tables by statements: use `wayfare load`, or --allow-writes for INSERT and DELETE")
+        }
         _ => None,
     };
     what.map(|what| format!("not supported: {what}"))
