@@ -68,15 +68,21 @@ enum Owner {
 pub struct Resolver {
     ids: Vec<String>,
     numbers: HashMap<String, usize>,
+    /// By number of the device: since when it is known as which other id.
+    links: BTreeMap<usize, Vec<(i64, usize)>>,
     /// By number of the id; `None` for one that keeps its name.
     owners: Vec<Option<Owner>>,
+    limits: IdentityLimits,
     summary: IdentitySummary,
 }
+
+/// How the names of people begin of whom only hashes are left. No id of a file begins so: text with such a byte is refused.
+const ERASED: char = '\0';
 
 impl Resolver {
     /// Resolves `links`, whose order does not matter. O(links log links).
     pub fn new(links: impl IntoIterator<Item = Link>, limits: IdentityLimits) -> Self {
-        let mut resolver = Self::default();
+        let mut resolver = Self { limits, ..Self::default() };
         let distinct: BTreeSet<Link> = links.into_iter().collect();
         resolver.summary.links = distinct.len() as u64;
         let mut devices: BTreeMap<usize, Vec<(i64, usize)>> = BTreeMap::new();
@@ -106,7 +112,40 @@ impl Resolver {
         for group in groups.into_values() {
             resolver.settle(&group, &devices, &named_from, limits);
         }
+        resolver.links = devices;
         resolver
+    }
+
+    /// The same people and those who were erased: `links_of` tells since when an id was whose of them. `None` if no linked id
+    /// was any of theirs. O(ids), and O(links log links) if there are some.
+    pub fn with_erased<'a, Links>(&self, links_of: impl Fn(&str) -> Links) -> Option<Self>
+    where
+        Links: IntoIterator<Item = (i64, &'a str)>,
+    {
+        let mut erased = Vec::new();
+        for id in &self.ids {
+            erased.extend(links_of(id).into_iter().map(|(valid_from, person)| Link {
+                anonymous_id: id.clone(),
+                user_id: format!("{ERASED}{person}"),
+                valid_from,
+            }));
+        }
+        if erased.is_empty() {
+            return None;
+        }
+        let others = self.links.iter().flat_map(|(device, links)| {
+            links.iter().map(|(valid_from, user)| Link {
+                anonymous_id: self.ids[*device].clone(),
+                user_id: self.ids[*user].clone(),
+                valid_from: *valid_from,
+            })
+        });
+        Some(Self::new(others.chain(erased), self.limits))
+    }
+
+    /// Whether `person`, as [`Self::resolve`] tells, is somebody who was erased.
+    pub fn is_erased(person: &str) -> bool {
+        person.starts_with(ERASED)
     }
 
     fn number(&mut self, id: String) -> usize {
@@ -150,6 +189,11 @@ impl Resolver {
             self.owners[device] = Some(Owner::ByTime(links));
             self.summary.devices_by_time += 1;
         }
+    }
+
+    /// Whether any link has `id`.
+    pub fn knows(&self, id: &str) -> bool {
+        self.numbers.contains_key(id)
     }
 
     /// Whether no id has another name.
@@ -196,12 +240,6 @@ impl Resolver {
         others.map(|other| self.ids[other].as_str()).collect()
     }
 
-    /// The ids whose rows always go to `id`, without itself; none if it has another name.
-    pub fn known_as(&self, id: &str) -> Vec<&str> {
-        let number = self.numbers.get(id).copied();
-        number.into_iter().flat_map(|name| self.always(name)).map(|other| self.ids[other].as_str()).collect()
-    }
-
     /// Numbers of the ids that are never anybody's but of the one with the number `name`.
     fn always(&self, name: usize) -> impl Iterator<Item = usize> {
         let is_theirs = move |owner: &Option<Owner>| match owner {
@@ -239,6 +277,22 @@ mod tests {
 
     fn link(anonymous_id: &str, user_id: &str, valid_from: i64) -> Link {
         Link { anonymous_id: anonymous_id.to_owned(), user_id: user_id.to_owned(), valid_from }
+    }
+
+    #[test]
+    fn who_was_erased_keeps_the_times_that_were_theirs() {
+        let people = resolver(&[("phone", "ben", 10), ("phone", "dan", 30), ("watch", "phone", 10)]);
+        assert_eq!(people.resolve("phone", 25), Some("ben"));
+        assert!(people.with_erased(|_| Vec::new()).is_none());
+        let all = people.with_erased(|id| match id {
+            "phone" => vec![(20, "hash")],
+            _ => Vec::new(),
+        });
+        let all = all.expect("a device of theirs");
+        let who = [5, 15, 25, 35].map(|ts| all.resolve("phone", ts).expect("somebody"));
+        assert_eq!((who[0], who[1], who[3]), ("ben", "ben", "dan"));
+        assert!(Resolver::is_erased(who[2]) && !Resolver::is_erased("ben"));
+        assert!(all.resolve("watch", 25).is_some_and(Resolver::is_erased), "over another device");
     }
 
     fn resolver(links: &[(&str, &str, i64)]) -> Resolver {
