@@ -352,6 +352,9 @@ fn properties(file_schema: &Schema, row_group_rows: usize) -> WriterProperties {
             .set_column_dictionary_page_size_limit(column.clone(), DICTIONARY_BYTES)
             .set_column_compression(column, Compression::UNCOMPRESSED);
     }
+    // Nobody looks for a whole object, and footers need not show what is in one.
+    builder =
+        builder.set_column_statistics_enabled(ColumnPath::from(schema::PROPERTIES), EnabledStatistics::None);
     // Unique per row: a dictionary would only be built to be thrown away.
     builder.set_column_dictionary_enabled(ColumnPath::from(schema::EVENT_ID), false).build()
 }
