@@ -49,9 +49,9 @@ pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoPro
 /// How often a load starts again because other writers changed the same days.
 const MAX_RESTARTS: usize = 20;
 /// Shares of the memory limit: sorters, and the duplicate index. The rest is for batches on their way, open
-/// row groups and the decoder of the input.
-const SORT_SHARE: f64 = 0.5;
-const INDEX_SHARE: f64 = 0.125;
+/// row groups, the decoder of the input, and what the allocator keeps of memory given back.
+const SORT_SHARE: f64 = 0.3;
+const INDEX_SHARE: f64 = 0.0625;
 
 /// Loads what `request` names into the store.
 ///

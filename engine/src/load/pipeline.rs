@@ -40,7 +40,7 @@ use crate::store::table::Table;
 use crate::store::writer::LayoutWriter;
 
 /// Batches that may wait between reader and sorter.
-const CHANNEL_BATCHES: usize = 4;
+const CHANNEL_BATCHES: usize = 2;
 /// Encoded size of a row relative to its size in memory: what files of touchpoints came to, measured.
 const ENCODED_SHARE: f64 = 0.25;
 
