@@ -18,7 +18,7 @@ use crate::args::Format;
 use crate::error::{BenchError, Result};
 use crate::load::{TABLE, remove_store, request};
 use crate::queries::{self, QueryResult, batches};
-use crate::{data, machine, report};
+use crate::{data, dealt, machine, report};
 
 const YEAR_DAYS: u32 = 365;
 /// Days at the start of the year that are expired.
@@ -116,8 +116,8 @@ pub fn run(args: &LifeArgs) -> Result<()> {
 async fn small_loads(args: &LifeArgs) -> Result<(String, Value)> {
     let questions = queries::read(&args.queries, args.only.as_deref())?;
     let generator = args.generator(args.events, args.days);
-    let dataset = data::prepare(&generator, &args.dir, Format::Parquet, args.loads)?;
-    let files = data::data_files(&dataset.dir)?;
+    let dataset = data::prepare(&generator, &args.dir, Format::Parquet, data::PARTS)?;
+    let files = dealt::deal(&dataset, args.loads)?;
     let engine = args.store("life-small").await?;
     let mut seconds = Vec::new();
     for (number, file) in files.iter().enumerate() {
@@ -159,7 +159,7 @@ async fn small_loads(args: &LifeArgs) -> Result<(String, Value)> {
         text,
         "\nsmall loads: {} of {} rows, median {median:.4} s",
         files.len(),
-        args.events / u64::from(args.loads)
+        dataset.rows / u64::from(args.loads)
     );
     let rate = optimized.rows as f64 / optimize_seconds;
     let _ = writeln!(text, "optimize: {} rows in {optimize_seconds:.2} s ({rate:.0} rows/s)", optimized.rows);
