@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -46,7 +47,9 @@ fn write(inputs: &[PathBuf], dir: &Path, count: u32) -> Result<()> {
             for number in 0..count {
                 let path = dir.join(format!("{number:05}.parquet"));
                 let file = File::create(&path).map_err(|e| failed(&path, e))?;
-                writers.push(ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| failed(&path, e))?);
+                writers.push(
+                    ArrowWriter::try_new(file, Arc::clone(&schema), None).map_err(|e| failed(&path, e))?,
+                );
             }
         }
         let row_count = u32::try_from(rows.num_rows()).map_err(|e| failed(input, e))?;
