@@ -72,16 +72,24 @@ pub struct Resolver {
     links: BTreeMap<usize, Vec<(i64, usize)>>,
     /// By number of the id; `None` for one that keeps its name.
     owners: Vec<Option<Owner>>,
+    /// Numbers from here on are of people of whom only hashes are left: no id is looked up as one of them.
+    first_erased: usize,
     limits: IdentityLimits,
     summary: IdentitySummary,
 }
 
-/// How the names of people begin of whom only hashes are left. No id of a file begins so: text with such a byte is refused.
-const ERASED: char = '\0';
-
 impl Resolver {
     /// Resolves `links`, whose order does not matter. O(links log links).
     pub fn new(links: impl IntoIterator<Item = Link>, limits: IdentityLimits) -> Self {
+        Self::build(links, &[], limits)
+    }
+
+    /// The same with links of people who were erased: the device, which has others too, the hash of the person, since when.
+    fn build(
+        links: impl IntoIterator<Item = Link>,
+        erased: &[(&str, &str, i64)],
+        limits: IdentityLimits,
+    ) -> Self {
         let mut resolver = Self { limits, ..Self::default() };
         let distinct: BTreeSet<Link> = links.into_iter().collect();
         resolver.summary.links = distinct.len() as u64;
@@ -94,6 +102,17 @@ impl Resolver {
             }
             let (device, user) = (resolver.number(anonymous_id), resolver.number(user_id));
             devices.entry(device).or_default().push((valid_from, user));
+        }
+        resolver.first_erased = resolver.ids.len();
+        let mut persons: HashMap<&str, usize> = HashMap::new();
+        for (device, person, valid_from) in erased {
+            let user = *persons.entry(person).or_insert_with(|| {
+                resolver.ids.push((*person).to_owned());
+                resolver.ids.len() - 1
+            });
+            if let Some(device) = resolver.numbers.get(*device) {
+                devices.entry(*device).or_default().push((*valid_from, user));
+            }
         }
         let mut sets = UnionFind::new(resolver.ids.len());
         // The first instant at which an id is given as the name of another.
@@ -124,11 +143,9 @@ impl Resolver {
     {
         let mut erased = Vec::new();
         for id in &self.ids {
-            erased.extend(links_of(id).into_iter().map(|(valid_from, person)| Link {
-                anonymous_id: id.clone(),
-                user_id: format!("{ERASED}{person}"),
-                valid_from,
-            }));
+            erased.extend(
+                links_of(id).into_iter().map(|(valid_from, person)| (id.as_str(), person, valid_from)),
+            );
         }
         if erased.is_empty() {
             return None;
@@ -140,12 +157,12 @@ impl Resolver {
                 valid_from: *valid_from,
             })
         });
-        Some(Self::new(others.chain(erased), self.limits))
+        Some(Self::build(others, &erased, self.limits))
     }
 
-    /// Whether `person`, as [`Self::resolve`] tells, is somebody who was erased.
-    pub fn is_erased(person: &str) -> bool {
-        person.starts_with(ERASED)
+    /// Whether `id` was somebody's at the instant `ts_us` who was erased.
+    pub fn is_erased(&self, id: &str, ts_us: i64) -> bool {
+        self.person(id, ts_us).is_some_and(|number| number >= self.first_erased)
     }
 
     fn number(&mut self, id: String) -> usize {
@@ -209,14 +226,18 @@ impl Resolver {
     /// The person behind `id` at the instant `ts_us`, microseconds since the epoch; `None` if it is the name already
     /// or nothing is known.
     pub fn resolve(&self, id: &str, ts_us: i64) -> Option<&str> {
+        self.person(id, ts_us).map(|number| self.ids[number].as_str())
+    }
+
+    fn person(&self, id: &str, ts_us: i64) -> Option<usize> {
         let start = *self.numbers.get(id)?;
         let mut at = start;
         // A chain of devices can be no longer than there are ids; a circle has no end.
         for _ in 0..=self.ids.len() {
             match &self.owners[at] {
                 None if at == start => return None,
-                None => return Some(&self.ids[at]),
-                Some(Owner::Person(name)) => return Some(&self.ids[*name]),
+                None => return Some(at),
+                Some(Owner::Person(name)) => return Some(*name),
                 Some(Owner::ByTime(links)) => {
                     let before = links.partition_point(|(from, _)| *from <= ts_us);
                     at = links[before.saturating_sub(1)].1;
@@ -291,8 +312,9 @@ mod tests {
         let all = all.expect("a device of theirs");
         let who = [5, 15, 25, 35].map(|ts| all.resolve("phone", ts).expect("somebody"));
         assert_eq!((who[0], who[1], who[3]), ("ben", "ben", "dan"));
-        assert!(Resolver::is_erased(who[2]) && !Resolver::is_erased("ben"));
-        assert!(all.resolve("watch", 25).is_some_and(Resolver::is_erased), "over another device");
+        assert_eq!([5, 15, 25, 35].map(|ts| all.is_erased("phone", ts)), [false, false, true, false]);
+        assert!(all.is_erased("watch", 25), "over another device");
+        assert!(!all.knows("hash"), "an id that looks like the hash is another one");
     }
 
     fn resolver(links: &[(&str, &str, i64)]) -> Resolver {

@@ -122,7 +122,7 @@ pub fn without_erased(batch: RecordBatch, erased: &Suppression, people: &Resolve
                 [Some(user), came_as, person, device].into_iter().flatten().any(|id| erased.contains(id));
             let came_as = came_as.unwrap_or(user);
             let is_theirs = match person {
-                Some(person) => Resolver::is_erased(person),
+                Some(_) => people.is_erased(came_as, times.value(row)),
                 // Only they were linked to what has no links now.
                 None => !people.knows(came_as) && erased.contains_device(came_as),
             };

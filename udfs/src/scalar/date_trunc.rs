@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, make_array};
 use arrow::datatypes::{DataType, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::datetime::date_trunc;
@@ -18,6 +18,8 @@ use datafusion::logical_expr::{
 
 /// Microseconds of a quarter of an hour.
 const QUARTER_US: i64 = 900_000_000;
+/// Quarters before and after 1970 that are remembered: 250 years, within which no arithmetic leaves its range.
+const NEAR: i64 = 250 * 365 * 96;
 /// Quarters that are remembered at once, by the remainder of their number: a month has less.
 const REMEMBERED: usize = 4096;
 
@@ -44,10 +46,9 @@ impl DateTrunc {
         self.general.invoke_with_args(asked)?.into_array(rows)
     }
 
-    fn utc(&self, args: &ScalarFunctionArgs, times: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
-        let local = arrow::compute::cast(times, &DataType::Timestamp(unit, None))?;
-        let cut = self.ask(args, local)?;
-        Ok(arrow::compute::cast(&cut, times.data_type())?)
+    fn utc(&self, args: &ScalarFunctionArgs, times: &ArrayRef) -> Result<ArrayRef> {
+        let cut = self.ask(args, renamed(times, DataType::Timestamp(TimeUnit::Microsecond, None))?)?;
+        renamed(&cut, times.data_type().clone())
     }
 
     fn by_quarters(&self, args: &ScalarFunctionArgs, times: &ArrayRef, key: &Key) -> Result<ArrayRef> {
@@ -63,7 +64,7 @@ impl DateTrunc {
                 .iter()
                 .flatten()
                 .map(|time| time.div_euclid(QUARTER_US))
-                .filter(|quarter| cuts.get(*quarter).is_none())
+                .filter(|quarter| (-NEAR..NEAR).contains(quarter) && cuts.get(*quarter).is_none())
                 .collect();
             let first = ask(unknown.iter().map(|quarter| quarter * QUARTER_US).collect())?;
             let last = ask(unknown.iter().map(|quarter| quarter * QUARTER_US + QUARTER_US - 1).collect())?;
@@ -118,8 +119,8 @@ impl ScalarUDFImpl for DateTrunc {
             return self.general.invoke_with_args(args);
         };
         match times.data_type() {
-            DataType::Timestamp(tick, Some(zone)) if is_utc(zone) => {
-                self.utc(&args, times, *tick).map(ColumnarValue::Array)
+            DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if is_utc(zone) && are_near(times) => {
+                self.utc(&args, times).map(ColumnarValue::Array)
             }
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if is_coarse(&unit) => {
                 let key = Key { zone: zone.to_string(), unit };
@@ -136,6 +137,17 @@ impl ScalarUDFImpl for DateTrunc {
     fn documentation(&self) -> Option<&Documentation> {
         self.general.documentation()
     }
+}
+
+/// Whether the arithmetic of all of them stays in its range, NULLs' numbers too.
+fn are_near(times: &ArrayRef) -> bool {
+    let near = -NEAR * QUARTER_US..NEAR * QUARTER_US;
+    times.as_primitive::<TimestampMicrosecondType>().values().iter().all(|time| near.contains(time))
+}
+
+/// The same numbers under another type.
+fn renamed(times: &ArrayRef, data_type: DataType) -> Result<ArrayRef> {
+    Ok(make_array(times.to_data().into_builder().data_type(data_type).build()?))
 }
 
 /// The unit in small letters, if it is a literal.
@@ -230,6 +242,10 @@ mod tests {
     ];
 
     fn cut(function: &dyn ScalarUDFImpl, unit: &str, times: &ArrayRef) -> ArrayRef {
+        answer(function, unit, times).expect("an answer")
+    }
+
+    fn answer(function: &dyn ScalarUDFImpl, unit: &str, times: &ArrayRef) -> Result<ArrayRef> {
         let field = Arc::new(Field::new("t", times.data_type().clone(), true));
         let args = ScalarFunctionArgs {
             args: vec![
@@ -241,8 +257,7 @@ mod tests {
             return_field: field,
             config_options: Arc::new(ConfigOptions::new()),
         };
-        let value = function.invoke_with_args(args).expect("an answer");
-        value.into_array(times.len()).expect("an array")
+        function.invoke_with_args(args)?.into_array(times.len())
     }
 
     fn times(values: Vec<Option<i64>>, zone: &str) -> ArrayRef {
@@ -257,6 +272,22 @@ mod tests {
             for unit in UNITS {
                 let expected = cut(ours.general.inner().as_ref(), unit, &times);
                 assert_eq!(&cut(&ours, unit, &times), &expected, "{unit} {zone}");
+            }
+        }
+    }
+
+    /// Times at the ends of the range have the general function's answer, or its error.
+    #[test]
+    fn times_far_away_do_not_overflow() {
+        for unit in ["day", "year"] {
+            for zone in ["UTC", "Europe/Berlin"] {
+                for time in [i64::MIN, i64::MAX, 253_370_764_800_000_000] {
+                    let times = times(vec![Some(time)], zone);
+                    let ours = DateTrunc::new();
+                    let expected = answer(ours.general.inner().as_ref(), unit, &times).ok();
+                    let found = answer(&ours, unit, &times).ok();
+                    assert!(expected.is_none() || found == expected, "{unit} {zone} {time}: {found:?}");
+                }
             }
         }
     }
