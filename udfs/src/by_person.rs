@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::AggregateUDF;
 
 use crate::aggregate::{funnel, session_list};
@@ -24,4 +25,19 @@ pub fn argument_use(function: &AggregateUDF) -> Option<ArgumentUse> {
         return Some(session_list::argument_use());
     }
     funnel::is_funnel_function(function).then_some(ArgumentUse { time_and_sequence: None, coded: 0..0 })
+}
+
+/// Arguments of `function` on which its result does not depend if those for which `is_complete` is true have a value in
+/// every row; `result` is the type of the result.
+pub fn idle_arguments(
+    function: &AggregateUDF,
+    result: &DataType,
+    is_complete: impl Fn(usize) -> bool,
+) -> Vec<usize> {
+    match result {
+        DataType::List(item) if session_list::is_session_list(function) => {
+            session_list::idle_arguments(item.data_type(), is_complete)
+        }
+        _ => Vec::new(),
+    }
 }

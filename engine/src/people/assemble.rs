@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array,
-    PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray, UInt32Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, StringArray, UInt32Array,
 };
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::{interleave, take_record_batch};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, SchemaRef,
@@ -22,6 +22,7 @@ use hashbrown::HashMap;
 
 use super::columns::coded_type;
 use super::persons::Persons;
+use super::runs::{ValidBits, copy_run, partition_point_near};
 use crate::schema;
 use crate::store::layout::KeyPrefix;
 
@@ -261,6 +262,7 @@ impl Gathered {
         Ok(Assembled { batch, offsets, persons })
     }
 
+    /// The runs of a slice. Keys are hashes: a slice begins near where it would if they were evenly spread.
     fn runs_of(&self, chunk: &Chunk, slice: usize) -> Range<usize> {
         if self.slice_bits == 0 {
             return 0..chunk.runs.len();
@@ -269,8 +271,11 @@ impl Gathered {
             let prefix = KeyPrefix::of(run.key, self.bits + self.slice_bits).prefix;
             usize::from(prefix) & ((1 << self.slice_bits) - 1)
         };
-        let start = chunk.runs.partition_point(|run| slice_of(run) < slice);
-        start..start + chunk.runs[start..].partition_point(|run| slice_of(run) <= slice)
+        let begin = |slice: usize| {
+            let guess = (chunk.runs.len() * slice) >> self.slice_bits;
+            partition_point_near(&chunk.runs, guess, |run| slice_of(run) < slice)
+        };
+        begin(slice)..begin(slice + 1)
     }
 }
 
@@ -387,7 +392,7 @@ impl<'a> Layout<'a> {
         let mut values = vec![T::Native::default(); self.rows];
         self.for_each_run(|chunk, run, place| {
             let (start, len) = (run.start as usize, run.len as usize);
-            values[place..place + len].copy_from_slice(&sources[chunk][start..start + len]);
+            copy_run(&mut values[place..place + len], &sources[chunk][start..start + len]);
         });
         let array = PrimitiveArray::<T>::try_new(values.into(), self.nulls(index))?;
         Ok(Arc::new(array.with_data_type(data_type.clone())))
@@ -440,17 +445,21 @@ impl<'a> Layout<'a> {
         if self.chunks().iter().all(|chunk| chunk.nulls[index].is_none()) {
             return None;
         }
-        let mut valid = BooleanBufferBuilder::new(self.rows);
-        valid.append_n(self.rows, true);
+        let sources: Vec<Option<ValidBits>> =
+            self.chunks().iter().map(|chunk| chunk.nulls[index].as_ref().map(ValidBits::of)).collect();
+        let mut missing = vec![0_u64; self.rows.div_ceil(64)];
         self.for_each_run(|chunk, run, place| {
-            if let Some(nulls) = &self.chunks()[chunk].nulls[index] {
-                for row in 0..run.len as usize {
-                    valid.set_bit(place + row, nulls.is_valid(run.start as usize + row));
+            if let Some(valid) = &sources[chunk] {
+                let (mut start, mut place, mut len) = (run.start as usize, place, run.len as usize);
+                while len > 0 {
+                    let count = len.min(64 - place % 64);
+                    missing[place / 64] |= valid.missing(start, count) << (place % 64);
+                    (start, place, len) = (start + count, place + count, len - count);
                 }
             }
         });
-        let valid: BooleanBuffer = valid.finish();
-        Some(NullBuffer::new(valid))
+        let valid = missing.into_iter().map(|missing| !missing).collect::<Vec<u64>>();
+        Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(valid), 0, self.rows)))
     }
 }
 

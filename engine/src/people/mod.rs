@@ -28,5 +28,6 @@ mod prepared;
 mod reader;
 mod repeats;
 pub mod rule;
+mod runs;
 mod window_rule;
 mod worker;

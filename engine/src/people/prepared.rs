@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, NullArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
-use datafusion::physical_expr::expressions::{Column, Literal};
-use wayfare_udfs::by_person::{ArgumentUse, argument_use};
+use datafusion::physical_expr::expressions::{Column, Literal, lit};
+use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments};
 
 use super::aggregate::Aggregate;
 use super::columns::Columns;
@@ -48,6 +48,22 @@ pub fn tie_breaker<'a>(
         }
     }
     Ok(found.then_some(event_id))
+}
+
+/// `call` with NULL in the place of arguments that make no difference, given which columns of the table have a value in
+/// every row.
+pub fn without_idle_arguments(mut call: Aggregate, complete: &[bool]) -> Aggregate {
+    let is_complete = |argument: usize| {
+        let column = call.arguments.get(argument).and_then(|argument| argument.downcast_ref::<Column>());
+        column.is_some_and(|column| complete.get(column.index()) == Some(&true))
+    };
+    let idle = idle_arguments(call.function.fun(), call.function.field().data_type(), is_complete);
+    for argument in idle {
+        if let Some(argument) = call.arguments.get_mut(argument) {
+            *argument = lit(ScalarValue::Null);
+        }
+    }
+    call
 }
 
 /// A call whose arguments are over the SQL types of `columns`, over the batches that are delivered.

@@ -196,7 +196,8 @@ impl Plan<'_> {
             arguments.extend(function.order_bys().iter().map(|order| Arc::clone(&order.expr)));
             let arguments = arguments.iter().map(over_table).collect::<Result<Vec<_>>>()?;
             let filter = filter.as_ref().map(over_table).transpose()?;
-            calls.push(Aggregate { function: Arc::clone(function), arguments, filter });
+            let call = Aggregate { function: Arc::clone(function), arguments, filter };
+            calls.push(prepared::without_idle_arguments(call, &source.complete));
         }
         let filter =
             (!self.fused.filters.is_empty()).then(|| conjunction(self.fused.filters.iter().cloned()));

@@ -148,6 +148,17 @@ impl SnapshotTable {
         partitioned
     }
 
+    /// For each column whether it has a value in every row of files of ours.
+    fn complete_columns(&self, chosen: &[ChosenFile<'_>]) -> Vec<bool> {
+        let has_all = |name: &str| {
+            chosen.iter().all(|chosen| {
+                let nulls = chosen.file.statistics.null_count.get(name);
+                chosen.file.row_groups.is_some() && nulls == Some(&0)
+            })
+        };
+        self.full_schema.fields().iter().map(|field| has_all(field.name())).collect()
+    }
+
     /// Compares the bytes of the files with their checksums, if that is wanted, once in a process.
     async fn verify(&self, chosen: &[ChosenFile<'_>]) -> Result<()> {
         let table = self.snapshot.table();
@@ -292,6 +303,7 @@ impl TableProvider for SnapshotTable {
             files: chosen.iter().map(ChosenFile::description).collect(),
             full_schema: Arc::clone(&self.full_schema),
             projection: projection.clone(),
+            complete: self.complete_columns(&chosen),
             is_limited: limit.is_some(),
         };
         let uses_layout = state.config_options().extensions.get::<Settings>().is_none_or(|s| s.fast_path);

@@ -19,6 +19,8 @@ pub struct ScanSource {
     pub full_schema: SchemaRef,
     /// The columns asked for, in the order of the scan's output.
     pub projection: Vec<usize>,
+    /// For each of all columns whether it has a value in every row of the files: the log says so of files of ours.
+    pub complete: Vec<bool>,
     /// Whether the scan may stop after some rows.
     pub is_limited: bool,
 }

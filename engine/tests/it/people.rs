@@ -390,3 +390,44 @@ async fn memory_follows_a_bucket_and_its_limit_is_kept() {
     let message = answer(&support::session(&engine), BY_PERSON[3]).await.expect_err("too little");
     assert!(message.contains("PersonAggregateExec"), "{message}");
 }
+
+/// Where a session came from is told by the first row that has a channel, a source or a campaign.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_decides_nothing_is_not_read() {
+    const HEADER: &str = "event_id,user_id,ts,event,channel,source,campaign\n";
+    const EACH_HAS_A_CHANNEL: &str = "1,ann,2024-05-01T10:00:00Z,visit,email,,spring\n\
+        2,ann,2024-05-01T10:01:00Z,visit,search,google,\n3,ben,2024-05-02T10:00:00Z,visit,social,meta,\n\
+        4,ben,2024-05-02T11:00:00Z,visit,direct,,\n5,ann,2024-05-02T10:00:00Z,visit,email,letter,autumn\n";
+    const ONE_HAS_NONE: &str =
+        "6,cid,2024-05-02T10:00:00Z,visit,,google,\n7,cid,2024-05-02T10:01:00Z,visit,email,,\n";
+    let ask = |shown: &str| format!("SELECT {shown}, count(*) FROM sessions(touchpoints) GROUP BY {shown}");
+    // What is shown, and what is read for it beside the person and the time once each row has a channel.
+    let shown = [
+        ("entry_channel", vec!["channel"]),
+        ("entry_source", vec!["channel", "source"]),
+        ("entry_campaign", vec!["channel", "campaign"]),
+        ("entry_channel, entry_campaign", vec!["channel", "campaign"]),
+        ("entry_channel, entry_source, entry_campaign", vec!["channel", "source", "campaign"]),
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = support::engine(in_memory()).await;
+    for (name, rows) in [("all.csv", EACH_HAS_A_CHANNEL), ("some.csv", ONE_HAS_NONE)] {
+        let file = directory.path().join(name);
+        std::fs::write(&file, format!("{HEADER}{rows}")).expect("a file");
+        support::load(&engine, &[file]).await;
+        let session = support::session(&engine);
+        let twins = Twins::new(&engine).await;
+        for (shown, read) in &shown {
+            let sql = ask(shown);
+            let answer = support::rows(&session, &sql).await;
+            twins.check(&sql, Ok(&answer)).await.unwrap_or_else(|difference| panic!("{difference}"));
+            let plan = plan(&session, &sql).await;
+            let columns = plan.split_once("columns=[").and_then(|(_, rest)| rest.split_once(']'));
+            let columns: Vec<&str> = columns.expect("columns").0.split(", ").collect();
+            for origin in ["channel", "source", "campaign"] {
+                let is_read = name == "some.csv" || read.contains(&origin);
+                assert_eq!(columns.contains(&origin), is_read, "{sql}\n{plan}");
+            }
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::arguments::LengthArgument;
 use crate::by_person::ArgumentUse;
 use crate::session::{self, Argument, RULES, Role, is_per_row};
 use call::SessionListCall;
-pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Position, WantedFields};
+pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Pick, Position, WantedFields};
 use layout::{Layout, session_type};
 
 const NAME: &str = "sessions";
@@ -42,6 +42,28 @@ pub(crate) fn argument_use() -> ArgumentUse {
         time_and_sequence: Some((Position::of(Role::Ts), Position::SEQUENCE)),
         coded: Position::COLUMNS..Position::COLUMNS + COLUMN_NAMES.len(),
     }
+}
+
+/// Arguments that no field of `session` needs, given those that have a value in every row.
+///
+/// Channel, source and campaign of a session come from the first row that has any of them. Where one of them is never
+/// missing that is the first row, whatever the others are.
+pub(crate) fn idle_arguments(session: &DataType, is_complete: impl Fn(usize) -> bool) -> Vec<usize> {
+    let DataType::Struct(shown) = session else {
+        return Vec::new();
+    };
+    let origins = DIMENSIONS.iter().filter(|(.., pick)| *pick == Pick::Origin);
+    let origins = origins.filter_map(|(column, field, _)| {
+        let index = COLUMN_NAMES.iter().position(|name| name == column)?;
+        Some((Position::COLUMNS + index, shown.find(field).is_some()))
+    });
+    let origins: Vec<(usize, bool)> = origins.collect();
+    let complete = origins.iter().filter(|(argument, _)| is_complete(*argument));
+    let Some((deciding, _)) = complete.max_by_key(|(_, is_shown)| *is_shown) else {
+        return Vec::new();
+    };
+    let idle = origins.iter().filter(|(argument, is_shown)| !is_shown && argument != deciding);
+    idle.map(|(argument, _)| *argument).collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

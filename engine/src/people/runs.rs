@@ -1,0 +1,108 @@
+//! Few values at a time: what is done for each run of a person's rows.
+
+use arrow::buffer::NullBuffer;
+
+/// `slice.partition_point(is_before)`, found in steps that double from `guess` on.
+pub(super) fn partition_point_near<T>(slice: &[T], guess: usize, is_before: impl Fn(&T) -> bool) -> usize {
+    let guess = guess.min(slice.len());
+    let mut step = 1;
+    let (mut low, mut high) = (guess, guess);
+    while low > 0 && !is_before(&slice[low - 1]) {
+        high = low;
+        low = low.saturating_sub(step);
+        step *= 2;
+    }
+    while high < slice.len() && is_before(&slice[high]) {
+        low = high;
+        high = (high + step).min(slice.len());
+        step *= 2;
+    }
+    low + slice[low..high].partition_point(is_before)
+}
+
+/// Copies as many values as `from` has. Runs are mostly a few rows long: two pieces that overlap cost less than a call.
+pub(super) fn copy_run<T: Copy>(to: &mut [T], from: &[T]) {
+    match from.len() {
+        1 => to[0] = from[0],
+        2..=4 => copy_ends::<T, 2>(to, from),
+        5..=8 => copy_ends::<T, 4>(to, from),
+        9..=16 => copy_ends::<T, 8>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies the first and the last N values.
+fn copy_ends<T: Copy, const N: usize>(to: &mut [T], from: &[T]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk::<N>()) {
+        *to = *from;
+    }
+}
+
+/// Which rows of a chunk have a value, to be asked for many at once.
+pub(super) struct ValidBits<'a> {
+    bytes: &'a [u8],
+    /// Bits before the first row.
+    offset: usize,
+}
+
+impl<'a> ValidBits<'a> {
+    pub(super) fn of(nulls: &'a NullBuffer) -> Self {
+        Self { bytes: nulls.validity(), offset: nulls.offset() }
+    }
+
+    /// A bit for each of `count` rows from `start` on, set where the row has no value; at most 64.
+    pub(super) fn missing(&self, start: usize, count: usize) -> u64 {
+        let first = self.offset + start;
+        // 64 bits lie in at most nine bytes.
+        let bytes = &self.bytes[first / 8..(first + count).div_ceil(8)];
+        let mut word = [0_u8; 16];
+        copy_run(&mut word[..bytes.len()], bytes);
+        let bits = (u128::from_le_bytes(word) >> (first % 8)) as u64;
+        let wanted = if count < 64 { (1 << count) - 1 } else { u64::MAX };
+        !bits & wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_point_is_found_from_anywhere(mut values in prop::collection::vec(0_u8..20, 0..80), limit in 0_u8..22, guess in 0_usize..100) {
+            values.sort_unstable();
+            let is_before = |value: &u8| *value < limit;
+            prop_assert_eq!(partition_point_near(&values, guess, is_before), values.partition_point(is_before));
+        }
+
+        #[test]
+        fn runs_of_all_lengths_are_copied(values in prop::collection::vec(any::<i32>(), 0..40)) {
+            let mut copy = vec![0; values.len()];
+            copy_run(&mut copy, &values);
+            prop_assert_eq!(copy, values);
+        }
+
+        #[test]
+        fn missing_values_are_told_bit_by_bit(
+            valid in prop::collection::vec(any::<bool>(), 1..300),
+            cut in 0_usize..300,
+            start in 0_usize..300,
+            count in 1_usize..=64,
+        ) {
+            let all = NullBuffer::from(valid);
+            let cut = cut % all.len();
+            let nulls = all.slice(cut, all.len() - cut);
+            let start = start % nulls.len();
+            let count = count.min(nulls.len() - start);
+            let missing = ValidBits::of(&nulls).missing(start, count);
+            for row in 0..64 {
+                let is_missing = row < count && nulls.is_null(start + row);
+                prop_assert_eq!(missing >> row & 1 == 1, is_missing, "row {}", row);
+            }
+        }
+    }
+}
