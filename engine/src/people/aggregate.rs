@@ -23,6 +23,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Par
 use futures::TryStreamExt;
 
 use super::buckets::Bucket;
+use super::by_time::ByTime;
 use super::columns::Columns;
 use super::gather::{Gatherer, Progress};
 use super::keys::{Key, Keys};
@@ -41,6 +42,8 @@ pub struct Aggregate {
     pub arguments: Vec<Arc<dyn PhysicalExpr>>,
     /// Its FILTER.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// If the function picks a row by its time, which: then no accumulator is needed.
+    pub by_time: Option<ByTime>,
 }
 
 /// What the operator computes.

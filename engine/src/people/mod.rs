@@ -15,6 +15,7 @@ mod aggregate;
 mod assemble;
 mod bucket_rows;
 mod buckets;
+mod by_time;
 mod columns;
 mod few_values;
 mod fuse;

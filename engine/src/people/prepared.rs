@@ -12,6 +12,7 @@ use datafusion::physical_expr::expressions::{Column, Literal, lit};
 use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments};
 
 use super::aggregate::Aggregate;
+use super::by_time::ByTime;
 use super::columns::Columns;
 use super::per_value::{columns_of, over_codes};
 use crate::schema;
@@ -68,13 +69,18 @@ pub fn without_idle_arguments(mut call: Aggregate, complete: &[bool]) -> Aggrega
 
 /// A call whose arguments are over the SQL types of `columns`, over the batches that are delivered.
 pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
+    let by_time = ByTime::of(&call, columns);
     let filter = call.filter.map(|filter| over_codes(filter, columns)).transpose()?;
+    if by_time.is_some() {
+        return Ok(Aggregate { function: call.function, arguments: call.arguments, filter, by_time });
+    }
     let Some(ArgumentUse { coded, .. }) = argument_use(call.function.fun()) else {
         let arguments = call.arguments.into_iter().map(|argument| over_codes(argument, columns));
         return Ok(Aggregate {
             function: call.function,
             arguments: arguments.collect::<Result<_>>()?,
             filter,
+            by_time,
         });
     };
     let mut typed = Vec::with_capacity(call.arguments.len());
@@ -98,7 +104,7 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
         .with_distinct(called.is_distinct())
         .with_ignore_nulls(called.ignore_nulls())
         .build()?;
-    Ok(Aggregate { function: Arc::new(function), arguments, filter })
+    Ok(Aggregate { function: Arc::new(function), arguments, filter, by_time })
 }
 
 /// In the place of a constant that the call knows already: an array without memory.

@@ -196,7 +196,7 @@ impl Plan<'_> {
             arguments.extend(function.order_bys().iter().map(|order| Arc::clone(&order.expr)));
             let arguments = arguments.iter().map(over_table).collect::<Result<Vec<_>>>()?;
             let filter = filter.as_ref().map(over_table).transpose()?;
-            let call = Aggregate { function: Arc::clone(function), arguments, filter };
+            let call = Aggregate { function: Arc::clone(function), arguments, filter, by_time: None };
             calls.push(prepared::without_idle_arguments(call, &source.complete));
         }
         let filter =
@@ -251,6 +251,7 @@ impl Plan<'_> {
                     function: call.function,
                     arguments: call.arguments.into_iter().map(number).collect::<Result<_>>()?,
                     filter: call.filter.map(number).transpose()?,
+                    by_time: None,
                 },
                 &columns,
             )?);

@@ -63,6 +63,10 @@ impl Worker {
             },
             None => None,
         };
+        if let (Some(by_time), [value, time]) = (aggregate.by_time, arguments.as_slice()) {
+            let result = aggregate.function.field();
+            return by_time.values([value, time], groups, filter, count, result.data_type());
+        }
         let mut accumulator = aggregate.function.create_groups_accumulator()?;
         accumulator.update_batch(&arguments, groups, filter, count)?;
         let reservation = &self.gatherer.reservation;

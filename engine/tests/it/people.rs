@@ -28,6 +28,8 @@ pub(crate) const BY_PERSON: &[&str] = &[
      touchpoints GROUP BY user_id",
     "SELECT user_id, retention(event = 'page_view', event = 'purchase', channel = 'email') FROM touchpoints GROUP BY \
      user_id",
+    "SELECT user_id, first_value(day ORDER BY ts), last_value(ts ORDER BY ts DESC), last_value(user_id ORDER BY ts), \
+     first_value(day ORDER BY ts DESC) FILTER (WHERE event = 'purchase') FROM touchpoints GROUP BY user_id",
     "SELECT user_id, first_value(channel ORDER BY ts, event_id), last_value(page ORDER BY ts, event_id) FROM \
      touchpoints GROUP BY user_id",
     "SELECT user_id, channel, count(*), min(page) FROM touchpoints GROUP BY channel, user_id",
