@@ -200,7 +200,18 @@ pub(crate) struct BatchEncoder {
     other: DataRowEncoder,
     // For identifiers that are shown as names.
     names: Option<RegNames>,
+    /// Rows lie one behind the other in blocks: a block is freed with its last row, and no row has an allocation of its
+    /// own, which another thread would have to free.
+    block: BytesMut,
+    block_bytes: usize,
 }
+
+/// Bytes of the first block of a result, which may have one short row.
+const FIRST_BLOCK: usize = 512;
+/// Bytes of the blocks of a long one.
+const LONGEST_BLOCK: usize = 32 * 1024;
+/// A row is not begun in a block with less room.
+const LEAST_ROOM: usize = 256;
 
 impl BatchEncoder {
     /// `fields` must come from [`field_infos`] for `schema`.
@@ -225,6 +236,8 @@ impl BatchEncoder {
             schema: Schema::new(schema.fields().clone()),
             zone,
             names,
+            block: BytesMut::new(),
+            block_bytes: FIRST_BLOCK,
         })
     }
 
@@ -363,7 +376,11 @@ impl BatchEncoder {
     /// A nested value that arrow-pg cannot encode.
     pub(crate) fn row(&mut self, columns: &[Column], index: usize) -> PgWireResult<DataRow> {
         // Values of arrow-pg gather in its own encoder; ours are appended to `data` between them.
-        let mut data = BytesMut::new();
+        let mut data = std::mem::take(&mut self.block);
+        if data.capacity() < LEAST_ROOM {
+            data = BytesMut::with_capacity(self.block_bytes);
+            self.block_bytes = (self.block_bytes * 2).min(LONGEST_BLOCK);
+        }
         let mut pending = false;
         for (column, info) in columns.iter().zip(self.fields.iter()) {
             match column {
@@ -376,23 +393,17 @@ impl BatchEncoder {
                 _ => {}
             }
             if std::mem::take(&mut pending) {
-                append(&mut data, self.other.take_row().data);
+                data.extend_from_slice(&self.other.take_row().data);
             }
             column.put(index, info, &mut data)?;
         }
         if pending {
-            append(&mut data, self.other.take_row().data);
+            data.extend_from_slice(&self.other.take_row().data);
         }
         let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
-        Ok(DataRow::new(data, count))
-    }
-}
-
-fn append(data: &mut BytesMut, more: BytesMut) {
-    if data.is_empty() {
-        *data = more;
-    } else {
-        data.extend_from_slice(&more);
+        let row = data.split();
+        self.block = data;
+        Ok(DataRow::new(row, count))
     }
 }
 
