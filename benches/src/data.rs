@@ -56,8 +56,9 @@ pub fn prepare(config: &GeneratorConfig, root: &Path, format: Format, parts: u32
 /// Tells all that the rows of a data set depend on.
 pub fn name(config: &GeneratorConfig, format: Format) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let GeneratorConfig { events, users, days, seed, .. } = config;
-    format!("{version}-e{events}-u{users}-d{days}-s{seed}-{}", format.name())
+    let GeneratorConfig { events, users, days, arrival_days, seed, .. } = config;
+    let arrivals = if *arrival_days == 0 { String::new() } else { format!("+{arrival_days}") };
+    format!("{version}-e{events}-u{users}-d{days}{arrivals}-s{seed}-{}", format.name())
 }
 
 /// The data files of `dir`, sorted.

@@ -25,7 +25,7 @@ use table::{Case, Table};
 const TIMEOUT: Duration = Duration::from_secs(3600);
 /// No time limit for repeated runs.
 const BUDGET_SECONDS: f64 = 1800.0;
-/// Days of the table that shows the number of loads.
+/// Days of the table that shows the number of loads, and of a journey where people come over many days.
 const DAYS: u32 = 30;
 const SEED: u64 = 42;
 
@@ -48,6 +48,7 @@ pub fn run(args: &ScalingArgs) -> Result<()> {
     }
     if args.events > 0 {
         tables.push(measuring.days()?);
+        tables.push(measuring.arrivals()?);
         tables.push(measuring.loads()?);
     }
     if tables.is_empty() {
@@ -85,7 +86,16 @@ impl Scaling<'_> {
     fn days(&self) -> Result<Table> {
         let mut table = Table::new("days");
         for days in &self.args.days {
-            self.generated(&mut table, &days.to_string(), *days, 1)?;
+            self.generated(&mut table, &days.to_string(), (*days, 0), 1)?;
+        }
+        Ok(table)
+    }
+
+    /// The same journeys over more and more days: what files alone cost.
+    fn arrivals(&self) -> Result<Table> {
+        let mut table = Table::new("arrivals");
+        for days in self.args.days.iter().filter(|days| **days >= DAYS) {
+            self.generated(&mut table, &days.to_string(), (DAYS, *days - DAYS), 1)?;
         }
         Ok(table)
     }
@@ -93,17 +103,26 @@ impl Scaling<'_> {
     fn loads(&self) -> Result<Table> {
         let mut table = Table::new("loads");
         for loads in &self.args.loads {
-            self.generated(&mut table, &loads.to_string(), DAYS, *loads)?;
+            self.generated(&mut table, &loads.to_string(), (DAYS, 0), *loads)?;
         }
         Ok(table)
     }
 
     /// Measures a store of generated rows that came in `loads` loads.
-    fn generated(&self, table: &mut Table, case: &str, days: u32, loads: u32) -> Result<()> {
+    ///
+    /// Journeys last `days` and begin on one of `arrival_days` further days.
+    fn generated(
+        &self,
+        table: &mut Table,
+        case: &str,
+        (days, arrival_days): (u32, u32),
+        loads: u32,
+    ) -> Result<()> {
         let config = GeneratorConfig {
             events: self.args.events,
             users: (self.args.events.saturating_mul(3) / 100).max(1),
             days,
+            arrival_days,
             seed: SEED,
             ..GeneratorConfig::default()
         };

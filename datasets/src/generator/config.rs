@@ -28,6 +28,9 @@ pub struct GeneratorConfig {
     pub users: u64,
     /// Length of the time range in days (UTC).
     pub days: u32,
+    /// People come over this many days: the journey of each lasts `days` and begins up to so many whole days later, so
+    /// that the range grows to the sum. Rows, sessions and days of each person are those of 0, moved.
+    pub arrival_days: u32,
     pub seed: u64,
     /// First day as days since 1970-01-01.
     pub start: i32,
@@ -47,6 +50,7 @@ impl Default for GeneratorConfig {
             events: 1_000_000,
             users: 30_000,
             days: 30,
+            arrival_days: 0,
             seed: 42,
             start: DEFAULT_START_DAY,
             duplicates: 0.0,
@@ -84,7 +88,7 @@ impl GeneratorConfig {
             }
         }
         let first_day = i64::from(self.start);
-        let end_day = first_day + i64::from(self.days);
+        let end_day = first_day + i64::from(self.days) + i64::from(self.arrival_days);
         if first_day < FIRST_DAY || end_day > LAST_DAY - LATE_MARGIN_DAYS {
             return Err(DatasetError::argument("days", "the time range leaves the years 0001 to 9999"));
         }
@@ -136,6 +140,7 @@ mod tests {
             (GeneratorConfig { users: 0, ..base.clone() }, "invalid users"),
             (GeneratorConfig { days: 0, ..base.clone() }, "invalid days"),
             (GeneratorConfig { days: u32::MAX, ..base.clone() }, "invalid days"),
+            (GeneratorConfig { arrival_days: u32::MAX, ..base.clone() }, "invalid days"),
             (GeneratorConfig { start: i32::MIN, ..base.clone() }, "invalid days"),
             (GeneratorConfig { events: u64::MAX, ..base.clone() }, "invalid events"),
             (GeneratorConfig { events: 1 << 30, users: 1, ..base.clone() }, "invalid users"),

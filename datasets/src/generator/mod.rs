@@ -40,6 +40,7 @@ const STREAM_COOKIES: u64 = 5;
 const STREAM_DUPLICATES: u64 = 6;
 const STREAM_LATE: u64 = 7;
 const STREAM_OUT_OF_ORDER: u64 = 8;
+const STREAM_ARRIVALS: u64 = 9;
 
 const SECOND_US: u64 = 1_000_000;
 const MINUTE_US: u64 = 60 * SECOND_US;
@@ -136,6 +137,7 @@ struct Plan {
     users: u64,
     start_us: i64,
     span_us: u64,
+    arrival_days: u32,
     activity: Activity,
     ranks: Permutation,
     block_users: u64,
@@ -162,6 +164,7 @@ impl Plan {
             users,
             start_us: i64::from(config.start) * DAY_US as i64,
             span_us: u64::from(config.days) * DAY_US,
+            arrival_days: config.arrival_days,
             activity: Activity::new(config.events, users),
             ranks: Permutation::new(users, derive(seed, STREAM_RANKS, 0)),
             block_users,
@@ -181,9 +184,15 @@ impl Plan {
             user,
             first_row: self.activity.first_row(rank),
             rows: self.activity.row_count(rank),
-            start_us: self.start_us,
+            start_us: self.start_us + self.arrival_us(user),
             span_us: self.span_us,
         }
+    }
+
+    /// How much later than the first day a person may come.
+    fn arrival_us(&self, user: u64) -> i64 {
+        let days = derive(self.seed, STREAM_ARRIVALS, user) % (u64::from(self.arrival_days) + 1);
+        (days * DAY_US) as i64
     }
 
     /// Delays the receipt of a chosen row and returns when the row is emitted.
@@ -292,6 +301,29 @@ mod tests {
         let config = GeneratorConfig::default();
         assert!(generate_part(&config, 0, 0).is_err());
         assert!(generate_part(&config, 3, 3).is_err());
+    }
+
+    #[test]
+    fn people_who_come_later_do_the_same() {
+        let config = GeneratorConfig { events: 4_000, users: 200, days: 5, ..GeneratorConfig::default() };
+        let later = GeneratorConfig { arrival_days: 60, ..config.clone() };
+        let by_id = |config: &GeneratorConfig| {
+            let mut events = events(config);
+            events.sort_by_key(|event| event.event_id.to_string());
+            events
+        };
+        let (now, later) = (by_id(&config), by_id(&later));
+        assert_eq!(now.len(), later.len());
+        let mut moved_by = std::collections::BTreeMap::new();
+        for (now, later) in now.iter().zip(&later) {
+            let days = (later.ts_us - now.ts_us) / DAY_US as i64;
+            assert_eq!(later.ts_us, now.ts_us + days * DAY_US as i64);
+            assert!((0..=60).contains(&days));
+            assert_eq!((now.event, now.channel), (later.event, later.channel));
+            assert_eq!(*moved_by.entry(now.user_id.to_string()).or_insert(days), days);
+        }
+        let distinct: std::collections::BTreeSet<i64> = moved_by.into_values().collect();
+        assert!(distinct.len() > 30, "{distinct:?}");
     }
 
     #[test]

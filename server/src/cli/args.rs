@@ -307,6 +307,10 @@ pub struct GenerateArgs {
     /// Number of days
     #[arg(long, default_value_t = 30)]
     pub days: u32,
+
+    /// People come over so many further days; each stays for the number of days
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub arrival_days: u32,
     /// The same seed gives the same rows
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

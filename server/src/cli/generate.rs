@@ -17,6 +17,7 @@ pub async fn run(args: GenerateArgs) -> Result<(), CliError> {
         events: args.events,
         users: args.users.unwrap_or_else(|| args.events.div_ceil(EVENTS_PER_USER)),
         days: args.days,
+        arrival_days: args.arrival_days,
         seed: args.seed,
         start: args.start,
         duplicates: args.duplicates,
