@@ -75,6 +75,8 @@ pub struct Gathered {
     slice_bits: u8,
     /// For each column of codes the codes of all chunks as codes into one dictionary.
     dictionaries: Vec<Option<Dictionary>>,
+    /// The most people that a slice had so far: the next one will have about as many.
+    people: usize,
 }
 
 /// One dictionary in the place of those of all chunks.
@@ -170,7 +172,7 @@ impl Assembler {
             dictionaries.push(if is_coded { Some(Dictionary::of(&self.chunks, index)?) } else { None });
         }
         let Self { schema, user_id, chunks, .. } = self;
-        Ok(Gathered { schema, user_id, chunks, bits, slice_bits, dictionaries })
+        Ok(Gathered { schema, user_id, chunks, bits, slice_bits, dictionaries, people: 0 })
     }
 }
 
@@ -214,9 +216,9 @@ impl Gathered {
     ///
     /// # Errors
     /// An error if a column has not the type that was promised.
-    pub fn assemble(&self, slice: usize) -> Result<Assembled> {
+    pub fn assemble(&mut self, slice: usize) -> Result<Assembled> {
         let ranges: Vec<Range<usize>> = self.chunks.iter().map(|chunk| self.runs_of(chunk, slice)).collect();
-        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0).max(self.people);
         let mut persons = Persons::new(self.bits + self.slice_bits, most);
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
         let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
@@ -232,6 +234,7 @@ impl Gathered {
                 numbers.push(person);
             }
         }
+        self.people = self.people.max(persons.len());
         let mut offsets = Vec::with_capacity(counts.len() + 1);
         let mut end = 0;
         offsets.push(0);

@@ -99,7 +99,7 @@ proptest! {
             assembler.push(batch(&chunk), belongs).unwrap();
         }
         let slice_bits = if assembler.are_ordered { slice_bits } else { 0 };
-        let gathered = assembler.divided(0, slice_bits).unwrap();
+        let mut gathered = assembler.divided(0, slice_bits).unwrap();
         let mut found = BTreeMap::new();
         for slice in 0..gathered.slices() {
             let assembled = gathered.assemble(slice).unwrap();
