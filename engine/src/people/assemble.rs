@@ -28,6 +28,9 @@ use crate::store::layout::KeyPrefix;
 
 /// Rows that are put together at once: few enough for their columns to stay in the processor's cache.
 const SLICE_ROWS: usize = 128 * 1024;
+/// Rows that a slice has in a chunk, on average, at least: each chunk is at another place in memory, and going there costs
+/// more than the few rows that would be copied.
+const CHUNK_ROWS: usize = 512;
 /// Bits of `user_key` that a prefix can have.
 const PREFIX_BITS: u8 = u16::BITS as u8;
 
@@ -36,6 +39,8 @@ const PREFIX_BITS: u8 = u16::BITS as u8;
 struct Run {
     /// `user_key` of the person.
     key: i64,
+    /// Code of the person in the chunk's dictionary.
+    code: i32,
     start: u32,
     len: u32,
 }
@@ -131,7 +136,7 @@ impl Assembler {
             if let Some(key) = belongs(values.value(run[0] as usize))? {
                 self.are_ordered &= runs.last().is_none_or(|before| before.key <= key);
                 self.rows += run.len();
-                runs.push(Run { key, start, len });
+                runs.push(Run { key, code: run[0], start, len });
             }
             start += len;
         }
@@ -152,8 +157,9 @@ impl Assembler {
         if !self.are_ordered {
             return 0;
         }
-        let slices = self.rows.div_ceil(SLICE_ROWS).max(1);
-        (slices.next_power_of_two().trailing_zeros() as u8).min(PREFIX_BITS.saturating_sub(bits))
+        let by_rows = self.rows.div_ceil(SLICE_ROWS).max(1).next_power_of_two().ilog2();
+        let by_chunks = (self.rows / (CHUNK_ROWS * self.chunks.len().max(1))).max(1).ilog2();
+        (by_rows.min(by_chunks) as u8).min(PREFIX_BITS.saturating_sub(bits))
     }
 
     /// The rows, all of which have people that share the `bits` leading bits of `user_key`.
@@ -223,10 +229,9 @@ impl Gathered {
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
         let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
         for (chunk, range) in self.chunks.iter().zip(&ranges) {
-            let (ids, values) = ids_of(&chunk.batch, self.user_id)?;
-            let codes = ids.keys().values();
+            let (_, values) = ids_of(&chunk.batch, self.user_id)?;
             for run in &chunk.runs[range.clone()] {
-                let person = persons.number(run.key, values.value(codes[run.start as usize] as usize));
+                let person = persons.number(run.key, values.value(run.code as usize));
                 if person as usize == counts.len() {
                     counts.push(0);
                 }
