@@ -661,7 +661,7 @@ fn time_text(micros: i64) -> String {
 }
 
 /// The JSON text of one value of the union; `None` if it is SQL NULL or JSON null of an absent path.
-fn json_text(union: &UnionArray, index: usize) -> Option<String> {
+pub(crate) fn json_text(union: &UnionArray, index: usize) -> Option<String> {
     let value = union.value(index);
     if value.is_null(0) || matches!(value.data_type(), DataType::Null) {
         return None;

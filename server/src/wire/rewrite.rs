@@ -3,22 +3,26 @@
 //! Every rule works on the tree and keeps the meaning of any statement, whoever sent it: there is no list of statements
 //! of certain clients. Rules for one construct each are in the modules below and in datafusion-pg-catalog.
 
+mod between;
 mod casts;
 mod empty_catalogs;
 mod forms;
 mod functions;
+mod lateral;
 mod numbers;
 mod overlaps;
 mod predicates;
 mod recursion;
 mod sets;
 mod similar;
+mod small_integers;
 mod subqueries;
 mod system_columns;
 mod tables;
 mod templates;
 mod temporal;
 mod type_names;
+mod whole_rows;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -37,6 +41,8 @@ use pgwire::api::Type;
 
 use super::names::separate_names;
 use super::params::type_of_cast;
+pub(crate) use between::SYMMETRIC;
+pub(super) use casts::call;
 
 /// Functions that ask the catalog, beside those whose names begin with `pg_` or `has_`.
 const CATALOG_FUNCTIONS: [&str; 15] = [
@@ -99,8 +105,10 @@ impl Rewriter {
         system_columns::rewrite(&mut statement);
         sets::rewrite(&mut statement, self.subqueries.scalar_functions());
         type_names::rewrite(&mut statement);
+        whole_rows::rewrite(&mut statement);
         functions::rewrite(&mut statement);
         tables::rewrite(&mut statement);
+        lateral::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
