@@ -332,10 +332,6 @@ impl GroupsAccumulator for Groups {
         Ok(vec![Arc::new(counts), Arc::new(sums)])
     }
 
-    fn supports_convert_to_state(&self) -> bool {
-        true
-    }
-
     fn size(&self) -> usize {
         self.sums.capacity() * size_of::<i128>() + self.counts.capacity() * size_of::<i64>()
     }
