@@ -8,6 +8,7 @@
 mod args;
 mod child;
 mod data;
+mod dealt;
 mod error;
 mod life;
 mod load;

@@ -64,7 +64,11 @@ fn start_log(cli: &Cli, file: &FileConfig) {
     let filter = EnvFilter::try_from_env("WAYFARE_LOG").unwrap_or_else(|_| {
         EnvFilter::new(format!("off,wayfare={level},wayfare_server={level},wayfare_engine={level}"))
     });
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Colours in a file are noise.
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

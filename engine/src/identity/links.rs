@@ -28,7 +28,7 @@ use crate::store::writer::ReferenceWriter;
 use crate::store::{Store, history};
 
 /// The column of a file of links that says since when.
-const VALID_FROM: &str = "valid_from";
+pub const VALID_FROM: &str = "valid_from";
 const BATCH_ROWS: usize = 8192;
 /// How often a load of links starts again because somebody was erased meanwhile.
 const MAX_RESTARTS: usize = 20;

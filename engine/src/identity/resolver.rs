@@ -68,15 +68,29 @@ enum Owner {
 pub struct Resolver {
     ids: Vec<String>,
     numbers: HashMap<String, usize>,
+    /// By number of the device: since when it is known as which other id.
+    links: BTreeMap<usize, Vec<(i64, usize)>>,
     /// By number of the id; `None` for one that keeps its name.
     owners: Vec<Option<Owner>>,
+    /// Numbers from here on are of people of whom only hashes are left: no id is looked up as one of them.
+    first_erased: usize,
+    limits: IdentityLimits,
     summary: IdentitySummary,
 }
 
 impl Resolver {
     /// Resolves `links`, whose order does not matter. O(links log links).
     pub fn new(links: impl IntoIterator<Item = Link>, limits: IdentityLimits) -> Self {
-        let mut resolver = Self::default();
+        Self::build(links, &[], limits)
+    }
+
+    /// The same with links of people who were erased: the device, which has others too, the hash of the person, since when.
+    fn build(
+        links: impl IntoIterator<Item = Link>,
+        erased: &[(&str, &str, i64)],
+        limits: IdentityLimits,
+    ) -> Self {
+        let mut resolver = Self { limits, ..Self::default() };
         let distinct: BTreeSet<Link> = links.into_iter().collect();
         resolver.summary.links = distinct.len() as u64;
         let mut devices: BTreeMap<usize, Vec<(i64, usize)>> = BTreeMap::new();
@@ -88,6 +102,17 @@ impl Resolver {
             }
             let (device, user) = (resolver.number(anonymous_id), resolver.number(user_id));
             devices.entry(device).or_default().push((valid_from, user));
+        }
+        resolver.first_erased = resolver.ids.len();
+        let mut persons: HashMap<&str, usize> = HashMap::new();
+        for (device, person, valid_from) in erased {
+            let user = *persons.entry(person).or_insert_with(|| {
+                resolver.ids.push((*person).to_owned());
+                resolver.ids.len() - 1
+            });
+            if let Some(device) = resolver.numbers.get(*device) {
+                devices.entry(*device).or_default().push((*valid_from, user));
+            }
         }
         let mut sets = UnionFind::new(resolver.ids.len());
         // The first instant at which an id is given as the name of another.
@@ -106,7 +131,38 @@ impl Resolver {
         for group in groups.into_values() {
             resolver.settle(&group, &devices, &named_from, limits);
         }
+        resolver.links = devices;
         resolver
+    }
+
+    /// The same people and those who were erased: `links_of` tells since when an id was whose of them. `None` if no linked id
+    /// was any of theirs. O(ids), and O(links log links) if there are some.
+    pub fn with_erased<'a, Links>(&self, links_of: impl Fn(&str) -> Links) -> Option<Self>
+    where
+        Links: IntoIterator<Item = (i64, &'a str)>,
+    {
+        let mut erased = Vec::new();
+        for id in &self.ids {
+            erased.extend(
+                links_of(id).into_iter().map(|(valid_from, person)| (id.as_str(), person, valid_from)),
+            );
+        }
+        if erased.is_empty() {
+            return None;
+        }
+        let others = self.links.iter().flat_map(|(device, links)| {
+            links.iter().map(|(valid_from, user)| Link {
+                anonymous_id: self.ids[*device].clone(),
+                user_id: self.ids[*user].clone(),
+                valid_from: *valid_from,
+            })
+        });
+        Some(Self::build(others, &erased, self.limits))
+    }
+
+    /// Whether `id` was somebody's at the instant `ts_us` who was erased.
+    pub fn is_erased(&self, id: &str, ts_us: i64) -> bool {
+        self.person(id, ts_us).is_some_and(|number| number >= self.first_erased)
     }
 
     fn number(&mut self, id: String) -> usize {
@@ -152,6 +208,11 @@ impl Resolver {
         }
     }
 
+    /// Whether any link has `id`.
+    pub fn knows(&self, id: &str) -> bool {
+        self.numbers.contains_key(id)
+    }
+
     /// Whether no id has another name.
     pub fn is_empty(&self) -> bool {
         self.owners.iter().all(Option::is_none)
@@ -165,14 +226,18 @@ impl Resolver {
     /// The person behind `id` at the instant `ts_us`, microseconds since the epoch; `None` if it is the name already
     /// or nothing is known.
     pub fn resolve(&self, id: &str, ts_us: i64) -> Option<&str> {
+        self.person(id, ts_us).map(|number| self.ids[number].as_str())
+    }
+
+    fn person(&self, id: &str, ts_us: i64) -> Option<usize> {
         let start = *self.numbers.get(id)?;
         let mut at = start;
         // A chain of devices can be no longer than there are ids; a circle has no end.
         for _ in 0..=self.ids.len() {
             match &self.owners[at] {
                 None if at == start => return None,
-                None => return Some(&self.ids[at]),
-                Some(Owner::Person(name)) => return Some(&self.ids[*name]),
+                None => return Some(at),
+                Some(Owner::Person(name)) => return Some(*name),
                 Some(Owner::ByTime(links)) => {
                     let before = links.partition_point(|(from, _)| *from <= ts_us);
                     at = links[before.saturating_sub(1)].1;
@@ -194,12 +259,6 @@ impl Resolver {
         };
         let others = self.always(name).chain([name]).filter(|other| *other != number);
         others.map(|other| self.ids[other].as_str()).collect()
-    }
-
-    /// The ids whose rows always go to `id`, without itself; none if it has another name.
-    pub fn known_as(&self, id: &str) -> Vec<&str> {
-        let number = self.numbers.get(id).copied();
-        number.into_iter().flat_map(|name| self.always(name)).map(|other| self.ids[other].as_str()).collect()
     }
 
     /// Numbers of the ids that are never anybody's but of the one with the number `name`.
@@ -239,6 +298,23 @@ mod tests {
 
     fn link(anonymous_id: &str, user_id: &str, valid_from: i64) -> Link {
         Link { anonymous_id: anonymous_id.to_owned(), user_id: user_id.to_owned(), valid_from }
+    }
+
+    #[test]
+    fn who_was_erased_keeps_the_times_that_were_theirs() {
+        let people = resolver(&[("phone", "ben", 10), ("phone", "dan", 30), ("watch", "phone", 10)]);
+        assert_eq!(people.resolve("phone", 25), Some("ben"));
+        assert!(people.with_erased(|_| Vec::new()).is_none());
+        let all = people.with_erased(|id| match id {
+            "phone" => vec![(20, "hash")],
+            _ => Vec::new(),
+        });
+        let all = all.expect("a device of theirs");
+        let who = [5, 15, 25, 35].map(|ts| all.resolve("phone", ts).expect("somebody"));
+        assert_eq!((who[0], who[1], who[3]), ("ben", "ben", "dan"));
+        assert_eq!([5, 15, 25, 35].map(|ts| all.is_erased("phone", ts)), [false, false, true, false]);
+        assert!(all.is_erased("watch", 25), "over another device");
+        assert!(!all.knows("hash"), "an id that looks like the hash is another one");
     }
 
     fn resolver(links: &[(&str, &str, i64)]) -> Resolver {

@@ -1,15 +1,16 @@
-//! Text that repeats, as numbers: a load holds, sorts and spills two bytes instead of the text.
+//! What a load holds, sorts and spills instead of wide values: two bytes for text that repeats, eight for money.
 //!
 //! One table per column for the whole load, filled as rows come. A column with too many values, or hardly any that
 //! repeat, stays text from then on; what was coded before keeps its codes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, StringBuilder, UInt16Array,
+    Array, ArrayRef, AsArray, Decimal128Array, DictionaryArray, Int64Array, RecordBatch, StringArray,
+    StringBuilder, UInt16Array,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{DataType, Field, Schema, UInt16Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, UInt16Type};
 use arrow::error::ArrowError;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
@@ -24,52 +25,77 @@ const LEAST_REPEATS: u64 = 4;
 /// Text that is unique per row or person, or that the sort compares.
 const NEVER_CODED: [&str; 4] = [schema::EVENT_ID, schema::USER_ID, schema::ANONYMOUS_ID, schema::RAW_USER_ID];
 
+/// Decimals of at most so many digits fit into eight bytes.
+const MAX_DIGITS: u8 = 18;
+
 /// The codes of all columns of a load.
 #[derive(Debug)]
 pub struct Codes {
-    /// By place in the working batch; `None` for columns that are never coded.
-    columns: Vec<Option<Mutex<ColumnCodes>>>,
+    /// By place in the working batch; `None` for columns that stay as they are.
+    columns: Vec<Option<Coding>>,
+}
+
+/// How a column is held.
+#[derive(Debug)]
+enum Coding {
+    Text(Mutex<ColumnCodes>),
+    /// As a whole number; digits and decimal places of the column.
+    Money(u8, i8),
 }
 
 impl Codes {
     /// No codes yet, for working batches of this schema.
     pub fn new(work_schema: &Schema) -> Self {
-        let columns = work_schema.fields().iter().map(|field| {
-            let is_text = *field.data_type() == DataType::Utf8;
-            (is_text && !NEVER_CODED.contains(&field.name().as_str())).then(Mutex::default)
+        let columns = work_schema.fields().iter().map(|field| match field.data_type() {
+            DataType::Utf8 if !NEVER_CODED.contains(&field.name().as_str()) => {
+                Some(Coding::Text(Mutex::default()))
+            }
+            DataType::Decimal128(digits, places) if *digits <= MAX_DIGITS => {
+                Some(Coding::Money(*digits, *places))
+            }
+            _ => None,
         });
         Self { columns: columns.collect() }
     }
 
-    /// The batch with codes (UInt16) in place of text that repeats. O(bytes).
+    /// The batch with codes (UInt16) in place of text that repeats, and whole numbers (Int64) in place of money. O(bytes).
     ///
     /// # Errors
     /// Never for batches of the schema that the codes are for.
     pub fn encode(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        self.change(batch, |_, codes, array| {
-            let coded = array.as_string_opt::<i32>().and_then(|texts| codes.encode(texts));
-            Ok(coded.map(|coded| Arc::new(coded) as ArrayRef))
+        self.change(batch, |_, coding, array| match coding {
+            Coding::Text(codes) => {
+                let coded = array.as_string_opt::<i32>().and_then(|texts| lock(codes).encode(texts));
+                Ok(coded.map(|coded| Arc::new(coded) as ArrayRef))
+            }
+            Coding::Money(..) => array.as_primitive_opt::<Decimal128Type>().map(narrow).transpose(),
         })
     }
 
-    /// The batch with dictionaries in place of codes; to be called when all rows are encoded. O(rows).
+    /// The batch with dictionaries in place of codes, and money; to be called when all rows are encoded. O(rows).
     ///
     /// # Errors
     /// For codes that are not of these tables.
     pub fn as_dictionaries(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        self.change(batch, |_, codes, array| {
-            let Some(keys) = array.as_primitive_opt::<UInt16Type>() else { return Ok(None) };
-            let coded = DictionaryArray::<UInt16Type>::try_new(keys.clone(), codes.values())?;
-            Ok(Some(Arc::new(coded) as ArrayRef))
+        self.change(batch, |_, coding, array| match coding {
+            Coding::Text(codes) => {
+                let Some(keys) = array.as_primitive_opt::<UInt16Type>() else { return Ok(None) };
+                let coded = DictionaryArray::<UInt16Type>::try_new(keys.clone(), lock(codes).values())?;
+                Ok(Some(Arc::new(coded) as ArrayRef))
+            }
+            Coding::Money(digits, places) => widen(array, *digits, *places),
         })
     }
 
-    /// The batch with text in place of codes. O(bytes).
+    /// The batch as it was before [`Self::encode`]. O(bytes).
     ///
     /// # Errors
     /// Never for batches that [`Self::encode`] gave.
-    pub fn as_text(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        self.columns_as_text(batch, |_| true)
+    pub fn decode(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        self.change(batch, |_, coding, array| match coding {
+            Coding::Text(codes) => Ok(text(codes, array)),
+            Coding::Money(digits, places) => widen(array, *digits, *places),
+        })
     }
 
     /// Makes the columns of all batches alike: text, where one of them has text. O(bytes that change).
@@ -84,35 +110,26 @@ impl Codes {
         let mixed: Vec<usize> = (0..first.fields().len()).filter(differs).collect();
         if !mixed.is_empty() {
             for batch in batches {
-                *batch = self.columns_as_text(batch, |column| mixed.contains(&column))?;
+                *batch = self.change(batch, |column, coding, array| match coding {
+                    Coding::Text(codes) if mixed.contains(&column) => Ok(text(codes, array)),
+                    _ => Ok(None),
+                })?;
             }
         }
         Ok(())
-    }
-
-    fn columns_as_text(
-        &self,
-        batch: &RecordBatch,
-        is_wanted: impl Fn(usize) -> bool,
-    ) -> Result<RecordBatch, ArrowError> {
-        self.change(batch, |column, codes, array| {
-            let keys = array.as_primitive_opt::<UInt16Type>().filter(|_| is_wanted(column));
-            Ok(keys.map(|keys| Arc::new(codes.texts(keys)) as ArrayRef))
-        })
     }
 
     /// The batch with other arrays in the columns that may be coded.
     fn change(
         &self,
         batch: &RecordBatch,
-        change: impl Fn(usize, &mut ColumnCodes, &ArrayRef) -> Result<Option<ArrayRef>, ArrowError>,
+        change: impl Fn(usize, &Coding, &ArrayRef) -> Result<Option<ArrayRef>, ArrowError>,
     ) -> Result<RecordBatch, ArrowError> {
         let mut columns = batch.columns().to_vec();
         let mut fields = batch.schema_ref().fields().to_vec();
-        for (at, codes) in self.columns.iter().enumerate() {
-            let Some(codes) = codes else { continue };
-            let mut codes = codes.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(changed) = change(at, &mut codes, &columns[at])? {
+        for (at, coding) in self.columns.iter().enumerate() {
+            let Some(coding) = coding else { continue };
+            if let Some(changed) = change(at, coding, &columns[at])? {
                 let field = &fields[at];
                 fields[at] =
                     Arc::new(Field::new(field.name(), changed.data_type().clone(), field.is_nullable()));
@@ -121,6 +138,29 @@ impl Codes {
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
+}
+
+fn lock(codes: &Mutex<ColumnCodes>) -> MutexGuard<'_, ColumnCodes> {
+    codes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The text of a column of codes; `None` for other columns.
+fn text(codes: &Mutex<ColumnCodes>, array: &ArrayRef) -> Option<ArrayRef> {
+    let keys = array.as_primitive_opt::<UInt16Type>()?;
+    Some(Arc::new(lock(codes).texts(keys)))
+}
+
+fn narrow(money: &Decimal128Array) -> Result<ArrayRef, ArrowError> {
+    let too_wide = |_| ArrowError::ComputeError("an amount has more digits than its column".to_owned());
+    let narrow: Int64Array = money.try_unary(|amount| i64::try_from(amount).map_err(too_wide))?;
+    Ok(Arc::new(narrow))
+}
+
+/// The money of a column of whole numbers; `None` for other columns.
+fn widen(array: &ArrayRef, digits: u8, places: i8) -> Result<Option<ArrayRef>, ArrowError> {
+    let Some(numbers) = array.as_primitive_opt::<Int64Type>() else { return Ok(None) };
+    let money: Decimal128Array = numbers.unary(i128::from);
+    Ok(Some(Arc::new(money.with_precision_and_scale(digits, places)?)))
 }
 
 /// The values of one column in the order in which they were met.
@@ -229,6 +269,22 @@ mod tests {
     }
 
     #[test]
+    fn money_is_held_in_eight_bytes_and_comes_back() {
+        let most = 10_i128.pow(18) - 1;
+        let amounts = Decimal128Array::from(vec![Some(0), None, Some(most), Some(-most), Some(-1)]);
+        let money: ArrayRef = Arc::new(amounts.with_precision_and_scale(18, 4).expect("money"));
+        let wide = Decimal128Array::from(vec![1; 5]).with_precision_and_scale(38, 4).expect("decimals");
+        let plain = RecordBatch::try_from_iter([("revenue", money), ("wide", Arc::new(wide) as ArrayRef)])
+            .expect("batch");
+        let codes = Codes::new(&plain.schema());
+        let held = codes.encode(&plain).expect("encoded");
+        assert_eq!(held.column(0).data_type(), &DataType::Int64);
+        assert_eq!(held.column(1), plain.column(1));
+        assert_eq!(codes.decode(&held).expect("decoded").columns(), plain.columns());
+        assert_eq!(codes.as_dictionaries(&held).expect("decoded").columns(), plain.columns());
+    }
+
+    #[test]
     fn more_values_than_codes_stay_text() {
         let many = batch((0..400_000).map(|i| Some((i % 70_000).to_string())).collect());
         let codes = Codes::new(&many.schema());
@@ -249,7 +305,7 @@ mod tests {
             for (encoded, plain) in encoded {
                 prop_assert_eq!(type_of(&encoded), &DataType::UInt16);
                 prop_assert_eq!(encoded.column(0), plain.column(0));
-                prop_assert_eq!(&codes.as_text(&encoded).expect("text"), &plain);
+                prop_assert_eq!(&codes.decode(&encoded).expect("text"), &plain);
                 let dictionaries = codes.as_dictionaries(&encoded).expect("dictionaries");
                 let text = arrow::compute::cast(dictionaries.column(1), &DataType::Utf8).expect("text");
                 prop_assert_eq!(text.as_ref(), plain.column(1).as_ref());

@@ -33,7 +33,7 @@ use spill::{Block, SpillFile};
 /// Rows of a sorted batch.
 const OUT_ROWS: usize = 8192;
 /// Rows of a block on disk: few enough that a block is a narrow range of people.
-const BLOCK_ROWS: usize = 8192;
+const BLOCK_ROWS: usize = 4096;
 /// Bytes that a held row takes beside its batch.
 const ROW_BYTES: usize = size_of::<RowRef>();
 /// The share of the budget that rows may take before they are spilled; the rest is for putting a day together.
@@ -259,7 +259,7 @@ impl DaySorter {
             sort::sorted(rows, &settings.work_schema, &columns, &settings.external).map_err(failed)?;
         let feeding = async move {
             for block in blocks {
-                let batch = settings.codes.as_text(&self.read(block)?).map_err(arrow_error)?;
+                let batch = settings.codes.decode(&self.read(block)?).map_err(arrow_error)?;
                 if feed.send(batch).await.is_err() {
                     break;
                 }

@@ -1,7 +1,7 @@
 //! Which rows of a load are duplicates: an index over 128-bit event keys that spills.
 //!
 //! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
-//! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket beyond the budget goes to a temporary
+//! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket that has no room to grow goes to a temporary
 //! file. Resolving sorts one bucket at a time: O(n log n) time, memory of one bucket plus a bit per row.
 
 use std::fs::File;
@@ -12,6 +12,8 @@ use crate::load::row_identity::EventKey;
 
 const BUCKETS: usize = 256;
 const RECORD_BYTES: usize = 32;
+/// Records that every bucket has room for, whatever the budget.
+const LEAST_RECORDS: usize = 4;
 /// Occurrence of a row whose id is still to be made.
 const UNNUMBERED: u32 = u32::MAX;
 
@@ -68,7 +70,8 @@ struct Record {
 #[derive(Debug)]
 pub struct DuplicateIndex {
     buckets: Vec<Bucket>,
-    buffered: usize,
+    /// Records that there is room for, and the most that there may be room for.
+    room: usize,
     budget: usize,
     temp_dir: PathBuf,
 }
@@ -84,8 +87,8 @@ impl DuplicateIndex {
     pub fn new(budget_bytes: usize, temp_dir: PathBuf) -> Self {
         Self {
             buckets: std::iter::repeat_with(Bucket::default).take(BUCKETS).collect(),
-            buffered: 0,
-            budget: (budget_bytes / RECORD_BYTES).max(BUCKETS),
+            room: 0,
+            budget: budget_bytes / RECORD_BYTES,
             temp_dir,
         }
     }
@@ -103,15 +106,20 @@ impl DuplicateIndex {
     }
 
     fn push(&mut self, record: Record) -> std::io::Result<()> {
-        let bucket = (record.hash >> 120) as usize;
-        self.buckets[bucket].records.push(record);
-        self.buffered += 1;
-        if self.buffered >= self.budget {
-            for bucket in &mut self.buckets {
-                bucket.spill(&self.temp_dir)?;
+        let Self { buckets, room, budget, temp_dir } = self;
+        let bucket = &mut buckets[(record.hash >> 120) as usize];
+        let held = bucket.records.len();
+        if held == bucket.records.capacity() {
+            // Grows by as much as it has.
+            let more = held.max(LEAST_RECORDS);
+            if held == 0 || *room + more <= *budget {
+                bucket.records.reserve_exact(more);
+                *room += bucket.records.capacity() - held;
+            } else {
+                bucket.spill(temp_dir)?;
             }
-            self.buffered = 0;
         }
+        bucket.records.push(record);
         Ok(())
     }
 
@@ -152,9 +160,6 @@ fn resolve_group(group: &[Record], dropped: &mut Dropped) {
 
 impl Bucket {
     fn spill(&mut self, temp_dir: &std::path::Path) -> std::io::Result<()> {
-        if self.records.is_empty() {
-            return Ok(());
-        }
         let file = match &mut self.spilled {
             Some(file) => file,
             empty => empty.insert(tempfile::tempfile_in(temp_dir)?),

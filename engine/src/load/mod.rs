@@ -49,9 +49,9 @@ pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoPro
 /// How often a load starts again because other writers changed the same days.
 const MAX_RESTARTS: usize = 20;
 /// Shares of the memory limit: sorters, and the duplicate index. The rest is for batches on their way, open
-/// row groups and the decoder of the input.
-const SORT_SHARE: f64 = 0.5;
-const INDEX_SHARE: f64 = 0.125;
+/// row groups, the decoder of the input, and what the allocator keeps of memory given back.
+const SORT_SHARE: f64 = 0.3;
+const INDEX_SHARE: f64 = 0.0625;
 
 /// Loads what `request` names into the store.
 ///
@@ -186,6 +186,8 @@ impl Attempt<'_> {
         let sources: Vec<String> = files.iter().map(|f| f.display.clone()).collect();
         let people = links::resolver(self.store, self.config.identity).await?;
         let (extra, new_schema) = self.columns(&files, !people.is_empty()).await?;
+        let erased = Suppression::of_store(self.store, &self.snapshot).await?;
+        let with_erased = people.with_erased(|id| erased.links_of(id)).map(Arc::new);
         let rejects = match &self.request.on_error {
             OnError::Abort => None,
             OnError::Skip { rejects } => Some(RejectSink::create(rejects.as_deref())?),
@@ -207,7 +209,8 @@ impl Attempt<'_> {
             temp_dir: temp_dir.clone(),
             row_group_rows: self.config.row_group_rows,
             target_file_bytes: self.config.target_file_bytes,
-            erased: Suppression::of_store(self.store, &self.snapshot).await?,
+            people_before: with_erased.unwrap_or_else(|| Arc::clone(&people)),
+            erased,
             people,
         };
         let sorters = Sorters::new(pool_bytes, sorters, &temp_dir);

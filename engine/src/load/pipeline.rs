@@ -40,7 +40,7 @@ use crate::store::table::Table;
 use crate::store::writer::LayoutWriter;
 
 /// Batches that may wait between reader and sorter.
-const CHANNEL_BATCHES: usize = 4;
+const CHANNEL_BATCHES: usize = 2;
 /// Encoded size of a row relative to its size in memory: what files of touchpoints came to, measured.
 const ENCODED_SHARE: f64 = 0.25;
 
@@ -77,6 +77,8 @@ pub struct Job {
     pub erased: Suppression,
     /// Whose the ids are.
     pub people: Arc<Resolver>,
+    /// The same before anybody was erased.
+    pub people_before: Arc<Resolver>,
 }
 
 /// What one attempt wrote.
@@ -345,7 +347,7 @@ fn hand_on(
         shared.progress.rows(rows_read);
         shared.reject(rejected)?;
         let all_rows = batch.num_rows();
-        let batch = rows::without_erased(batch, &job.erased, &job.people)?;
+        let batch = rows::without_erased(batch, &job.erased, &job.people_before)?;
         shared.rows_erased.fetch_add((all_rows - batch.num_rows()) as u64, Ordering::Relaxed);
         if batch.num_rows() == 0 {
             continue;

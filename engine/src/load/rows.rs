@@ -103,7 +103,7 @@ impl RowPreparer {
     }
 }
 
-/// The rows of a parsed batch that name nobody who was erased, and are of nobody who was.
+/// The rows of a parsed batch that name nobody who was erased, and are of nobody who was. `people` knows those too.
 pub fn without_erased(batch: RecordBatch, erased: &Suppression, people: &Resolver) -> Result<RecordBatch> {
     if erased.is_empty() {
         return Ok(batch);
@@ -120,9 +120,13 @@ pub fn without_erased(batch: RecordBatch, erased: &Suppression, people: &Resolve
             let device = devices.is_valid(row).then(|| devices.value(row));
             let names =
                 [Some(user), came_as, person, device].into_iter().flatten().any(|id| erased.contains(id));
-            // What links make of it now may be a device of theirs in turn.
-            let was_theirs = erased.contains_device(person.or(came_as).unwrap_or(user));
-            Some(!names && !was_theirs)
+            let came_as = came_as.unwrap_or(user);
+            let is_theirs = match person {
+                Some(_) => people.is_erased(came_as, times.value(row)),
+                // Only they were linked to what has no links now.
+                None => !people.knows(came_as) && erased.contains_device(came_as),
+            };
+            Some(!names && !is_theirs)
         })
         .collect();
     Ok(filter_record_batch(&batch, &keep)?)

@@ -130,13 +130,11 @@ async fn erase_from(
         let hasher = suppression::key_or_create(store).await?;
         let id = commit::new_id();
         let record = ErasureRecord {
-            time: chrono::Utc::now().to_rfc3339(),
             ids: request.ids.len() as u64,
             aliases: aliases.len() as u64,
             rows,
             hashes: suppression::hashes_of(&hasher, people.ids()),
-            // Their links go: rows that come again under such an id are theirs all the same.
-            devices: suppression::hashes_of(&hasher, people.ids().flat_map(|id| resolver.known_as(id))),
+            ..ErasureRecord::now()
         };
         suppression::write_record(snapshot.table(), &id, &record).await?;
         let terms = Terms {

@@ -27,7 +27,7 @@ use crate::store::table::{self, Table, TableKind};
 /// How often one commit tries again after those of other writers.
 pub(super) const MAX_ATTEMPTS: usize = 50;
 /// How long files that nobody needs are tried to be deleted.
-const DISCARD_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+pub(crate) const DISCARD_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 /// Commit information: the identity of a commit.
 pub(super) const INFO_COMMIT: &str = "wayfareCommit";
 

@@ -8,7 +8,7 @@
 //! commit that takes the rows away. The ids themselves stand nowhere. Without the key the hashes tell nothing, so
 //! that the key must not be handed out with them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -16,6 +16,7 @@ use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::identity::IDENTITIES;
 use crate::store::Store;
 use crate::store::changes::ERASURE_PREFIX;
 use crate::store::snapshot::TableSnapshot;
@@ -52,7 +53,7 @@ impl IdHasher {
 }
 
 /// The record of one erasure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureRecord {
     /// When it was asked for, RFC 3339.
     pub time: String,
@@ -64,9 +65,35 @@ pub struct ErasureRecord {
     pub rows: u64,
     /// Keyed hashes of the ids, hexadecimal.
     pub hashes: Vec<String>,
-    /// Of ids whose rows were theirs by links, which are gone since.
+    /// Their links, which go with them.
     #[serde(default)]
-    pub devices: Vec<String>,
+    pub links: Vec<ErasedLink>,
+}
+
+impl ErasureRecord {
+    /// One that names nobody, of this moment.
+    pub fn now() -> Self {
+        Self { time: chrono::Utc::now().to_rfc3339(), ..Self::default() }
+    }
+}
+
+/// Since when an id was one of an erased person's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ErasedLink {
+    /// Keyed hash of the id, hexadecimal.
+    device: String,
+    /// Keyed hash of the person's.
+    person: String,
+    /// Microseconds since the epoch, UTC; absent if always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    valid_from: Option<i64>,
+}
+
+impl ErasedLink {
+    /// Of the link of `device` to `person`; `valid_from` in microseconds since the epoch.
+    pub fn new(hasher: &IdHasher, device: &str, person: &str, valid_from: Option<i64>) -> Self {
+        Self { device: to_text(hasher.hash(device)), person: to_text(hasher.hash(person)), valid_from }
+    }
 }
 
 /// The people whom loads leave out.
@@ -74,13 +101,14 @@ pub struct ErasureRecord {
 pub struct Suppression {
     hasher: Option<IdHasher>,
     hashes: HashSet<IdHash>,
-    devices: HashSet<IdHash>,
+    /// By hash of a device: since when it was whose, in microseconds and as text of the hash.
+    links: HashMap<IdHash, Vec<(i64, String)>>,
 }
 
 impl Suppression {
     /// Nobody was erased.
     pub fn is_empty(&self) -> bool {
-        self.hashes.is_empty()
+        self.hashes.is_empty() && self.links.is_empty()
     }
 
     /// Whether `id` was erased.
@@ -88,14 +116,20 @@ impl Suppression {
         self.hasher.as_ref().is_some_and(|hasher| self.hashes.contains(&hasher.hash(id)))
     }
 
-    /// Whether rows that come as `id` were those of somebody who was erased: they are still, unless links make them
-    /// somebody else's.
+    /// Since when, in microseconds, `id` was whose of those who were erased, by the hash of their id.
+    pub fn links_of<'a>(&'a self, id: &str) -> impl Iterator<Item = (i64, &'a str)> + use<'a> {
+        let found = self.hasher.as_ref().filter(|_| !self.links.is_empty());
+        let found = found.and_then(|hasher| self.links.get(&hasher.hash(id)));
+        found.into_iter().flatten().map(|(valid_from, person)| (*valid_from, person.as_str()))
+    }
+
+    /// Whether `id` was a device of somebody who was erased, at any time.
     pub fn contains_device(&self, id: &str) -> bool {
-        self.hasher.as_ref().is_some_and(|hasher| self.devices.contains(&hasher.hash(id)))
+        self.links_of(id).next().is_some()
     }
 
     /// Whom loads into the table of `snapshot` leave out: those erased from it, and from any other touchpoint table
-    /// of the store.
+    /// of the store, with the links that went with them.
     ///
     /// # Errors
     /// If a list cannot be read: a load without it could bring people back.
@@ -108,7 +142,7 @@ impl Suppression {
                 continue;
             }
             match store.newest(&name).await? {
-                Some(other) if other.kind() == TableKind::Touchpoints => {
+                Some(other) if other.kind() == TableKind::Touchpoints || name == IDENTITIES => {
                     erased.add_lists(&other).await?;
                 }
                 _ => {}
@@ -121,12 +155,14 @@ impl Suppression {
         for (id, path) in lists(snapshot.table()).await? {
             if snapshot.has_transaction(&transaction_id(&id)).await? {
                 let record = read_record(snapshot.table(), &path).await?;
-                for (texts, hashes) in
-                    [(&record.hashes, &mut self.hashes), (&record.devices, &mut self.devices)]
-                {
-                    for text in texts {
-                        hashes.insert(parse_hash(text).ok_or_else(|| unreadable(&path))?);
-                    }
+                for text in &record.hashes {
+                    self.hashes.insert(parse_hash(text).ok_or_else(|| unreadable(&path))?);
+                }
+                for link in record.links {
+                    let device = parse_hash(&link.device).ok_or_else(|| unreadable(&path))?;
+                    // As the links themselves: without a time it has always been so.
+                    let valid_from = link.valid_from.unwrap_or(i64::MIN);
+                    self.links.entry(device).or_default().push((valid_from, link.person));
                 }
             }
         }
@@ -196,10 +232,13 @@ fn unreadable(path: &Path) -> StoreError {
 
 /// Keyed hashes of `ids` as text, sorted, so that their order tells nothing.
 pub fn hashes_of<'a>(hasher: &IdHasher, ids: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut hashes: Vec<String> =
-        ids.map(|id| format!("{:032x}", u128::from_be_bytes(hasher.hash(id)))).collect();
+    let mut hashes: Vec<String> = ids.map(|id| to_text(hasher.hash(id))).collect();
     hashes.sort_unstable();
     hashes
+}
+
+fn to_text(hash: IdHash) -> String {
+    format!("{:032x}", u128::from_be_bytes(hash))
 }
 
 fn parse_hash(text: &str) -> Option<IdHash> {

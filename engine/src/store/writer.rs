@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use bytes::Bytes;
 use deltalake_core::kernel::Add;
 use futures::future::BoxFuture;
@@ -61,7 +61,7 @@ pub fn is_dictionary_encoded(name: &str) -> bool {
 pub fn file_schema(extra: &[Field]) -> SchemaRef {
     let load = schema::load_schema_with(extra);
     let mut fields: Vec<Field> = load.fields().iter().map(|f| f.as_ref().clone()).collect();
-    fields.push(Field::new(schema::USER_KEY, arrow::datatypes::DataType::Int64, false));
+    fields.push(Field::new(schema::USER_KEY, DataType::Int64, false));
     Arc::new(Schema::new(fields))
 }
 
@@ -351,6 +351,13 @@ fn properties(file_schema: &Schema, row_group_rows: usize) -> WriterProperties {
             .set_column_dictionary_enabled(column.clone(), true)
             .set_column_dictionary_page_size_limit(column.clone(), DICTIONARY_BYTES)
             .set_column_compression(column, Compression::UNCOMPRESSED);
+    }
+    // Among the people of a row group, who are neighbours by hash alone, nearly every text occurs: smallest and largest
+    // would be found with two comparisons a value and leave out nothing. Nor need footers show ids and properties.
+    let is_text = |field: &&FieldRef| *field.data_type() == DataType::Utf8;
+    for field in file_schema.fields().iter().filter(is_text) {
+        builder = builder
+            .set_column_statistics_enabled(ColumnPath::from(field.name().as_str()), EnabledStatistics::None);
     }
     // Unique per row: a dictionary would only be built to be thrown away.
     builder.set_column_dictionary_enabled(ColumnPath::from(schema::EVENT_ID), false).build()

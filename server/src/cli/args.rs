@@ -117,6 +117,12 @@ pub struct ServeArgs {
     /// Merge the small files of quiet days in the background
     #[arg(long)]
     pub maintain: bool,
+    /// How often that looks at the tables [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub maintain_every: Option<Duration>,
+    /// How long nothing must have been written to a day [default: 5min]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub maintain_quiet: Option<Duration>,
     /// Encryption [default: require if there is a certificate]
     #[arg(long, value_enum)]
     pub tls: Option<TlsArg>,

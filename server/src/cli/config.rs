@@ -19,6 +19,7 @@ pub struct FileConfig {
     pub temp_dir: Option<PathBuf>,
     pub threads: Option<u16>,
     pub serve: ServeSection,
+    pub maintain: MaintainSection,
     pub tls: TlsSection,
     pub limits: LimitsSection,
     pub log: LogSection,
@@ -32,6 +33,14 @@ pub struct ServeSection {
     pub port: Option<u16>,
     pub auth: Option<bool>,
     pub shutdown_grace: Option<Time>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaintainSection {
+    pub enabled: Option<bool>,
+    pub every: Option<Time>,
+    pub quiet: Option<Time>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Deserialize)]
@@ -159,7 +168,7 @@ mod tests {
     /// Section, key, a value of its own, and whether it was read.
     type Key = (&'static str, &'static str, &'static str, fn(&FileConfig) -> bool);
 
-    const KEYS: [Key; 23] = [
+    const KEYS: [Key; 26] = [
         ("", "store", "\"s3://b/s\"", |c| c.store.as_deref() == Some("s3://b/s")),
         ("", "memory_limit", "\"2GiB\"", |c| c.memory_limit == Some(Size(2 << 30))),
         ("", "temp_dir", "\"/spill\"", |c| c.temp_dir.as_deref() == Some(Path::new("/spill"))),
@@ -170,6 +179,9 @@ mod tests {
         ("serve", "shutdown_grace", "\"7s\"", |c| {
             c.serve.shutdown_grace == Some(Time(Duration::from_secs(7)))
         }),
+        ("maintain", "enabled", "false", |c| c.maintain.enabled == Some(false)),
+        ("maintain", "every", "\"11s\"", |c| c.maintain.every == Some(Time(Duration::from_secs(11)))),
+        ("maintain", "quiet", "\"12s\"", |c| c.maintain.quiet == Some(Time(Duration::from_secs(12)))),
         ("tls", "mode", "\"allow\"", |c| c.tls.mode == Some(TlsArg::Allow)),
         ("tls", "certificate", "\"c.pem\"", |c| c.tls.certificate.as_deref() == Some(Path::new("c.pem"))),
         ("tls", "key", "\"k.pem\"", |c| c.tls.key.as_deref() == Some(Path::new("k.pem"))),

@@ -15,6 +15,7 @@ use super::args::ServeArgs;
 use super::config::{FileConfig, TlsArg};
 use super::error::CliError;
 use super::output;
+use super::units::Time;
 
 /// Rows of a result unless another number is asked for: more than anybody waits for.
 const DEFAULT_RESULT_ROWS: u64 = 1_000_000_000;
@@ -22,6 +23,13 @@ const DEFAULT_RESULT_ROWS: u64 = 1_000_000_000;
 /// Serves until interrupted.
 pub async fn run(config: EngineConfig, args: &ServeArgs, file: &FileConfig) -> Result<(), CliError> {
     let options = options(args, file)?;
+    let maintains = args.maintain || file.maintain.enabled == Some(true);
+    if !maintains && (args.maintain_every.is_some() || args.maintain_quiet.is_some()) {
+        return Err(CliError::Other(
+            "--maintain-every and --maintain-quiet say how days are merged in the background: add --maintain"
+                .to_owned(),
+        ));
+    }
     let limits = &file.limits;
     let config = EngineConfig {
         query_memory_limit_bytes: args
@@ -36,12 +44,22 @@ pub async fn run(config: EngineConfig, args: &ServeArgs, file: &FileConfig) -> R
         ..config
     };
     let engine = Arc::new(Engine::open(config).await?);
-    if args.maintain {
-        let engine = Arc::clone(&engine);
+    if maintains {
+        let (engine, policy) = (Arc::clone(&engine), policy(args, file));
         // Ends with the process; what is not committed then is not seen.
-        tokio::spawn(async move { engine.maintain(Policy::default()).await });
+        tokio::spawn(async move { engine.maintain(policy).await });
     }
     serve(engine, options).await
+}
+
+fn policy(args: &ServeArgs, file: &FileConfig) -> Policy {
+    let default = Policy::default();
+    let or_file = |arg: Option<Duration>, key: &Option<Time>| arg.or(key.as_ref().map(|time| time.0));
+    Policy {
+        interval: or_file(args.maintain_every, &file.maintain.every).unwrap_or(default.interval),
+        quiet: or_file(args.maintain_quiet, &file.maintain.quiet).unwrap_or(default.quiet),
+        ..default
+    }
 }
 
 /// Options from the command line, then from the file, then as usual.

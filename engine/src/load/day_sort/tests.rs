@@ -63,7 +63,7 @@ fn sorted(rows: &[Row], size: usize, budget: f64) -> Result<RecordBatch, Error> 
         drop(sender);
         let mut found = Vec::new();
         while let Some(batch) = sorted.recv().await {
-            found.push(codes.as_text(&batch?).expect("text"));
+            found.push(codes.decode(&batch?).expect("decoded"));
         }
         sorting.await.expect("ended");
         Ok(found)

@@ -38,6 +38,7 @@ mod preset;
 mod recognise;
 mod records;
 mod rejected;
+mod row_groups;
 mod sniff;
 mod source;
 mod stream;

@@ -32,6 +32,7 @@ use super::options::{InputFormat, ReadOptions};
 use super::parquet_pages::{PageError, Part, check_chunk, check_counts, rows_that_fit};
 use super::records::{Records, find_byte};
 use super::rejected::RowPlace;
+use super::row_groups::RowGroups;
 use super::sniff::mistaken_format;
 use super::source::{Origin, SourceFile};
 use super::targets::{Targets, check_distinct, shared};
@@ -69,7 +70,7 @@ pub(super) struct ParquetFile {
     /// Positions within a batch of the columns that join `properties`, with `"name":`.
     extras: Vec<(usize, Vec<u8>)>,
     rows_read: u64,
-    total_rows: u64,
+    groups: RowGroups,
     /// Bytes of the file, and of the rows that came out of it so far.
     size: u64,
     produced: u64,
@@ -153,8 +154,7 @@ impl ParquetFile {
                 assembler.set_name(target, &names[*column]);
             }
         }
-        let total_rows =
-            u64::try_from(footer.metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let groups = RowGroups::of(footer.metadata.metadata());
         let batches = footer.batches(file, &used, options.batch_rows)?;
         Ok(Self {
             path,
@@ -162,7 +162,7 @@ impl ParquetFile {
             assembler,
             extras,
             rows_read: 0,
-            total_rows,
+            groups,
             size: file.size,
             produced: 0,
             finished: false,
@@ -178,17 +178,15 @@ impl ParquetFile {
             return None;
         }
         let parsed = match self.batches.next() {
-            None if self.rows_read < self.total_rows => {
-                let reason = format!("its footer promises {} rows; write it again", self.total_rows);
+            None if self.rows_read < self.groups.rows() => {
+                let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
                 Some(Err(self.damaged(reason)))
             }
             None => None,
             Some(Ok(batch)) => Some(self.parse(&batch)),
-            Some(Err(ArrowError::ExternalError(source))) => Some(Err(LoadError::read(
-                self.path.as_ref(),
-                format!("after row {}", self.rows_read),
-                source,
-            ))),
+            Some(Err(ArrowError::ExternalError(source))) => {
+                Some(Err(LoadError::read(self.path.as_ref(), self.groups.after(self.rows_read), source)))
+            }
             Some(Err(error)) => {
                 Some(Err(self.damaged(format!("{}; copy or write the file again", one_line(&error)))))
             }
@@ -199,7 +197,7 @@ impl ParquetFile {
 
     /// Share of the rows read, for progress: (rows read, rows in the file).
     pub(super) fn progress(&self) -> (u64, u64) {
-        (self.rows_read, self.total_rows)
+        (self.rows_read, self.groups.rows())
     }
 
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
@@ -258,7 +256,7 @@ impl ParquetFile {
     }
 
     fn damaged(&self, reason: String) -> LoadError {
-        LoadError::damaged(self.path.as_ref(), format!("after row {}", self.rows_read), reason)
+        LoadError::damaged(self.path.as_ref(), self.groups.after(self.rows_read), reason)
     }
 }
 
@@ -588,7 +586,7 @@ pub(super) struct ParquetRecords {
     lines: Vec<u8>,
     at: Range<usize>,
     row: u64,
-    total_rows: u64,
+    groups: RowGroups,
 }
 
 impl ParquetRecords {
@@ -596,17 +594,16 @@ impl ParquetRecords {
     pub(super) fn open(file: &SourceFile, options: &ReadOptions) -> Result<Self, LoadError> {
         let footer = Footer::read(file)?;
         let columns: Vec<usize> = (0..footer.schema().fields().len()).collect();
-        let total_rows =
-            u64::try_from(footer.metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let groups = RowGroups::of(footer.metadata.metadata());
         let batches = footer.batches(file, &columns, options.batch_rows)?;
-        Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0, total_rows })
+        Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0, groups })
     }
 
     fn fill(&mut self) -> Result<bool, LoadError> {
-        let place = format!("after row {}", self.row);
+        let place = self.groups.after(self.row);
         let batch = match self.batches.next() {
-            None if self.row < self.total_rows => {
-                let reason = format!("its footer promises {} rows; write it again", self.total_rows);
+            None if self.row < self.groups.rows() => {
+                let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
                 return Err(LoadError::damaged(self.path.as_ref(), place, reason));
             }
             None => return Ok(false),

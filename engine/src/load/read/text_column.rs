@@ -76,8 +76,9 @@ impl TextColumn {
     /// # Errors
     /// If a value is not UTF-8 or the column holds more than 2 GiB.
     pub(super) fn finish(&mut self) -> Result<StringArray, ArrowError> {
-        let next =
-            Self { bytes: Vec::with_capacity(self.bytes.len()), ..Self::with_capacity(self.valid.len()) };
+        // A little more than now: a batch that is a little longer is neither copied nor held at twice its size.
+        let bytes = Vec::with_capacity(self.bytes.len() + self.bytes.len() / 8);
+        let next = Self { bytes, ..Self::with_capacity(self.valid.len()) };
         let done = std::mem::replace(self, next);
         if done.overflow {
             return Err(ArrowError::ComputeError(

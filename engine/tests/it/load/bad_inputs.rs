@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use parquet::basic::Compression as Codec;
 use parquet::basic::{BrotliLevel, GzipLevel, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use wayfare_engine::load::{LoadReport, NoProgress, OnError};
 
 use super::run;
 use super::samples::{
-    COMPRESSIONS, HEADER, avro, avro_block, avro_container, compressed, csv, json_array, ndjson, parquet,
+    COMPRESSIONS, HEADER, avro, avro_block, avro_container, batch, compressed, csv, json_array, ndjson,
+    parquet, parquet_of,
 };
 use crate::support::{memory_engine, request, session, value};
 
@@ -352,6 +355,21 @@ fn damage() -> Vec<Case> {
     for cut in [whole.len() - 1, whole.len() / 2, 40] {
         cases.push(case(&format!("Avro cut at {cut}"), "a.avro", &whole[..cut], refused(&["damaged"])));
     }
+    let mut flipped = whole.clone();
+    let last = whole.len() - 1;
+    flipped[last] ^= 0x10;
+    cases.push(case("Avro flipped", "a.avro", flipped, refused(&["damaged in block 1, at its start"])));
+    let lines = ndjson(300);
+    cases.push(case("NDJSON cut", "a.ndjson", &lines[..lines.len() - 4], Rows(299, 1, 0)));
+    let array = json_array(300);
+    let cut = array.len() - 40;
+    cases.push(case("an array cut", "a.json", &array[..cut], refused(&["at row 300", "ends"])));
+    let groups = WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
+    let mut flipped = parquet_of(&[batch(300)], groups);
+    // Of the second of three row groups the first page has another header.
+    let at = second_group(&flipped);
+    flipped[at] ^= 0xff;
+    cases.push(case("Parquet flipped", "a.parquet", flipped, refused(&["damaged in row group 1"])));
     for extension in COMPRESSIONS {
         let whole = compressed(extension, &csv(300));
         let file = format!("a.csv.{extension}");
@@ -371,13 +389,13 @@ fn damage() -> Vec<Case> {
             "Avro with fewer records than declared",
             "a.avro",
             avro_container("null", 6, &block),
-            refused(&["after row 5"]),
+            refused(&["in block 1, after row 5"]),
         ),
         case(
             "Avro with more records than declared",
             "a.avro",
             avro_container("null", 4, &block),
-            refused(&["after row 4"]),
+            refused(&["in block 1, after row 4"]),
         ),
         case(
             "Avro with too many records",
@@ -394,6 +412,34 @@ fn damage() -> Vec<Case> {
         ),
     ]);
     cases
+}
+
+/// Where the second row group begins.
+fn second_group(parquet: &[u8]) -> usize {
+    let file = SerializedFileReader::new(bytes::Bytes::copy_from_slice(parquet)).expect("a Parquet file");
+    let (start, _) = file.metadata().row_group(1).column(0).byte_range();
+    usize::try_from(start).expect("a place in the file")
+}
+
+/// What the same load says when the first bad row ends it, and the rows that are visible then.
+async fn first_error(case: &Case) -> (String, u64) {
+    let engine = memory_engine().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join(&case.file);
+    std::fs::write(&path, &case.bytes).expect("a file");
+    let loaded = engine.load(&request(&[path]), Arc::new(NoProgress)).await;
+    let told = loaded.map_or_else(|error| error.to_string(), |report| format!("loaded: {report:?}"));
+    let visible = value(&session(&engine), "SELECT count(*) FROM touchpoints").await;
+    (told, visible.parse().expect("a count"))
+}
+
+/// Whether a message names the file and the line or row in it.
+fn names_the_row(case: &Case, told: &str) -> bool {
+    let is_numbered = |word: &str| {
+        let behind = told.split(word).skip(1);
+        behind.filter_map(|rest| rest.chars().next()).any(|first| first.is_ascii_digit())
+    };
+    told.contains(&case.file) && (is_numbered(" line ") || is_numbered(" row "))
 }
 
 /// Loads the file with bad rows left out.
@@ -433,7 +479,14 @@ fn check(cases: &[Case], least: usize) {
         let mut complaints = Vec::new();
         for case in cases {
             let (loaded, visible) = outcome(case).await;
-            complaints.extend(complaint(case, &loaded, visible).map(|told| {
+            let mut found = complaint(case, &loaded, visible);
+            if matches!(case.expect, Rows(_, 1.., _)) {
+                let (told, visible) = first_error(case).await;
+                if visible != 0 || !names_the_row(case, &told) {
+                    found = found.or(Some(format!("when it is to stop: {told}, {visible} visible")));
+                }
+            }
+            complaints.extend(found.map(|told| {
                 let told: String = told.chars().take(400).collect();
                 format!("{}: expected {:?}, found {told}", case.name, case.expect)
             }));
@@ -465,5 +518,5 @@ fn names_that_lie() {
 
 #[test]
 fn files_that_are_damaged() {
-    check(&damage(), 57);
+    check(&damage(), 61);
 }

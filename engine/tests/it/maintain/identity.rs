@@ -255,6 +255,41 @@ async fn rows_of_devices_of_an_erased_person_do_not_come_back() {
     assert_eq!(lines(&session(&engine), users).await, ["ben|2", "cem|2", "dan|1", "unknown|1"]);
 }
 
+/// What came from a device while an erased person had it is neither theirs who had it before nor theirs who had it after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_went_from_hand_to_hand_brings_nobody_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let rows = directory.path().join("rows.csv");
+    let months: String = (1..=5).map(|m| format!("e{m},phone,2026-0{m}-15T10:00:00Z,page_view\n")).collect();
+    std::fs::write(&rows, format!("event_id,user_id,ts,event\n{months}")).expect("a file");
+    let engine = support::engine(config(&directory.path().join("store"))).await;
+    let hands = "anonymous_id,user_id,valid_from\n\
+                 phone,ben,2026-01-01\nphone,ann,2026-02-01\nphone,cem,2026-03-01\nphone,ann,2026-04-01\nphone,dan,2026-05-01\n";
+    identify(&engine, directory.path(), hands).await;
+    load(&engine, std::slice::from_ref(&rows)).await;
+    let by_month = "SELECT event_id, user_id FROM touchpoints ORDER BY event_id";
+    let before = ["e1|ben", "e2|ann", "e3|cem", "e4|ann", "e5|dan"];
+    assert_eq!(lines(&session(&engine), by_month).await, before);
+    let request_of_ann =
+        EraseRequest { ids: ["ann".to_owned()].into(), purge: true, ..EraseRequest::default() };
+    assert_eq!(engine.erase(&request_of_ann).await.expect("an erasure")[0].rows, 2);
+    let after = ["e1|ben", "e3|cem", "e5|dan"];
+    assert_eq!(lines(&session(&engine), by_month).await, after);
+    let again = LoadRequest { force: true, ..request(std::slice::from_ref(&rows)) };
+    let report = engine.load(&again, Arc::new(NoProgress)).await.expect("a load");
+    assert_eq!((report.rows_erased, report.rows_duplicate, report.rows_loaded), (2, 3, 0), "{report:?}");
+    // Erased again, the times that were hers stay known; those of the next person come to them.
+    for id in ["ann", "cem"] {
+        let request = EraseRequest { ids: [id.to_owned()].into(), ..EraseRequest::default() };
+        engine.erase(&request).await.expect("an erasure");
+    }
+    let report = engine.load(&again, Arc::new(NoProgress)).await.expect("a load");
+    assert_eq!((report.rows_erased, report.rows_loaded), (3, 0), "{report:?}");
+    assert_eq!(lines(&session(&engine), by_month).await, ["e1|ben", "e5|dan"]);
+    engine.stitch("touchpoints").await.expect("people");
+    assert_eq!(lines(&session(&engine), by_month).await, ["e1|ben", "e5|dan"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_checked_as_rows_are() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -152,14 +152,8 @@ pub async fn erase(process: &mut Process) {
             let replacements = without(&snapshot, ERASED).await?;
             let hasher = suppression::key_or_create(store).await.map_err(|e| e.to_string())?;
             let hashes = suppression::hashes_of(&hasher, [ERASED].into_iter());
-            let record = ErasureRecord {
-                time: String::new(),
-                ids: 1,
-                aliases: 0,
-                rows: 0,
-                hashes,
-                devices: Vec::new(),
-            };
+            let record =
+                ErasureRecord { time: String::new(), ids: 1, aliases: 0, rows: 0, hashes, links: Vec::new() };
             let (id, table) = (commit::new_id(), snapshot.table().clone());
             let written = suppression::write_record(&table, &id, &record).await;
             written.map_err(|e| e.to_string())?;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attribution;
+mod background;
 mod bombs;
 mod bounded;
 mod cdnow;

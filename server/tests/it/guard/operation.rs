@@ -122,6 +122,7 @@ async fn careless_starts_are_refused() {
         ([&everywhere[..], &encrypted, &["--tls", "allow"]].concat(), "without encryption"),
         (vec!["serve", "--port", "0", "--metrics", "0.0.0.0:0"], "metrics"),
         (vec!["serve", "--port", "0", "--tls", "require"], "--tls-cert"),
+        (vec!["serve", "--port", "0", "--maintain-every", "5s"], "add --maintain"),
         (vec!["serve", "--port", "0", "--tls-cert", "broken.crt", "--tls-key", &key], "broken.crt"),
         (vec!["--config", "wrong.toml", "serve", "--port", "0"], "line 2"),
     ] {

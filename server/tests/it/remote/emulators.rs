@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::proxy::Proxy;
 use crate::cli::support::Finished;
 use crate::support::tell;
 
@@ -21,7 +22,7 @@ pub(super) const S3_SECRET: &str = "a-secret-of-the-tests";
 pub(super) enum Kind {
     S3,
     Azure,
-    /// Google's client, sent to the S3 service: its own interface for reading is alike, its conditions are not.
+    /// Google's client, sent to the S3 service through a proxy that translates its conditions.
     Gcs,
 }
 
@@ -30,6 +31,8 @@ pub(super) struct Emulator {
     process: Child,
     kind: Kind,
     pub(super) address: String,
+    /// Where `address` is not that of the process.
+    _translator: Option<Proxy>,
 }
 
 impl Emulator {
@@ -62,7 +65,9 @@ impl Emulator {
         // Its log must not fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut complaints, &mut std::io::sink()));
         let address = address.trim().trim_start_matches("http://").to_owned();
-        Some(Self { process, kind, address })
+        let translator = (kind == Kind::Gcs).then(|| Proxy::of_google(&address));
+        let address = translator.as_ref().map_or(address, |proxy| proxy.address.clone());
+        Some(Self { process, kind, address, _translator: translator })
     }
 
     /// The URL of `path` in the bucket.

@@ -1,11 +1,13 @@
 //! Loads through faults: what passes is not noticed, what lasts is an error in time, and nothing is lost or doubled.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::emulators::{Emulator, Kind};
 use super::files::{ROWS, write_files};
 use super::proxy::{Fault, Proxy};
 use crate::cli::support::{Finished, figure};
+use crate::support::tell;
 
 const FILES: u64 = 11;
 const FAULTS: [Fault; 7] = [
@@ -63,6 +65,9 @@ fn faults_that_pass_are_not_noticed() {
 #[test]
 fn faults_that_last_end_the_load_in_time_and_it_can_be_repeated() {
     const DEADLINE: Duration = Duration::from_secs(4);
+    /// For files that were written and are removed again, and for a busy machine.
+    const MORE: Duration = Duration::from_secs(10);
+    let mut longest = Duration::ZERO;
     with_files(|emulator| {
         for (index, fault) in FAULTS.into_iter().enumerate() {
             // From the beginning, while files are read, and while the table is written.
@@ -85,13 +90,11 @@ fn faults_that_last_end_the_load_in_time_and_it_can_be_repeated() {
                 let failed = Finished::of(&mut emulator.command_at(&proxy.address, &args));
                 let took = started.elapsed();
                 failed.assert_refused(&[]);
-                assert!(
-                    failed.stderr.contains("journeys") || failed.stderr.contains("touchpoints"),
-                    "{}",
-                    failed.stderr
-                );
-                // The machine may be busy; without a deadline it would be minutes.
-                assert!(took < DEADLINE * 5, "{fault:?} after {after}: {took:?}");
+                // Which file of the input, or what of the store.
+                let named = ["s3://journeys/in/", &store, "touchpoints"];
+                assert!(named.iter().any(|name| failed.stderr.contains(name)), "{}", failed.stderr);
+                assert!(took < DEADLINE + MORE, "{fault:?} after {after}: {took:?}");
+                longest = longest.max(took);
                 drop(proxy);
                 let report =
                     emulator.ok(&["--store", &store, "load", "--dedup", "none", "s3://journeys/in/"]);
@@ -101,4 +104,15 @@ fn faults_that_last_end_the_load_in_time_and_it_can_be_repeated() {
             }
         }
     });
+    tell(format!("with a deadline of {DEADLINE:?} faults that lasted ended loads after {longest:?} at most"));
+}
+
+/// The engine's tests show that what is tried again ends within it.
+#[test]
+fn without_another_deadline_it_is_two_minutes() {
+    let help = Finished::of(Command::new(env!("CARGO_BIN_EXE_wayfare")).args(["load", "--help"]))
+        .succeeded(&["--help"]);
+    let option = help.split("--remote-deadline").nth(1).expect("the option");
+    let default = option.split("[default: ").nth(1).expect("its default");
+    assert!(default.starts_with("120s]"), "{default}");
 }

@@ -1,20 +1,13 @@
-//! Google's client on the S3 service, as far as their interfaces are alike: files are listed and read.
+//! Files in Google's object store, and a store there.
 //!
-//! No emulator of Google's interface for writing is to be had as a package: what there is speaks another one, and knows no
-//! conditions.
+//! Google's own client runs against the S3 service through a proxy that puts the one condition that differs, that an object
+//! must not exist yet, into the other's words: their interfaces for reading, listing and writing are alike. Uploads in
+//! parts are not covered.
 
-use super::emulators::{Emulator, Kind};
-use super::files::{ROWS, write_files};
-use crate::cli::support::figure;
+use super::emulators::Kind;
+use super::s3::prefix_is_loaded_once;
 
 #[test]
-fn files_are_listed_and_read() {
-    let directory = tempfile::tempdir().unwrap();
-    let bucket = directory.path().join("bucket");
-    write_files(&bucket.join("in"), 22);
-    let Some(emulator) = Emulator::start(Kind::Gcs, &bucket) else { return };
-    let store = directory.path().join("store").display().to_string();
-    let report = emulator.ok(&["load", "--store", &store, "gs://journeys/in/"]);
-    assert_eq!(figure(&report, "rows loaded"), 22 * ROWS, "{report}");
-    assert!(emulator.ok(&["load", "--store", &store, "gs://journeys/in/"]).contains("nothing new"));
+fn a_prefix_of_files_of_every_kind_is_loaded_once() {
+    prefix_is_loaded_once(Kind::Gcs, "gs://journeys/in/");
 }

@@ -9,7 +9,7 @@ use crate::cli::support::{Finished, figure};
 
 #[test]
 fn commits_whose_answer_is_lost_count_once() {
-    for kind in [Kind::S3, Kind::Azure] {
+    for kind in [Kind::S3, Kind::Azure, Kind::Gcs] {
         for fault in [Fault::LoseAnswer, Fault::DenyAnswer] {
             each_commit_counts_once(kind, fault);
         }

@@ -1,5 +1,6 @@
 //! Files and stores that are reached over a network: emulators of object stores, a web server, and their faults.
 
+mod avro;
 mod azure;
 mod emulators;
 mod faults;

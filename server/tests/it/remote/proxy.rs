@@ -6,6 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// The condition of Google's clients that an object must not exist yet, and that of all others.
+const GOOGLE_CONDITION: &str = "x-goog-if-generation-match:";
+const CONDITION: &str = "If-None-Match: *\r\n";
+/// Makes the S3 service take a request for one of the owner's; signatures are not checked.
+const OWNER: &str = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
+                     SignedHeaders=host, Signature=0\r\n";
+
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -25,6 +32,8 @@ pub(super) enum Fault {
     DenyAnswer,
     /// The service does not see the condition that the object must not exist yet.
     IgnoreCondition,
+    /// The S3 service is asked what Google's client asks.
+    FromGoogle,
 }
 
 /// A request, for the decision about it.
@@ -77,6 +86,11 @@ impl Proxy {
             }
         });
         Self { address, faults, stopped }
+    }
+
+    /// A proxy of an S3 service for Google's clients.
+    pub(super) fn of_google(upstream: &str) -> Self {
+        Self::start(upstream, |_| Some(Fault::FromGoogle))
     }
 
     /// How many requests met a fault.
@@ -138,7 +152,7 @@ impl Connection {
             }
             _ => {}
         }
-        let answer = self.forward(&head, &body, fault == Some(Fault::IgnoreCondition))?;
+        let answer = self.forward(&head, &body, fault)?;
         match fault {
             Some(Fault::LoseAnswer) => Ok(()),
             Some(Fault::DenyAnswer) => self.answer(500),
@@ -165,18 +179,26 @@ impl Connection {
     }
 
     /// The whole answer of the service.
-    fn forward(&self, head: &str, body: &[u8], without_condition: bool) -> std::io::Result<Vec<u8>> {
+    fn forward(&self, head: &str, body: &[u8], fault: Option<Fault>) -> std::io::Result<Vec<u8>> {
         let mut upstream = TcpStream::connect(&self.upstream)?;
+        let from_google = fault == Some(Fault::FromGoogle);
         let left_out = |line: &str| {
             let line = line.to_ascii_lowercase();
             line.is_empty()
                 || line.starts_with("connection:")
-                || (without_condition && line.starts_with("if-none-match:"))
+                || (fault == Some(Fault::IgnoreCondition) && line.starts_with("if-none-match:"))
+                || (from_google && (line.starts_with("authorization:") || line.starts_with(GOOGLE_CONDITION)))
         };
         let mut sent = String::new();
         for line in head.lines().filter(|line| !left_out(line)) {
             sent.push_str(line);
             sent.push_str("\r\n");
+        }
+        if from_google {
+            sent.push_str(OWNER);
+            if header(head, GOOGLE_CONDITION.trim_end_matches(':')) == Some("0") {
+                sent.push_str(CONDITION);
+            }
         }
         sent.push_str("Connection: close\r\n\r\n");
         upstream.write_all(sent.as_bytes())?;

@@ -23,13 +23,21 @@ fn in_azure() {
     a_whole_life(Kind::Azure);
 }
 
+#[test]
+fn in_google() {
+    a_whole_life(Kind::Gcs);
+}
+
+/// Files of the prefix that is loaded: every kind, and each some times.
+const FILES: u64 = 200;
+
 fn a_whole_life(kind: Kind) {
     let directory = tempfile::tempdir().unwrap();
-    write_files(&directory.path().join("in"), 44);
+    write_files(&directory.path().join("in"), FILES);
     let Some(emulator) = Emulator::start(kind, directory.path()) else { return };
     let store = emulator.url("a/store");
     let ok = |args: &[&str]| emulator.ok(&[&["--store", &store], args].concat());
-    let rows = 44 * ROWS;
+    let rows = FILES * ROWS;
 
     let report = ok(&["load", &emulator.url("in/")]);
     assert_eq!(figure(&report, "rows loaded"), rows, "{report}");

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_err};
-use datafusion::functions::datetime::date_trunc;
 use datafusion::logical_expr::{Documentation, Expr, ExprSchemable, LogicalPlan, lit};
 
 use super::arguments::FunnelArguments;
@@ -97,5 +96,5 @@ pub(super) fn period(call: &mut TableCall<'_>, arguments: &FunnelArguments) -> R
         ts = ts.cast_to(&DataType::Timestamp(*tick, Some(utc)), call.schema())?;
         ts = ts.cast_to(&DataType::Timestamp(*tick, Some(timezone.into())), call.schema())?;
     }
-    Ok(date_trunc().call(vec![lit(unit), ts]))
+    Ok(crate::date_trunc().call(vec![lit(unit), ts]))
 }

@@ -32,6 +32,8 @@ pub(super) struct AvroRecords {
     block: Vec<u8>,
     at: usize,
     left: u64,
+    /// Number of the current block, from 1.
+    number: u64,
     /// Number of the current record, from 1.
     row: u64,
     text: Vec<u8>,
@@ -58,6 +60,7 @@ impl AvroRecords {
             block: Vec::new(),
             at: 0,
             left: 0,
+            number: 0,
             row: 0,
             text: Vec::new(),
             problem: None,
@@ -102,11 +105,12 @@ impl AvroRecords {
     }
 
     fn damaged(&self, reason: impl Into<String>) -> LoadError {
-        LoadError::damaged(self.path.as_ref(), self.after_row(), reason)
+        LoadError::damaged(self.path.as_ref(), self.place_in_file(), reason)
     }
 
-    fn after_row(&self) -> String {
-        if self.row == 0 { "at its start".to_owned() } else { format!("after row {}", self.row) }
+    fn place_in_file(&self) -> String {
+        let row = if self.row == 0 { "at its start".to_owned() } else { format!("after row {}", self.row) };
+        format!("in block {}, {row}", self.number)
     }
 }
 
@@ -122,8 +126,9 @@ impl Records for AvroRecords {
                     "a block holds more than the records that it declares; copy or write the file again",
                 ));
             }
+            self.number += 1;
             let next = self.blocks.next(&mut self.block);
-            match next.map_err(|error| container_error(&self.file, &self.after_row(), error))? {
+            match next.map_err(|error| container_error(&self.file, &self.place_in_file(), error))? {
                 Some(count) => (self.left, self.at) = (count, 0),
                 None => return Ok(false),
             }
