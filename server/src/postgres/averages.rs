@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use std::mem::size_of;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, ListArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Int64Array, ListArray,
+    PrimitiveArray,
+};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -152,9 +154,30 @@ fn average(sum: i128, count: i64, scale: i8) -> Result<Option<i128>> {
     within(whole.checked_add(fraction).ok_or_else(out_of_range)?).map(Some)
 }
 
-fn numbers(array: &ArrayRef, scale: i8) -> Result<Decimal128Array> {
-    let digits = if array.data_type() == &DataType::Int64 { WHOLE } else { DIGITS };
-    Ok(cast(array, &DataType::Decimal128(digits, scale))?.as_primitive::<Decimal128Type>().clone())
+/// Gives `add` each number of `array`, which is of a type that [`scale_of`] knows, with its row; NULLs are left out.
+fn each(array: &ArrayRef, add: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+    match array.as_primitive_opt::<Int64Type>() {
+        Some(whole) => each_of(whole, add),
+        None => each_of(array.as_primitive::<Decimal128Type>(), add),
+    }
+}
+
+fn each_of<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    mut add: impl FnMut(usize, i128) -> Result<()>,
+) -> Result<()>
+where
+    T::Native: Into<i128>,
+{
+    if array.null_count() == 0 {
+        return array.values().iter().enumerate().try_for_each(|(row, value)| add(row, (*value).into()));
+    }
+    let mut rows = array.iter().enumerate().filter_map(|(row, value)| Some((row, value?)));
+    rows.try_for_each(|(row, value)| add(row, value.into()))
+}
+
+fn is_kept(filter: Option<&BooleanArray>, row: usize) -> bool {
+    filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
 fn added(sum: i128, value: i128) -> Result<i128> {
@@ -174,19 +197,19 @@ struct Running {
 
 impl Accumulator for Running {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in numbers(&values[0], self.scale)?.iter().flatten() {
+        each(&values[0], |_, value| {
             self.sum = added(self.sum, value)?;
             self.count += 1;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in numbers(&values[0], self.scale)?.iter().flatten() {
+        each(&values[0], |_, value| {
             self.sum = added(self.sum, -value)?;
             self.count -= 1;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn supports_retract_batch(&self) -> bool {
@@ -194,12 +217,11 @@ impl Accumulator for Running {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let (counts, sums) = (states[0].as_primitive::<Int64Type>(), numbers(&states[1], self.scale)?);
-        for (count, sum) in counts.iter().zip(&sums) {
-            self.count += count.unwrap_or(0);
-            self.sum = added(self.sum, sum.unwrap_or(0))?;
-        }
-        Ok(())
+        self.count += states[0].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
+        each(&states[1], |_, sum| {
+            self.sum = added(self.sum, sum)?;
+            Ok(())
+        })
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
@@ -224,8 +246,10 @@ struct Distinct {
 
 impl Accumulator for Distinct {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.values.extend(numbers(&values[0], self.scale)?.iter().flatten());
-        Ok(())
+        each(&values[0], |_, value| {
+            self.values.insert(value);
+            Ok(())
+        })
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -284,25 +308,25 @@ impl GroupsAccumulator for Groups {
         total: usize,
     ) -> Result<()> {
         self.grow(total);
-        let values = numbers(&values[0], self.scale)?;
-        for (row, (value, group)) in values.iter().zip(groups).enumerate() {
-            let is_kept = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            if let (Some(value), true) = (value, is_kept) {
-                self.sums[*group] = added(self.sums[*group], value)?;
-                self.counts[*group] += 1;
+        each(&values[0], |row, value| {
+            if is_kept(filter, row) {
+                let group = groups[row];
+                self.sums[group] = added(self.sums[group], value)?;
+                self.counts[group] += 1;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
         self.grow(total);
-        let (counts, sums) = (states[0].as_primitive::<Int64Type>(), numbers(&states[1], self.scale)?);
-        for ((count, sum), group) in counts.iter().zip(&sums).zip(groups) {
+        for (count, group) in states[0].as_primitive::<Int64Type>().iter().zip(groups) {
             self.counts[*group] += count.unwrap_or(0);
-            self.sums[*group] = added(self.sums[*group], sum.unwrap_or(0))?;
         }
-        Ok(())
+        each(&states[1], |row, sum| {
+            self.sums[groups[row]] = added(self.sums[groups[row]], sum)?;
+            Ok(())
+        })
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
@@ -321,15 +345,15 @@ impl GroupsAccumulator for Groups {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let values = numbers(&values[0], self.scale)?;
-        let kept = values.iter().enumerate().map(|(row, value)| {
-            value.filter(|_| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row)))
-        });
-        let kept: Vec<Option<i128>> = kept.collect();
-        let counts: Int64Array = kept.iter().map(|value| Some(i64::from(value.is_some()))).collect();
-        let sums: Decimal128Array = kept.into_iter().map(|value| Some(value.unwrap_or(0))).collect();
-        let sums = sums.with_precision_and_scale(DIGITS, self.scale)?;
-        Ok(vec![Arc::new(counts), Arc::new(sums)])
+        let (mut counts, mut sums) = (vec![0_i64; values[0].len()], vec![0_i128; values[0].len()]);
+        each(&values[0], |row, value| {
+            if is_kept(filter, row) {
+                (counts[row], sums[row]) = (1, value);
+            }
+            Ok(())
+        })?;
+        let sums = Decimal128Array::from(sums).with_precision_and_scale(DIGITS, self.scale)?;
+        Ok(vec![Arc::new(Int64Array::from(counts)), Arc::new(sums)])
     }
 
     fn size(&self) -> usize {
