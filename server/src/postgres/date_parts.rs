@@ -29,10 +29,12 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 pub(super) fn all() -> Vec<ScalarUDF> {
-    let function = |name, exact| {
-        ScalarUDF::from(Parts { name, exact, signature: Signature::any(2, Volatility::Stable) })
+    let function = |name, aliases: &[&str], exact| {
+        let aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        let signature = Signature::any(2, Volatility::Stable);
+        ScalarUDF::from(Parts { name, aliases, exact, signature })
     };
-    vec![function(EXTRACT, true), function("date_part", false)]
+    vec![function(EXTRACT, &[], true), function("date_part", &["datepart"], false)]
 }
 
 /// The fields, by the names that PostgreSQL has for them.
@@ -96,6 +98,7 @@ impl Part {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Parts {
     name: &'static str,
+    aliases: Vec<String>,
     /// `numeric`, not `double precision`.
     exact: bool,
     signature: Signature,
@@ -104,6 +107,10 @@ struct Parts {
 impl ScalarUDFImpl for Parts {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
     }
 
     fn signature(&self) -> &Signature {

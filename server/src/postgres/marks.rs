@@ -1,5 +1,6 @@
 //! Marks of types ([`crate::wire::types`]) where the engine's planner loses them: `array_agg` of identifiers or names is an
-//! array of those, and a `CASE` whose values are all of one such type has it.
+//! array of those, and a `CASE` or `coalesce` whose values are all of one such type has it. And where it keeps them: a cast to text takes
+//! them off.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,7 +111,7 @@ fn is_marked(metadata: &HashMap<String, String>) -> bool {
     [PG_TYPE_KEY, OID_ALIAS_KEY, PG_CHAR_KEY].iter().any(|key| metadata.contains_key(*key))
 }
 
-/// `plan` with the mark of its values on each `CASE` where they have one in common.
+/// `plan` with the mark of its values on each `CASE` and `coalesce` where they have one in common, and none on casts to text.
 ///
 /// # Errors
 /// Those of the planner.
@@ -120,7 +121,7 @@ pub(crate) fn kept(plan: LogicalPlan) -> Result<LogicalPlan> {
         let schema = input_schema(node);
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                has_any |= case_mark(expr, &schema).is_some();
+                has_any |= mark_of(expr, &schema).is_some();
                 Ok(TreeNodeRecursion::Continue)
             })
         })
@@ -134,7 +135,7 @@ pub(crate) fn kept(plan: LogicalPlan) -> Result<LogicalPlan> {
         let changed = node.map_expressions(|expr| {
             let name = names.save(&expr);
             let expr = expr.transform_up(|expr| {
-                let Some(metadata) = case_mark(&expr, &schema) else { return Ok(Transformed::no(expr)) };
+                let Some(metadata) = mark_of(&expr, &schema) else { return Ok(Transformed::no(expr)) };
                 let mark = Mark::new(metadata);
                 let call = ScalarFunction::new_udf(Arc::new(ScalarUDF::from(mark)), vec![expr]);
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
@@ -146,10 +147,27 @@ pub(crate) fn kept(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(kept.data)
 }
 
-/// The mark that all values of a `CASE` have, NULLs aside.
-fn case_mark(expr: &Expr, schema: &DFSchema) -> Option<HashMap<String, String>> {
-    let Expr::Case(case) = expr else { return None };
-    let values = case.when_then_expr.iter().map(|(_, value)| value).chain(&case.else_expr);
+/// The mark that `expr` should have, if the engine gives it another one.
+fn mark_of(expr: &Expr, schema: &DFSchema) -> Option<HashMap<String, String>> {
+    match expr {
+        Expr::Case(case) => {
+            let values = case.when_then_expr.iter().map(|(_, value)| value.as_ref());
+            common_mark(values.chain(case.else_expr.as_deref()), schema)
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "coalesce" => common_mark(call.args.iter(), schema),
+        Expr::Cast(cast) if cast.field.data_type().is_string() && cast.field.metadata().is_empty() => {
+            let (_, operand) = cast.expr.to_field(schema).ok()?;
+            (operand.data_type().is_string() && is_marked(operand.metadata())).then(HashMap::new)
+        }
+        _ => None,
+    }
+}
+
+/// The mark that all values have, NULLs aside.
+fn common_mark<'a>(
+    values: impl Iterator<Item = &'a Expr>,
+    schema: &DFSchema,
+) -> Option<HashMap<String, String>> {
     let mut mark = None;
     for value in values {
         let (_, field) = value.to_field(schema).ok()?;
@@ -158,7 +176,7 @@ fn case_mark(expr: &Expr, schema: &DFSchema) -> Option<HashMap<String, String>> 
         }
         let found = (field.data_type().clone(), field.metadata().clone());
         // A literal of text takes the type of what stands beside it.
-        let is_literal = matches!(value.as_ref(), Expr::Literal(..)) && field.data_type().is_string();
+        let is_literal = matches!(value, Expr::Literal(..)) && field.data_type().is_string();
         match &mark {
             _ if is_literal => {}
             None => mark = Some(found),

@@ -33,6 +33,7 @@ pub(crate) mod text_in;
 pub(crate) mod time_in;
 mod timezone;
 mod typed;
+mod whole_numbers;
 
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(misc::all())
         .chain(logarithms::all())
         .chain(text_format::all())
+        .chain(whole_numbers::all())
         .chain([timezone::function(), rounding::function(), sleep::function()])
 }
 

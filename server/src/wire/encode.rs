@@ -318,7 +318,10 @@ impl BatchEncoder {
         let pg_type = shown_pg_type(&shown_field(innermost), innermost)?;
         let element = FieldInfo::new(info.name().to_owned(), None, None, pg_type, info.format())
             .with_format_options(Arc::clone(info.format_options()));
-        let values = self.column(lists.values(), found, &element, item)?;
+        let values = match innermost_item(item) {
+            Some(_) => self.lists(lists.values(), &element, item)?,
+            None => self.column(lists.values(), found, &element, item)?,
+        };
         Ok(Column::List(Lists { lists, values: Box::new(values), element }))
     }
 

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType as SqlType, Expr, Ident, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Statement, Value, VisitMut, VisitorMut,
+    DataType as SqlType, Expr, FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
 };
 
 use super::rewrite::call;
@@ -155,6 +155,10 @@ fn plan_name(expr: &Expr) -> String {
         Expr::TypedString(typed) => typed.value.to_string(),
         Expr::Identifier(ident) => ident_name(ident),
         Expr::CompoundIdentifier(idents) => idents.last().map(ident_name).unwrap_or_default(),
+        // `session_user` is a call without brackets.
+        Expr::Function(function) if matches!(function.args, FunctionArguments::None) => {
+            format!("{}()", function.name)
+        }
         other => {
             let mut other = other.clone();
             let _ = VisitMut::visit(&mut other, &mut WithoutCasts);

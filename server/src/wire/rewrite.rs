@@ -9,7 +9,9 @@ mod empty_catalogs;
 mod forms;
 mod functions;
 mod lateral;
+mod lateral_sets;
 mod numbers;
+mod ordered_input;
 mod overlaps;
 mod predicates;
 mod recursion;
@@ -108,7 +110,9 @@ impl Rewriter {
         whole_rows::rewrite(&mut statement);
         functions::rewrite(&mut statement);
         tables::rewrite(&mut statement);
+        lateral_sets::rewrite(&mut statement);
         lateral::rewrite(&mut statement);
+        ordered_input::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
@@ -258,12 +262,15 @@ pub(crate) fn cast_parameters(statement: &mut EngineStatement, types: &[Option<S
             if let Some(number) = parameter_number(expr)
                 && let Some(Some(data_type)) = self.0.get(number - 1)
             {
-                *expr = Expr::Cast {
-                    kind: CastKind::Cast,
-                    expr: Box::new(expr.clone()),
-                    data_type: data_type.clone(),
-                    array: false,
-                    format: None,
+                *expr = match casts::function_of(data_type) {
+                    Some(function) => call(function, vec![expr.clone()]),
+                    None => Expr::Cast {
+                        kind: CastKind::Cast,
+                        expr: Box::new(expr.clone()),
+                        data_type: data_type.clone(),
+                        array: false,
+                        format: None,
+                    },
                 };
             }
             ControlFlow::Continue(())
@@ -295,7 +302,7 @@ fn list_parameter(expr: &Expr) -> Option<usize> {
     }
 }
 
-/// A parameter that is cast to a type by a function, which the rules have put in the place of the cast.
+/// A parameter whose type a function says: one that the rules have put in the place of a cast, or one that takes no other.
 fn cast_function_parameter(expr: &Expr) -> Option<(usize, Type)> {
     let Expr::Function(function) = expr else { return None };
     let FunctionArguments::List(arguments) = &function.args else { return None };
@@ -308,6 +315,7 @@ fn cast_function_parameter(expr: &Expr) -> Option<(usize, Type)> {
         "bpchar" => Type::BPCHAR,
         "timetz" => Type::TIMETZ,
         "name" => Type::NAME,
+        "pg_cancel_backend" | "pg_terminate_backend" => Type::INT4,
         "uuid_array" => Type::UUID_ARRAY,
         "json_array" => Type::JSON_ARRAY,
         "jsonb_array" => Type::JSONB_ARRAY,

@@ -606,9 +606,6 @@ async fn plan_once(
     cast_parameters(&mut parsed, casts);
     let plan = engine.plan(parsed).await;
     let plan = plan.map_err(|e| user_error(place_error(from_engine(&e), &statement.text)))?;
-    if !statement.reads_catalog {
-        return Ok(plan);
-    }
     marks::kept(plan).map_err(|e| user_error(from_datafusion(&e)))
 }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement, Value, VisitMut, VisitorMut,
 };
 
@@ -50,6 +50,12 @@ fn rewritten(function: &mut Function) -> Option<Expr> {
         "pg_typeof" => {
             let [value] = <[Expr; 1]>::try_from(plain(function)?).ok()?;
             is_small_integer(&value).then(|| call("pg_typeof", vec![call("int4", vec![value])]))
+        }
+        "mod" => {
+            let [left, right] = <[Expr; 2]>::try_from(plain(function)?).ok()?;
+            let (left, right) =
+                (Box::new(Expr::Nested(Box::new(left))), Box::new(Expr::Nested(Box::new(right))));
+            Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
         }
         "date_trunc" => truncated(function),
         "make_interval" => interval(function),

@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaFunction,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaFunction,
     LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, SelectItem, SetExpr,
-    Statement, TableAlias, TableFactor, UnaryOperator, VisitMut, VisitorMut,
+    Statement, TableAlias, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
+use super::subqueries::folded;
 use super::templates::{query, select_mut};
 
 /// Functions whose schema says nothing.
@@ -37,12 +38,23 @@ impl VisitorMut for Sets<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice()
+            && matches!(root.as_ref(), Expr::Nested(inner) if matches!(inner.as_ref(), Expr::Function(_)))
+        {
+            let field = Expr::Value(Value::SingleQuotedString(folded(field)).with_empty_span());
+            *expr = call("get_field", vec![root.as_ref().clone(), field]);
+            return ControlFlow::Continue(());
+        }
         let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
         let Some(name) = bare_name(&function.name) else { return ControlFlow::Continue(()) };
         let replacement =
             match (name.as_str(), &function.args) {
                 ("generate_subscripts", FunctionArguments::List(_)) => first_argument(function)
                     .map(|array| call("unnest", vec![call("pg_subscripts", vec![array])])),
+                ("generate_series", FunctionArguments::List(_)) => Some(call("unnest", vec![expr.clone()])),
+                // What has been made a set already.
+                ("unnest", FunctionArguments::List(_)) => first_argument(function).filter(is_set),
                 ("_pg_expandarray", FunctionArguments::List(_)) => first_argument(function)
                     .map(|array| call("unnest", vec![call("pg_expanded", vec![array])])),
                 ("array", FunctionArguments::Subquery(query)) => over_elements(query),
@@ -61,6 +73,10 @@ fn first_argument(function: &Function) -> Option<Expr> {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     }
+}
+
+fn is_set(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.to_string() == "unnest")
 }
 
 /// The name of a function without a schema of the system; `None` if it has any other.
@@ -187,6 +203,14 @@ mod tests {
         assert_eq!(
             rewritten("SELECT generate_subscripts(k, 1) FROM t"),
             "SELECT unnest(pg_subscripts(k)) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT generate_series(1, k), unnest(generate_series(1, 2)) FROM t"),
+            "SELECT unnest(generate_series(1, k)), unnest(generate_series(1, 2)) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT (information_schema._pg_expandarray(k)).n FROM t"),
+            "SELECT get_field((unnest(pg_expanded(k))), 'n') FROM t"
         );
         assert_eq!(
             rewritten("SELECT 1 FROM string_to_array('a,b', ',') s, generate_series(1, f(2)) AS i"),

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query, SelectItem, SetExpr, Statement, TableAlias,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, With,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr,
+    Statement, TableAlias, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
@@ -25,9 +25,13 @@ impl VisitorMut for Relations {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        // The parts of a recursion must agree, and one of them is no literal.
-        if let Some(With { recursive: false, cte_tables, .. }) = &mut query.with {
-            cte_tables.iter_mut().for_each(|table| in_body(&mut table.query.body));
+        let is_recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+        for table in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            match (is_recursive, table.query.body.as_mut()) {
+                // What it begins with says which types it has; the engine casts the rest to them.
+                (true, SetExpr::SetOperation { left, .. }) => in_body(left),
+                (_, body) => in_body(body),
+            }
         }
         ControlFlow::Continue(())
     }
@@ -117,6 +121,15 @@ pub(super) fn is_small_integer(expr: &Expr) -> bool {
             );
             is_arithmetic && is_small_integer(left) && is_small_integer(right)
         }
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("abs") => {
+            match &function.args {
+                FunctionArguments::List(list) => match list.args.as_slice() {
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => is_small_integer(argument),
+                    _ => false,
+                },
+                _ => false,
+            }
+        }
         Expr::Case { conditions, else_result, .. } => {
             conditions.iter().all(|when| is_small_integer(&when.result))
                 && else_result.as_deref().is_none_or(is_small_integer)
@@ -152,8 +165,11 @@ mod tests {
             rewritten("SELECT n FROM generate_series(1, 3) AS t(n)"),
             "SELECT n FROM (SELECT int4(number) AS n FROM generate_series(1, 3) AS numbers (number)) AS t"
         );
+        assert_eq!(
+            rewritten("WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t"),
+            "WITH RECURSIVE t (n) AS (SELECT int4(1) UNION ALL SELECT n + 1 FROM t) SELECT n FROM t"
+        );
         for same in [
-            "WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t",
             "SELECT a FROM t WHERE EXISTS (SELECT 1 FROM d)",
             "SELECT n FROM generate_series(1, 3000000000) AS t (n)",
             "SELECT 3000000000",
