@@ -185,9 +185,7 @@ fn qualifier(expr: &Expr) -> Option<Option<String>> {
 /// The name of a relation that can be wrapped.
 fn known_as(relation: &TableFactor) -> Option<Ident> {
     match relation {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. }
-            if alias.columns.is_empty() =>
-        {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
             Some(alias.name.clone())
         }
         TableFactor::Table { name, alias: None, args: None, .. } => name.0.last()?.as_ident().cloned(),
@@ -243,6 +241,10 @@ mod tests {
         assert_eq!(
             rewritten("SELECT g FROM t, (SELECT unnest(generate_series(1, t.n)) AS g) AS g"),
             "SELECT g FROM (SELECT *, unnest(generate_series(1, t.n)) AS g FROM t) AS t"
+        );
+        assert_eq!(
+            rewritten("SELECT x FROM (VALUES ('a')) AS v (t), UNNEST(f(v.t)) AS x"),
+            "SELECT x FROM (SELECT *, unnest(f(v.t)) AS x FROM (VALUES ('a')) AS v (t)) AS v"
         );
         for same in [
             "SELECT x FROM t, UNNEST(ARRAY[1, 2]) AS x",

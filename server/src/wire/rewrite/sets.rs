@@ -30,6 +30,18 @@ struct Sets<'a>(&'a HashSet<String>);
 impl VisitorMut for Sets<'_> {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let SetExpr::Select(select) = query.body.as_mut() else { return ControlFlow::Continue(()) };
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                && is_series(expr)
+            {
+                *expr = call("unnest", vec![expr.clone()]);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         if let Some(replacement) = in_from(factor, self.0) {
             *factor = replacement;
@@ -40,7 +52,8 @@ impl VisitorMut for Sets<'_> {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::CompoundFieldAccess { root, access_chain } = expr
             && let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice()
-            && matches!(root.as_ref(), Expr::Nested(inner) if matches!(inner.as_ref(), Expr::Function(_)))
+            && matches!(root.as_ref(), Expr::Nested(inner)
+                if matches!(inner.as_ref(), Expr::Function(_) | Expr::CompoundIdentifier(_)))
         {
             let field = Expr::Value(Value::SingleQuotedString(folded(field)).with_empty_span());
             *expr = call("get_field", vec![root.as_ref().clone(), field]);
@@ -52,9 +65,6 @@ impl VisitorMut for Sets<'_> {
             match (name.as_str(), &function.args) {
                 ("generate_subscripts", FunctionArguments::List(_)) => first_argument(function)
                     .map(|array| call("unnest", vec![call("pg_subscripts", vec![array])])),
-                ("generate_series", FunctionArguments::List(_)) => Some(call("unnest", vec![expr.clone()])),
-                // What has been made a set already.
-                ("unnest", FunctionArguments::List(_)) => first_argument(function).filter(is_set),
                 ("_pg_expandarray", FunctionArguments::List(_)) => first_argument(function)
                     .map(|array| call("unnest", vec![call("pg_expanded", vec![array])])),
                 ("array", FunctionArguments::Subquery(query)) => over_elements(query),
@@ -75,8 +85,9 @@ fn first_argument(function: &Function) -> Option<Expr> {
     }
 }
 
-fn is_set(expr: &Expr) -> bool {
-    matches!(expr, Expr::Function(function) if function.name.to_string() == "unnest")
+/// Whether `expr` is a call of `generate_series`.
+fn is_series(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if bare_name(&function.name).as_deref() == Some("generate_series"))
 }
 
 /// The name of a function without a schema of the system; `None` if it has any other.
