@@ -349,8 +349,8 @@ mod tests {
     use super::*;
     use crate::postgres::{interval_in, time_in};
 
-    fn of(part: &str, values: ArrayRef, zone: &str) -> Option<i64> {
-        units(Part::named(part).unwrap(), &values, zone).unwrap()[0]
+    fn of(part: &str, values: &ArrayRef, zone: &str) -> Option<i64> {
+        units(Part::named(part).unwrap(), values, zone).unwrap()[0]
     }
 
     fn instant(text: &str) -> ArrayRef {
@@ -380,10 +380,10 @@ mod tests {
             ("isodow", "UTC", 7),
             ("dow", "UTC", 0),
         ] {
-            assert_eq!(of(part, time(), zone), Some(expected), "{part} {zone}");
+            assert_eq!(of(part, &time(), zone), Some(expected), "{part} {zone}");
         }
-        assert_eq!(of("second", instant("1969-12-31 23:59:59.5"), "UTC"), Some(59_500_000));
-        assert_eq!(of("century", instant("2000-01-01"), "UTC"), Some(20));
+        assert_eq!(of("second", &instant("1969-12-31 23:59:59.5"), "UTC"), Some(59_500_000));
+        assert_eq!(of("century", &instant("2000-01-01"), "UTC"), Some(20));
     }
 
     #[test]

@@ -296,10 +296,10 @@ fn iso(text: &str, zoned: bool) -> String {
 mod tests {
     use super::*;
 
-    fn json(value: ScalarValue) -> String {
+    fn json(value: &ScalarValue) -> String {
         let field = Field::new("x", value.data_type(), true);
         let mut out = String::new();
-        write(&value, &field, Zone::new("Europe/Berlin").unwrap(), &mut out).unwrap();
+        write(value, &field, Zone::new("Europe/Berlin").unwrap(), &mut out).unwrap();
         out
     }
 
@@ -307,17 +307,17 @@ mod tests {
     #[test]
     fn values_keep_what_they_are() {
         assert_eq!(
-            json(ScalarValue::Decimal128(Some(123_456_789_012_544_678), 18, 4)),
+            json(&ScalarValue::Decimal128(Some(123_456_789_012_544_678), 18, 4)),
             "12345678901254.4678"
         );
-        assert_eq!(json(ScalarValue::from(f64::NAN)), "\"NaN\"");
-        assert_eq!(json(ScalarValue::from(0.1)), "0.1");
-        assert_eq!(json(ScalarValue::from("a\"b")), r#""a\"b""#);
+        assert_eq!(json(&ScalarValue::from(f64::NAN)), "\"NaN\"");
+        assert_eq!(json(&ScalarValue::from(0.1)), "0.1");
+        assert_eq!(json(&ScalarValue::from("a\"b")), r#""a\"b""#);
         let instant = ScalarValue::TimestampMicrosecond(Some(1_767_225_600_500_000), Some("UTC".into()));
-        assert_eq!(json(instant), "\"2026-01-01T01:00:00.5+01:00\"");
+        assert_eq!(json(&instant), "\"2026-01-01T01:00:00.5+01:00\"");
         let local = ScalarValue::TimestampMicrosecond(Some(1_767_225_600_000_000), None);
-        assert_eq!(json(local), "\"2026-01-01T00:00:00\"");
-        assert_eq!(json(ScalarValue::Binary(Some(vec![1]))), r#""\\x01""#);
-        assert_eq!(json(ScalarValue::Int64(None)), "null");
+        assert_eq!(json(&local), "\"2026-01-01T00:00:00\"");
+        assert_eq!(json(&ScalarValue::Binary(Some(vec![1]))), r#""\\x01""#);
+        assert_eq!(json(&ScalarValue::Int64(None)), "null");
     }
 }
