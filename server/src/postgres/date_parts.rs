@@ -397,7 +397,7 @@ mod tests {
             ("quarter", "4 months", 2),
             ("second", "-00:00:01.5", -1_500_000),
         ] {
-            assert_eq!(of(part, interval(value), "UTC"), Some(expected), "{part} {value}");
+            assert_eq!(of(part, &interval(value), "UTC"), Some(expected), "{part} {value}");
         }
         let week = units(Part::Of(DatePart::Week), &interval("1 day"), "UTC");
         assert!(week.unwrap_err().to_string().contains("not supported for type interval"));
