@@ -28,7 +28,7 @@ use crate::catalog::provider::{CATALOG, PUBLIC_SCHEMA, SessionCatalog};
 use crate::catalog::relations::{self, Relation};
 use crate::catalog::search_path::{SEARCH_PATH, SearchPathSchema};
 use crate::catalog::store_schema::{JourneySchema, PublicSchema, StatementScope};
-use crate::catalog::{table_statements, view_statements};
+use crate::catalog::{rename_view, table_statements, view_statements};
 use crate::config::{EngineConfig, SessionOptions};
 use crate::deep::Planning;
 use crate::error::{Error, Result};
@@ -163,7 +163,7 @@ impl Session {
         let Planner { context, planning, executor, .. } = self.planner.as_ref();
         // A plan is copied and dropped on large stacks only.
         let plan = match plan {
-            LogicalPlan::Ddl(_) | LogicalPlan::Dml(_) => {
+            LogicalPlan::Ddl(_) | LogicalPlan::Dml(_) | LogicalPlan::Extension(_) => {
                 let planner = Arc::clone(&self.planner);
                 match planning.run(async move { planner.changes(plan).await }).await?? {
                     Changed::Done(answer) => return Ok(answer),
@@ -262,7 +262,9 @@ impl Planner {
         {
             return Ok(Changed::Done(done));
         }
-        if view_statements::run(&plan, &self.scope, &self.context).await? {
+        if view_statements::run(&plan, &self.scope, &self.context).await?
+            || rename_view::run(&plan, &self.scope, &self.context).await?
+        {
             return Ok(Changed::Done(view_statements::no_rows()));
         }
         Ok(Changed::Not(Box::new(plan)))
@@ -281,6 +283,9 @@ impl Planner {
 
     async fn plan_plain(&self, statement: Statement) -> Result<LogicalPlan> {
         self.scope.begin(Some(&statement)).await?;
+        if let Some(plan) = rename_view::plan(&statement, &self.scope)? {
+            return Ok(plan);
+        }
         let state = self.context.state();
         let error = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => return self.checked(plan),

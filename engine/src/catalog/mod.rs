@@ -7,6 +7,7 @@ pub mod journey;
 pub mod provider;
 pub mod raw_ids;
 pub mod relations;
+pub(crate) mod rename_view;
 pub mod search_path;
 pub mod store_schema;
 pub(crate) mod table_statements;

@@ -8,8 +8,8 @@ use crate::wire::encode::type_size;
 
 /// Bytes of a page, by which sizes are told to planners of clients.
 const PAGE_BYTES: u64 = 8192;
-/// `C`, the collation of text here: by bytes.
-const COLLATION_OID: i64 = 950;
+/// `default`, the collation of the database, which is `C`: by bytes.
+const COLLATION_OID: i64 = 100;
 /// Access method `heap`.
 const HEAP_OID: i64 = 2;
 

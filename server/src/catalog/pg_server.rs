@@ -104,22 +104,27 @@ fn user(name: &str) -> Row {
 
 fn settings(identity: &Identity) -> Vec<Row> {
     let state = lock(&identity.state);
-    let settings = state.settings.all().into_iter();
-    settings
-        .filter_map(|variable| <[String; 3]>::try_from(variable).ok())
-        .map(|[name, value, description]| {
-            row! {
-                name: name,
-                setting: value.clone(),
+    let listed = state.settings.listed().into_iter();
+    listed
+        .map(|one| {
+            let mut row = row! {
+                name: one.name,
+                setting: one.setting,
                 category: "Client Connection Defaults",
-                short_desc: description,
-                context: "user",
-                vartype: "string",
+                short_desc: one.description,
+                context: one.context,
+                vartype: one.vartype,
                 source: "default",
-                boot_val: value.clone(),
-                reset_val: value,
+                boot_val: one.default,
+                reset_val: one.reset,
                 pending_restart: false,
+            };
+            let texts = [("unit", one.unit), ("min_val", one.least), ("max_val", one.most)];
+            row.extend(texts.into_iter().filter_map(|(column, text)| Some((column, Cell::Text(text?)))));
+            if !one.choices.is_empty() {
+                row.push(("enumvals", Cell::Texts(one.choices)));
             }
+            row
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `int4(x)` and `float8(x)`: casts that are planned as calls, so that they carry PostgreSQL's errors.
+//! `int4(x)`, `int8(x)` and `float8(x)`: casts that are planned as calls, so that they carry PostgreSQL's errors.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
@@ -9,7 +9,7 @@ use datafusion::logical_expr::{
 use crate::error::{SqlError, sqlstate};
 
 pub(super) fn all() -> Vec<ScalarUDF> {
-    [("int4", DataType::Int32), ("float8", DataType::Float64)]
+    [("int4", DataType::Int32), ("int8", DataType::Int64), ("float8", DataType::Float64)]
         .into_iter()
         .map(|(name, target)| {
             ScalarUDF::from(NamedCast { name, target, signature: Signature::any(1, Volatility::Immutable) })

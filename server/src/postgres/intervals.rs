@@ -184,7 +184,7 @@ fn as_intervals(array: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {
 }
 
 /// Microseconds of local time: instants are those of `zone`.
-fn local_times(array: &ArrayRef, zone: Tz) -> Result<TimestampMicrosecondArray> {
+pub(super) fn local_times(array: &ArrayRef, zone: Tz) -> Result<TimestampMicrosecondArray> {
     let has_zone = matches!(array.data_type(), DataType::Timestamp(_, Some(_)));
     let target = DataType::Timestamp(TimeUnit::Microsecond, has_zone.then(|| "UTC".into()));
     let times = cast(array, &target)?;

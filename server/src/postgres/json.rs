@@ -52,30 +52,10 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         pure("json_typeof", &[1], returns(DataType::Utf8), kind),
         pure("jsonb_array_length", &[1], returns(DataType::Int32), array_length),
         pure("json_array_length", &[1], returns(DataType::Int32), array_length),
-        pure("to_json", &[1], typed("json"), |a| Ok(text(json_of(&a[0])?.to_string()))),
-        pure(ELEMENT, &[1], returns(DataType::Utf8), |a| Ok(text(json_of(&a[0])?.to_string()))),
-        pure(MEMBER, &[2], returns(DataType::Utf8), |a| Ok(text(member(&a[0], &a[1])?))),
         pure(ARRAY_OF, &[1], typed("json"), |a| joined(&a[0], "[", "]")),
         pure(JSONB_ARRAY_OF, &[1], typed("jsonb"), |a| normalized(&joined(&a[0], "[", "]")?)),
         pure(OBJECT_OF, &[1], typed("json"), |a| joined(&a[0], "{ ", " }")),
         pure(JSONB_OBJECT_OF, &[1], typed("jsonb"), |a| normalized(&joined(&a[0], "{", "}")?)),
-        pure("json_build_array", &(0..=32).collect::<Vec<_>>(), typed("json"), |a| {
-            let items: Result<Vec<String>> = a.iter().map(|item| Ok(json_of(item)?.to_string())).collect();
-            Ok(text(format!("[{}]", items?.join(", "))))
-        }),
-        pure("to_jsonb", &[1], typed("jsonb"), |a| {
-            Ok(text(jsonb_text::normalized(&json_of(&a[0])?.to_string())?))
-        }),
-        pure("jsonb_build_object", &(0..=32).collect::<Vec<_>>(), typed("jsonb"), |a| {
-            Ok(text(jsonb_text::normalized(&build_object(a)?)?))
-        }),
-        pure("json_build_object", &(0..=32).collect::<Vec<_>>(), typed("json"), |a| {
-            Ok(text(build_object(a)?))
-        }),
-        pure("jsonb_build_array", &(0..=32).collect::<Vec<_>>(), typed("jsonb"), |a| {
-            let items: Result<Vec<Value>> = a.iter().map(json_of).collect();
-            Ok(text(jsonb_text::normalized(&Value::Array(items?).to_string())?))
-        }),
     ]
 }
 
@@ -211,43 +191,6 @@ fn array_length(arguments: &[ScalarValue]) -> Result<ScalarValue> {
     }
 }
 
-/// A value of the engine as JSON: numbers and booleans as such, everything else by its text.
-fn json_of(argument: &ScalarValue) -> Result<Value> {
-    if argument.is_null() {
-        return Ok(Value::Null);
-    }
-    Ok(match argument {
-        ScalarValue::Boolean(Some(value)) => Value::from(*value),
-        ScalarValue::List(list) => {
-            let items = list.value(0);
-            let items: Result<Vec<Value>> =
-                (0..items.len()).map(|index| json_of(&ScalarValue::try_from_array(&items, index)?)).collect();
-            Value::Array(items?)
-        }
-        other => {
-            let shown = match other.cast_to(&DataType::Utf8)? {
-                ScalarValue::Utf8(Some(shown)) => shown,
-                _ => return Ok(Value::Null),
-            };
-            let is_number = other.data_type().is_numeric();
-            match serde_json::from_str::<Value>(&shown) {
-                Ok(number) if is_number => number,
-                _ => Value::from(shown),
-            }
-        }
-    })
-}
-
-/// `"key" : value`
-fn member(key: &ScalarValue, value: &ScalarValue) -> Result<String> {
-    let ScalarValue::Utf8(Some(key)) = key.cast_to(&DataType::Utf8)? else {
-        return Err(
-            SqlError::new(sqlstate::INVALID_PARAMETER_VALUE, "argument 1: key must not be null").into()
-        );
-    };
-    Ok(format!("{} : {}", Value::from(key), json_of(value)?))
-}
-
 /// The texts of a list one behind the other; NULL for no list.
 fn joined(list: &ScalarValue, open: &str, close: &str) -> Result<ScalarValue> {
     let ScalarValue::List(list) = list else { return Ok(ScalarValue::Null) };
@@ -256,7 +199,8 @@ fn joined(list: &ScalarValue, open: &str, close: &str) -> Result<ScalarValue> {
     }
     let items = arrow::compute::cast(&list.value(0), &DataType::Utf8)?;
     let items: Vec<&str> = items.as_string::<i32>().iter().map(|item| item.unwrap_or("null")).collect();
-    Ok(text(format!("{open}{}{close}", items.join(", "))))
+    // What is nested begins a line, but for the first.
+    Ok(text(format!("{open}{}{close}", items.join(", ").trim_start())))
 }
 
 fn normalized(json: &ScalarValue) -> Result<ScalarValue> {
@@ -264,17 +208,4 @@ fn normalized(json: &ScalarValue) -> Result<ScalarValue> {
         Some(json) => Ok(text(jsonb_text::normalized(json)?)),
         None => Ok(ScalarValue::Null),
     }
-}
-
-fn build_object(arguments: &[ScalarValue]) -> Result<String> {
-    if !arguments.len().is_multiple_of(2) {
-        return Err(SqlError::new(
-            sqlstate::INVALID_PARAMETER_VALUE,
-            "argument list must have even number of elements",
-        )
-        .with_hint("The arguments of json_build_object() must consist of alternating keys and values.")
-        .into());
-    }
-    let members: Result<Vec<String>> = arguments.chunks(2).map(|pair| member(&pair[0], &pair[1])).collect();
-    Ok(format!("{{{}}}", members?.join(", ")))
 }

@@ -29,9 +29,9 @@ impl ExprPlanner for Literals {
                     to_boolean(&mut expr.left);
                 }
             }
-            // Not products: the engine's parts of dates are `integer` too, where PostgreSQL's are `numeric`.
             BinaryOperator::Plus
             | BinaryOperator::Minus
+            | BinaryOperator::Multiply
             | BinaryOperator::Divide
             | BinaryOperator::Modulo => {
                 let is_small = |data_type: &DataType| matches!(data_type, DataType::Int16 | DataType::Int32);

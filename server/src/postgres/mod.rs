@@ -2,21 +2,26 @@
 //!
 //! What DataFusion has is left to it. Everything here is pure: it knows neither sessions nor tables.
 
+mod averages;
 mod casts;
 pub(crate) mod checked;
 mod date_formats;
+pub(crate) mod date_parts;
 mod date_patterns;
 mod date_read;
 mod date_write;
 pub(crate) mod interval_in;
 pub(crate) mod intervals;
 pub(crate) mod json;
+mod json_write;
 mod jsonb_text;
 mod literals;
 mod logarithms;
+pub(crate) mod marks;
 pub(crate) mod misc;
 mod number_format;
 mod operators;
+mod quotients;
 mod rounding;
 mod single_value;
 mod sized;
@@ -28,6 +33,7 @@ pub(crate) mod text_in;
 pub(crate) mod time_in;
 mod timezone;
 mod typed;
+mod whole_numbers;
 
 use std::sync::Arc;
 
@@ -41,14 +47,17 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
     typed::all()
         .into_iter()
         .chain(json::all())
+        .chain(json_write::all())
         .chain(casts::all())
         .chain(strings::all())
         .chain(date_formats::all())
+        .chain(date_parts::all())
         .chain(sized::all())
         .chain(intervals::all())
         .chain(misc::all())
         .chain(logarithms::all())
         .chain(text_format::all())
+        .chain(whole_numbers::all())
         .chain([timezone::function(), rounding::function(), sleep::function()])
 }
 
@@ -65,8 +74,11 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
     for function in scalar_functions() {
         FunctionRegistry::register_udf(context, Arc::new(function))?;
     }
-    FunctionRegistry::register_udaf(context, Arc::new(single_value::function()))?;
+    for aggregate in [single_value::function(), averages::function(), marks::array_agg()] {
+        FunctionRegistry::register_udaf(context, Arc::new(aggregate))?;
+    }
     context.register_expr_planner(Arc::new(literals::Literals))?;
+    context.register_expr_planner(Arc::new(quotients::Quotients))?;
     context.register_expr_planner(Arc::new(operators::IntervalOperators))?;
     context.register_expr_planner(Arc::new(operators::JsonOperators))
 }

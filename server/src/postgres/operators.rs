@@ -1,5 +1,5 @@
 //! Operators that the engine's planner has not, or with another meaning: those of `jsonb` (`#>`, `#>>`, `@>`, `<@`, `?|`,
-//! `?&`), intervals times and divided by numbers, a date with an interval, which is a timestamp.
+//! `?&`), intervals times and divided by numbers, a date with an interval, which is a timestamp, the days between two dates.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, Result, exec_datafusion_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::{intervals, json};
@@ -41,6 +41,12 @@ impl ExprPlanner for IntervalOperators {
             }
             BinaryOperator::Divide if is_interval(&left) && right.is_numeric() => {
                 call(intervals::DIVIDED, expr.left, expr.right)
+            }
+            // Days, as an `integer`.
+            BinaryOperator::Minus if left == DataType::Date32 && right == DataType::Date32 => {
+                let days = BinaryExpr::new(Box::new(expr.left), Operator::Minus, Box::new(expr.right));
+                let days = Cast::new(Box::new(Expr::BinaryExpr(days)), DataType::Int32);
+                Ok(PlannerResult::Planned(Expr::Cast(days)))
             }
             BinaryOperator::Plus | BinaryOperator::Minus if is_date(&left) && is_interval(&right) => {
                 Ok(PlannerResult::Original(RawBinaryExpr { left: midnight(expr.left), ..expr }))

@@ -5,8 +5,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ScalarUDF, Volatility};
 
 use super::typed::typed;
-use crate::catalog::row_function::{RowFunction, integer_of, returns, text};
-use crate::error::{SqlError, sqlstate};
+use crate::catalog::row_function::{RowFunction, returns, text};
 
 pub(super) fn all() -> Vec<ScalarUDF> {
     let pure = |name, counts: &[usize], result, evaluate: fn(&[ScalarValue]) -> Result<ScalarValue>| {
@@ -27,15 +26,6 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         }),
         RowFunction::udf("gen_random_uuid", &[0], typed("uuid"), Volatility::Volatile, |_| {
             Ok(text(random_uuid()))
-        }),
-        pure("mod", &[2], returns(DataType::Int64), |a| {
-            let (Some(a), Some(b)) = (integer_of(&a[0]), integer_of(&a[1])) else {
-                return Ok(ScalarValue::Null);
-            };
-            if b == 0 {
-                return Err(SqlError::new(sqlstate::DIVISION_BY_ZERO, "division by zero").into());
-            }
-            Ok(ScalarValue::Int64(Some(a.wrapping_rem(b))))
         }),
     ]
 }

@@ -114,6 +114,11 @@ fn converted(micros: i64, zone: Tz, to_local: bool) -> Result<i64> {
     micros.checked_add(seconds * 1_000_000).ok_or_else(|| out_of_range().into())
 }
 
+/// Seconds east of UTC at the instant `micros`, in microseconds since 1970.
+pub(super) fn offset_of_instant(micros: i64, zone: Tz) -> Result<i64> {
+    Ok((converted(micros, zone, true)? - micros) / 1_000_000)
+}
+
 /// Seconds east of UTC at the local time `time`.
 pub(super) fn offset_of_local(time: NaiveDateTime, zone: Tz) -> i64 {
     let seconds = match zone.offset_from_local_datetime(&time) {

@@ -331,7 +331,10 @@ impl BatchEncoder {
         let pg_type = shown_pg_type(&shown_field(innermost), innermost)?;
         let element = FieldInfo::new(info.name().to_owned(), None, None, pg_type, info.format())
             .with_format_options(Arc::clone(info.format_options()));
-        let values = self.column(lists.values(), found, &element, item)?;
+        let values = match innermost_item(item) {
+            Some(_) => self.lists(lists.values(), &element, item)?,
+            None => self.column(lists.values(), found, &element, item)?,
+        };
         Ok(Column::List(Lists { lists, values: Box::new(values), element }))
     }
 
@@ -672,7 +675,7 @@ fn time_text(micros: i64) -> String {
 }
 
 /// The JSON text of one value of the union; `None` if it is SQL NULL or JSON null of an absent path.
-fn json_text(union: &UnionArray, index: usize) -> Option<String> {
+pub(crate) fn json_text(union: &UnionArray, index: usize) -> Option<String> {
     let value = union.value(index);
     if value.is_null(0) || matches!(value.data_type(), DataType::Null) {
         return None;

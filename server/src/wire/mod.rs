@@ -67,6 +67,8 @@ use crate::tls::Tls;
 pub(crate) use activity::Activity;
 pub(crate) use cancel::{CancelRegistry, Signalled, lock};
 pub(crate) use connection::serve_connection;
+pub(crate) use datetime::{DateLayout, Zone, interval_text, timestamp_text};
+pub(crate) use float::{double_text, real_text};
 pub(crate) use observe::Observer;
 pub(crate) use state::SessionState;
 

@@ -2,12 +2,15 @@
 //!
 //! DataFusion names a column after its whole expression, which breaks clients that look columns up by name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
+    DataType as SqlType, Expr, FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
 };
+
+use super::rewrite::call;
 
 const NO_NAME: &str = "?column?";
 
@@ -25,7 +28,41 @@ pub(crate) fn result_names(statement: &Statement) -> Option<Vec<String>> {
 /// equal aliases. [`result_names`] of the statement before this shows the client the names as written.
 pub(crate) fn separate_names(statement: &mut Statement) {
     if let Statement::Query(query) = statement {
+        if let (SetExpr::Select(select), Some(order)) = (query.body.as_mut(), &query.order_by)
+            && let OrderByKind::Expressions(keys) = &order.kind
+        {
+            name_sorted(select, keys);
+        }
         separate_in(&mut query.body);
+    }
+}
+
+/// Names the casts of columns by which a result is sorted: `SELECT n::text FROM t ORDER BY n` sorts by the result, whose
+/// name is that of the column, and the planner would take the column for a second one of that name.
+fn name_sorted(select: &mut Select, keys: &[OrderByExpr]) {
+    let sorted: Vec<&Ident> = keys
+        .iter()
+        .filter_map(|key| match &key.expr {
+            Expr::Identifier(ident) => Some(ident),
+            _ => None,
+        })
+        .collect();
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr @ Expr::Cast { .. }) = item
+            && let Some(name) = column_below_casts(expr)
+            && let Some(key) = sorted.iter().find(|key| ident_name(key) == ident_name(name))
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: (*key).clone() };
+        }
+    }
+}
+
+fn column_below_casts(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => column_below_casts(expr),
+        Expr::Identifier(ident) => Some(ident),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
     }
 }
 
@@ -39,6 +76,11 @@ fn separate_in(body: &mut SetExpr) {
         }
         _ => return,
     };
+    separate_aggregates(select);
+    let is_written = !select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let mut seen: HashSet<String> = HashSet::with_capacity(select.projection.len());
     for (index, item) in select.projection.iter_mut().enumerate() {
         let key = match item {
@@ -46,7 +88,10 @@ fn separate_in(body: &mut SetExpr) {
             SelectItem::ExprWithAlias { alias, .. } => ident_name(alias),
             _ => continue,
         };
-        if !seen.contains(&key) {
+        // The planner calls some expressions by one name that are written in two ways: `2 * i` and `i * 2`.
+        let is_operation =
+            is_written && index > 0 && matches!(item, SelectItem::UnnamedExpr(Expr::BinaryOp { .. }));
+        if !seen.contains(&key) && !is_operation {
             seen.insert(key);
             continue;
         }
@@ -61,6 +106,47 @@ fn separate_in(body: &mut SetExpr) {
     }
 }
 
+/// Makes aggregates of literals that differ by a cast alone differ by a call, since the planner leaves casts out of their
+/// names: `sum(1::int4), sum(1::int8)`.
+fn separate_aggregates(select: &mut Select) {
+    let mut seen: HashMap<String, String> = HashMap::new();
+    for item in &mut select.projection {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+        if !matches!(expr, Expr::Function(_)) {
+            continue;
+        }
+        let written = expr.to_string();
+        match seen.get(&plan_name(expr)) {
+            Some(known) if *known != written => {
+                let _ = VisitMut::visit(expr, &mut CastsAsCalls);
+            }
+            _ => {
+                seen.insert(plan_name(expr), written);
+            }
+        }
+    }
+}
+
+/// Makes casts to numbers calls of the functions that do the same.
+struct CastsAsCalls;
+
+impl VisitorMut for CastsAsCalls {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { expr: operand, data_type, .. } = expr {
+            let name = match data_type {
+                SqlType::Integer(_) | SqlType::Int(_) | SqlType::Int4(_) => "int4",
+                SqlType::BigInt(_) | SqlType::Int8(_) => "int8",
+                SqlType::DoublePrecision | SqlType::Float8 => "float8",
+                _ => return ControlFlow::Continue(()),
+            };
+            *expr = call(name, vec![operand.as_ref().clone()]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// What the planner will call a column, or something that two columns of one plan name have in common: it names a
 /// cast after its operand, and a column with its table, which is not known here.
 fn plan_name(expr: &Expr) -> String {
@@ -69,6 +155,10 @@ fn plan_name(expr: &Expr) -> String {
         Expr::TypedString(typed) => typed.value.to_string(),
         Expr::Identifier(ident) => ident_name(ident),
         Expr::CompoundIdentifier(idents) => idents.last().map(ident_name).unwrap_or_default(),
+        // `session_user` is a call without brackets.
+        Expr::Function(function) if matches!(function.args, FunctionArguments::None) => {
+            format!("{}()", function.name)
+        }
         other => {
             let mut other = other.clone();
             let _ = VisitMut::visit(&mut other, &mut WithoutCasts);

@@ -54,6 +54,8 @@ pub(crate) fn cast_type(pg_type: &Type) -> Option<SqlType> {
         Type::TIMESTAMPTZ => SqlType::Timestamp(Some(6), TimezoneInfo::WithTimeZone),
         Type::INTERVAL => SqlType::Interval { fields: None, precision: None },
         Type::BYTEA => SqlType::Bytea,
+        Type::JSON => SqlType::JSON,
+        Type::JSONB => SqlType::JSONB,
         Type::BOOL_ARRAY => return array(SqlType::Boolean),
         Type::INT2_ARRAY => return array(SqlType::SmallInt(None)),
         Type::INT4_ARRAY => return array(SqlType::Integer(None)),

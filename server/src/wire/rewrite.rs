@@ -3,22 +3,28 @@
 //! Every rule works on the tree and keeps the meaning of any statement, whoever sent it: there is no list of statements
 //! of certain clients. Rules for one construct each are in the modules below and in datafusion-pg-catalog.
 
+mod between;
 mod casts;
 mod empty_catalogs;
 mod forms;
 mod functions;
+mod lateral;
+mod lateral_sets;
 mod numbers;
+mod ordered_input;
 mod overlaps;
 mod predicates;
 mod recursion;
 mod sets;
 mod similar;
+mod small_integers;
 mod subqueries;
 mod system_columns;
 mod tables;
 mod templates;
 mod temporal;
 mod type_names;
+mod whole_rows;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -37,6 +43,8 @@ use pgwire::api::Type;
 
 use super::names::separate_names;
 use super::params::type_of_cast;
+pub(crate) use between::SYMMETRIC;
+pub(super) use casts::call;
 
 /// Functions that ask the catalog, beside those whose names begin with `pg_` or `has_`.
 const CATALOG_FUNCTIONS: [&str; 15] = [
@@ -99,8 +107,12 @@ impl Rewriter {
         system_columns::rewrite(&mut statement);
         sets::rewrite(&mut statement, self.subqueries.scalar_functions());
         type_names::rewrite(&mut statement);
+        whole_rows::rewrite(&mut statement);
         functions::rewrite(&mut statement);
         tables::rewrite(&mut statement);
+        lateral_sets::rewrite(&mut statement);
+        lateral::rewrite(&mut statement);
+        ordered_input::rewrite(&mut statement);
         forms::rewrite(&mut statement);
         casts::to_functions(&mut statement);
         self.subqueries.rewrite(&mut statement);
@@ -250,12 +262,15 @@ pub(crate) fn cast_parameters(statement: &mut EngineStatement, types: &[Option<S
             if let Some(number) = parameter_number(expr)
                 && let Some(Some(data_type)) = self.0.get(number - 1)
             {
-                *expr = Expr::Cast {
-                    kind: CastKind::Cast,
-                    expr: Box::new(expr.clone()),
-                    data_type: data_type.clone(),
-                    array: false,
-                    format: None,
+                *expr = match casts::function_of(data_type) {
+                    Some(function) => call(function, vec![expr.clone()]),
+                    None => Expr::Cast {
+                        kind: CastKind::Cast,
+                        expr: Box::new(expr.clone()),
+                        data_type: data_type.clone(),
+                        array: false,
+                        format: None,
+                    },
                 };
             }
             ControlFlow::Continue(())
@@ -287,7 +302,7 @@ fn list_parameter(expr: &Expr) -> Option<usize> {
     }
 }
 
-/// A parameter that is cast to a type by a function, which the rules have put in the place of the cast.
+/// A parameter whose type a function says: one that the rules have put in the place of a cast, or one that takes no other.
 fn cast_function_parameter(expr: &Expr) -> Option<(usize, Type)> {
     let Expr::Function(function) = expr else { return None };
     let FunctionArguments::List(arguments) = &function.args else { return None };
@@ -300,6 +315,7 @@ fn cast_function_parameter(expr: &Expr) -> Option<(usize, Type)> {
         "bpchar" => Type::BPCHAR,
         "timetz" => Type::TIMETZ,
         "name" => Type::NAME,
+        "pg_cancel_backend" | "pg_terminate_backend" => Type::INT4,
         "uuid_array" => Type::UUID_ARRAY,
         "json_array" => Type::JSON_ARRAY,
         "jsonb_array" => Type::JSONB_ARRAY,

@@ -56,6 +56,7 @@ use super::types::typed_field;
 use crate::catalog;
 use crate::cpu::{CpuRuntime, CpuStream};
 use crate::error::{error, from_cpu, from_datafusion, from_engine, sqlstate, user_error};
+use crate::postgres::marks;
 
 /// Rows that cross from the CPU runtime at once.
 const ROWS_PER_CHUNK: usize = 1_024;
@@ -262,11 +263,13 @@ impl SqlSession {
     fn prepare_sql(&self, text: StatementText) -> PgWireResult<Arc<SqlStatement>> {
         check_from(&text)?;
         let explain = ExplainOptions::parse(&text.tokens)?;
+        let marked = text.symmetric_marked();
+        let source = marked.as_ref().unwrap_or(&text);
         let sql = match explain {
-            Some((_, head)) => Cow::Owned(without_head(&text.text, head)),
-            None => match text.without_table_commands() {
+            Some((_, head)) => Cow::Owned(without_head(&source.text, head)),
+            None => match source.without_table_commands() {
                 Some(rewritten) => Cow::Owned(rewritten),
-                None => Cow::Borrowed(text.text.as_str()),
+                None => Cow::Borrowed(source.text.as_str()),
             },
         };
         let explain = explain.map(|(options, _)| options);
@@ -601,7 +604,9 @@ async fn plan_once(
     }
     let mut parsed = statement.statement.clone();
     cast_parameters(&mut parsed, casts);
-    engine.plan(parsed).await.map_err(|e| user_error(place_error(from_engine(&e), &statement.text)))
+    let plan = engine.plan(parsed).await;
+    let plan = plan.map_err(|e| user_error(place_error(from_engine(&e), &statement.text)))?;
+    marks::kept(plan).map_err(|e| user_error(from_datafusion(&e)))
 }
 
 fn inferred_types(plan: &LogicalPlan, count: usize) -> PgWireResult<Vec<Option<Type>>> {

@@ -3,6 +3,7 @@
 //! Each connection has its own. A variable that has an effect here is checked; one that only clients care about
 //! is kept and given back. Unknown names are refused, so that a misspelt name is noticed.
 
+mod listing;
 mod search_path;
 mod units;
 mod variables;

@@ -12,6 +12,7 @@ use wayfare_engine::limits::Limit;
 use wayfare_engine::statement::Positions;
 
 use super::place;
+use super::rewrite::SYMMETRIC;
 use crate::error::{error_info, from_engine, sqlstate, user_error};
 
 /// One statement of a query message.
@@ -39,6 +40,22 @@ impl StatementText {
     pub(crate) fn position(&self, index: usize) -> usize {
         let start = self.places.get(index).map_or(self.text.len(), |place| place.start);
         self.offset_chars + self.text.get(..start).unwrap_or_default().chars().count() + 1
+    }
+
+    /// The statement with a mark of the same length for `SYMMETRIC` behind each `BETWEEN`, which the engine's parser does
+    /// not know; `None` if there is none.
+    pub(crate) fn symmetric_marked(&self) -> Option<Self> {
+        let is_word = |token: &Token, known: &str| match token {
+            Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(known),
+            _ => false,
+        };
+        let mut text = self.text.clone();
+        for (pair, place) in self.tokens.windows(2).zip(self.places.iter().skip(1)) {
+            if is_word(&pair[0], "BETWEEN") && is_word(&pair[1], "SYMMETRIC") {
+                text.replace_range(place.clone(), SYMMETRIC);
+            }
+        }
+        (text != self.text).then(|| Self { text, ..self.clone() })
     }
 
     /// The text with `SELECT * FROM t` for each `TABLE t`, which the engine's parser does not know; `None` if there is

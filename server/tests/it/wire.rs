@@ -253,7 +253,7 @@ async fn a_portal_is_fetched_in_parts() {
     client.batch_execute("SET datafusion.execution.target_partitions = 1").await.unwrap();
     let transaction = client.transaction().await.unwrap();
     let portal = transaction
-        .bind("SELECT value FROM generate_series(1, 1000000000) AS s(value) WHERE value > $1", &[&0_i64])
+        .bind("SELECT value FROM generate_series(1, 1000000000) AS s(value) WHERE value > $1", &[&0_i32])
         .await
         .unwrap();
     let started = Instant::now();
@@ -262,7 +262,7 @@ async fn a_portal_is_fetched_in_parts() {
         let rows = transaction.query_portal(&portal, size).await.unwrap();
         assert_eq!(rows.len(), usize::try_from(size).unwrap());
         for row in rows {
-            assert_eq!(row.get::<_, i64>(0), next);
+            assert_eq!(row.get::<_, i32>(0), next);
             next += 1;
         }
     }
@@ -300,8 +300,8 @@ async fn a_large_result_streams() {
     let mut count = 0_u32;
     while let Some(row) = rows.next().await {
         let row = row.unwrap();
-        sum += row.get::<_, i64>(0);
-        assert_eq!(row.get::<_, &str>(1), row.get::<_, i64>(0).to_string());
+        sum += i64::from(row.get::<_, i32>(0));
+        assert_eq!(row.get::<_, &str>(1), row.get::<_, i32>(0).to_string());
         count += 1;
     }
     assert_eq!((count, sum), (300_000, 45_000_150_000));

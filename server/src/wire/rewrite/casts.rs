@@ -28,11 +28,15 @@ fn varchar_columns(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) if select.distinct.is_none() => {
             for item in &mut select.projection {
-                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                    && let Expr::Cast { data_type, .. } = expr
-                    && matches!(varying(data_type), Some(None))
-                {
-                    *expr = call("varchar", vec![expr.clone()]);
+                let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
+                    continue;
+                };
+                match expr {
+                    Expr::Cast { data_type, .. } if matches!(varying(data_type), Some(None)) => {
+                        *expr = call("varchar", vec![expr.clone()]);
+                    }
+                    Expr::Subquery(query) => varchar_columns(&mut query.body),
+                    _ => {}
                 }
             }
         }
@@ -196,7 +200,7 @@ fn gives_marked_text(expr: &Expr) -> bool {
 }
 
 /// The function that casts to `data_type`; `None` if the engine has the type.
-fn function_of(data_type: &SqlType) -> Option<&'static str> {
+pub(super) fn function_of(data_type: &SqlType) -> Option<&'static str> {
     match data_type {
         SqlType::Regclass => Some("regclass"),
         SqlType::Uuid => Some("uuid"),
@@ -222,7 +226,7 @@ fn function_of(data_type: &SqlType) -> Option<&'static str> {
 }
 
 /// A call of the function `name`.
-pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(crate) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),

@@ -6,7 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, JoinOperator, Query, Select, SetExpr, Statement, TableFactor, Value,
+    Array, ArrayElemTypeDef, CastKind, DataType as SqlType, Expr, FunctionArg, FunctionArgExpr,
+    FunctionArguments, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
     VisitMut, VisitorMut,
 };
 
@@ -91,22 +92,48 @@ impl VisitorMut for SubQueries {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if matches!(expr, Expr::Subquery(_)) {
-            *expr = null_text();
+        if let Expr::Subquery(query) = expr {
+            *expr = cast(Expr::Value(Value::Null.with_empty_span()), type_of(query));
+        } else if let Expr::Function(function) = expr
+            && let FunctionArguments::List(list) = &mut function.args
+            && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument @ Expr::Subquery(_)))] =
+                list.args.as_mut_slice()
+            && function.name.to_string().eq_ignore_ascii_case("unnest")
+        {
+            *argument = texts(Expr::Value(Value::Null.with_empty_span()));
         }
         ControlFlow::Continue(())
     }
 }
 
+/// The type to which `query` casts its one value; else text.
+fn type_of(query: &Query) -> SqlType {
+    let SetExpr::Select(select) = query.body.as_ref() else { return SqlType::Text };
+    match select.projection.as_slice() {
+        [
+            SelectItem::UnnamedExpr(Expr::Cast { data_type, .. })
+            | SelectItem::ExprWithAlias { expr: Expr::Cast { data_type, .. }, .. },
+        ] => data_type.clone(),
+        _ => SqlType::Text,
+    }
+}
+
 /// `CAST(NULL AS TEXT)`.
 pub(super) fn null_text() -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(Expr::Value(Value::Null.with_empty_span())),
-        data_type: SqlType::Text,
-        array: false,
-        format: None,
-    }
+    cast(Expr::Value(Value::Null.with_empty_span()), SqlType::Text)
+}
+
+/// `CAST(ARRAY[] AS TEXT[])`.
+pub(super) fn no_texts() -> Expr {
+    texts(Expr::Array(Array { elem: Vec::new(), named: true }))
+}
+
+fn texts(array: Expr) -> Expr {
+    cast(array, SqlType::Array(ArrayElemTypeDef::SquareBracket(Box::new(SqlType::Text), None)))
+}
+
+fn cast(expr: Expr, data_type: SqlType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 #[cfg(test)]
@@ -129,6 +156,14 @@ mod tests {
                 "SELECT 1 UNION SELECT (SELECT 2) FROM pg_catalog.pg_class JOIN pg_catalog.pg_policy ON true"
             ),
             "SELECT 1 UNION SELECT CAST(NULL AS TEXT) FROM pg_catalog.pg_class JOIN pg_catalog.pg_policy ON true"
+        );
+        assert_eq!(
+            rewritten("SELECT (SELECT x::VARCHAR) FROM pg_catalog.pg_policy"),
+            "SELECT CAST(NULL AS VARCHAR) FROM pg_catalog.pg_policy"
+        );
+        assert_eq!(
+            rewritten("SELECT unnest((SELECT array_agg(2))) FROM pg_catalog.pg_policy"),
+            "SELECT unnest(CAST(NULL AS TEXT[])) FROM pg_catalog.pg_policy"
         );
         for same in [
             "SELECT (SELECT 2) FROM pg_catalog.pg_class",

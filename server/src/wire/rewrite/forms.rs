@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType as SqlType, Expr, LimitClause, Query, SelectItem, SetExpr, Statement,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, DataType as SqlType, Expr, LimitClause, Query, Statement, UnaryOperator, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
-use super::{numbers, overlaps, similar, temporal};
+use super::{between, numbers, overlaps, similar, small_integers, temporal};
+use crate::postgres::date_parts::EXTRACT;
 
 /// Rewrites the forms of `statement`.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -21,9 +22,7 @@ pub(super) fn rewrite(statement: &mut Statement) {
         }
     }
     let _ = VisitMut::visit(statement, &mut Forms);
-    if let Statement::Query(query) = statement {
-        small_integers(&mut query.body);
-    }
+    small_integers::rewrite(statement);
 }
 
 struct Forms;
@@ -88,6 +87,11 @@ impl VisitorMut for Forms {
                     *expr = overlaps;
                 }
             }
+            Expr::Between { .. } => between::rewrite(expr),
+            Expr::Extract { field, expr: of, .. } => {
+                let field = text(&field.to_string().to_lowercase());
+                *expr = call(EXTRACT, vec![field, of.as_ref().clone()]);
+            }
             Expr::AtTimeZone { timestamp, time_zone } => {
                 *expr = call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]);
             }
@@ -128,7 +132,7 @@ impl VisitorMut for Forms {
             Expr::Identifier(ident) if ident.quote_style.is_none() => {
                 let name = ident.value.to_ascii_lowercase();
                 match name.as_str() {
-                    "user" | "current_role" => *expr = call("current_user", Vec::new()),
+                    "user" | "current_role" => *expr = call("session_user", Vec::new()),
                     "localtimestamp" => {
                         let zone = call("current_setting", vec![text("TimeZone")]);
                         *expr = call("timezone", vec![zone, call("now", Vec::new())]);
@@ -191,51 +195,5 @@ fn with_backslash(pattern: &Expr, escape: &str) -> Option<Expr> {
             let doubled = call("replace", vec![other.clone(), text("\\"), text("\\\\")]);
             Some(call("replace", vec![doubled, text(escape), text("\\")]))
         }
-    }
-}
-
-/// Results that are made of literals alone are `integer`, as PostgreSQL types them; the engine calculates with `bigint`
-/// and the cast at the end is checked.
-fn small_integers(body: &mut SetExpr) {
-    match body {
-        SetExpr::Select(select) => {
-            for item in &mut select.projection {
-                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                    && is_small_integer(expr)
-                {
-                    *expr = call("int4", vec![expr.clone()]);
-                }
-            }
-        }
-        SetExpr::Query(query) => small_integers(&mut query.body),
-        SetExpr::SetOperation { left, right, .. } => {
-            small_integers(left);
-            small_integers(right);
-        }
-        _ => {}
-    }
-}
-
-fn is_small_integer(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. }) => number.parse::<i32>().is_ok(),
-        Expr::Nested(inner) => is_small_integer(inner),
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_small_integer(expr),
-        Expr::BinaryOp { left, op, right } => {
-            let is_arithmetic = matches!(
-                op,
-                BinaryOperator::Plus
-                    | BinaryOperator::Minus
-                    | BinaryOperator::Multiply
-                    | BinaryOperator::Divide
-                    | BinaryOperator::Modulo
-            );
-            is_arithmetic && is_small_integer(left) && is_small_integer(right)
-        }
-        Expr::Case { conditions, else_result, .. } => {
-            conditions.iter().all(|when| is_small_integer(&when.result))
-                && else_result.as_deref().is_none_or(is_small_integer)
-        }
-        _ => false,
     }
 }

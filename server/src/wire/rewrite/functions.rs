@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement, Value, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
+use super::small_integers::is_small_integer;
 use crate::postgres::{intervals, json, misc};
 
 /// Functions of the same meaning.
@@ -42,6 +43,20 @@ fn rewritten(function: &mut Function) -> Option<Expr> {
         return None;
     }
     match name.as_str() {
+        // The word, not a call: `user` is a keyword of the parser, and so no column.
+        "user" | "current_role" if matches!(function.args, FunctionArguments::None) => {
+            Some(call("session_user", Vec::new()))
+        }
+        "pg_typeof" => {
+            let [value] = <[Expr; 1]>::try_from(plain(function)?).ok()?;
+            is_small_integer(&value).then(|| call("pg_typeof", vec![call("int4", vec![value])]))
+        }
+        "mod" => {
+            let [left, right] = <[Expr; 2]>::try_from(plain(function)?).ok()?;
+            let (left, right) =
+                (Box::new(Expr::Nested(Box::new(left))), Box::new(Expr::Nested(Box::new(right))));
+            Some(Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right })))
+        }
         "date_trunc" => truncated(function),
         "make_interval" => interval(function),
         "percentile_disc" => ordered(function, misc::DISCRETE),
@@ -81,7 +96,12 @@ fn interval(function: &Function) -> Option<Expr> {
     for (index, argument) in list.args.iter().enumerate() {
         let (place, value) = match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) if !named => (index, value),
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. }
+            | FunctionArg::ExprNamed {
+                name: Expr::Identifier(name),
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } => {
                 named = true;
                 let known = |known: &&str| name.value.eq_ignore_ascii_case(known);
                 (intervals::MAKE_INTERVAL.iter().position(known)?, value)

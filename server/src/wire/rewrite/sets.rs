@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaFunction,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaFunction,
     LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, SelectItem, SetExpr,
-    Statement, TableAlias, TableFactor, UnaryOperator, VisitMut, VisitorMut,
+    Statement, TableAlias, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
+use super::subqueries::folded;
 use super::templates::{query, select_mut};
 
 /// Functions whose schema says nothing.
@@ -29,6 +30,18 @@ struct Sets<'a>(&'a HashSet<String>);
 impl VisitorMut for Sets<'_> {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let SetExpr::Select(select) = query.body.as_mut() else { return ControlFlow::Continue(()) };
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                && is_series(expr)
+            {
+                *expr = call("unnest", vec![expr.clone()]);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         if let Some(replacement) = in_from(factor, self.0) {
             *factor = replacement;
@@ -37,6 +50,15 @@ impl VisitorMut for Sets<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice()
+            && matches!(root.as_ref(), Expr::Nested(inner)
+                if matches!(inner.as_ref(), Expr::Function(_) | Expr::CompoundIdentifier(_)))
+        {
+            let field = Expr::Value(Value::SingleQuotedString(folded(field)).with_empty_span());
+            *expr = call("get_field", vec![root.as_ref().clone(), field]);
+            return ControlFlow::Continue(());
+        }
         let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
         let Some(name) = bare_name(&function.name) else { return ControlFlow::Continue(()) };
         let replacement =
@@ -61,6 +83,11 @@ fn first_argument(function: &Function) -> Option<Expr> {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     }
+}
+
+/// Whether `expr` is a call of `generate_series`.
+fn is_series(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if bare_name(&function.name).as_deref() == Some("generate_series"))
 }
 
 /// The name of a function without a schema of the system; `None` if it has any other.
@@ -187,6 +214,14 @@ mod tests {
         assert_eq!(
             rewritten("SELECT generate_subscripts(k, 1) FROM t"),
             "SELECT unnest(pg_subscripts(k)) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT generate_series(1, k), unnest(generate_series(1, 2)) FROM t"),
+            "SELECT unnest(generate_series(1, k)), unnest(generate_series(1, 2)) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT (information_schema._pg_expandarray(k)).n FROM t"),
+            "SELECT get_field((unnest(pg_expanded(k))), 'n') FROM t"
         );
         assert_eq!(
             rewritten("SELECT 1 FROM string_to_array('a,b', ',') s, generate_series(1, f(2)) AS i"),

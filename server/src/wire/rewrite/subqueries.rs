@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::casts::call;
-use super::empty_catalogs::{has_no_rows, null_text};
+use super::empty_catalogs::{has_no_rows, no_texts, null_text};
 use super::recursion;
 
 /// The aggregate that is an error for more than one row.
@@ -123,12 +123,26 @@ impl SubQueries {
     }
 
     fn is_scalar(&self, expr: &Expr) -> bool {
-        struct Functions<'a>(&'a HashSet<String>);
+        // What a sub-query inside calls is its own.
+        struct Functions<'a>(&'a HashSet<String>, usize);
         impl Visitor for Functions<'_> {
             type Break = ();
 
+            fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+                self.1 += 1;
+                ControlFlow::Continue(())
+            }
+
+            fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+                self.1 -= 1;
+                ControlFlow::Continue(())
+            }
+
             fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
                 let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+                if self.1 > 0 {
+                    return ControlFlow::Continue(());
+                }
                 let name = function.name.to_string().to_ascii_lowercase();
                 let is_scalar = self.0.contains(&name)
                     || name.starts_with("pg_")
@@ -151,7 +165,7 @@ impl SubQueries {
                 }
             }
         }
-        Visit::visit(expr, &mut Functions(&self.scalar_functions)).is_continue()
+        Visit::visit(expr, &mut Functions(&self.scalar_functions, 0)).is_continue()
     }
 }
 
@@ -165,6 +179,7 @@ impl VisitorMut for SubQueryVisitor<'_> {
             Expr::Subquery(query) if self.0.is_never_a_row(query) => *expr = null_text(),
             Expr::Subquery(query) => {
                 recursion::take_out_key(query);
+                inner_columns(query);
                 let outer = self.0.one_value(query).into_iter().reduce(and);
                 if let Some(condition) = outer {
                     let result = Expr::Subquery(query.clone());
@@ -180,6 +195,10 @@ impl VisitorMut for SubQueryVisitor<'_> {
             Expr::Function(Function { name, args: FunctionArguments::Subquery(query), .. })
                 if name.to_string().eq_ignore_ascii_case("array") =>
             {
+                if self.0.is_never_a_row(query) {
+                    *expr = no_texts();
+                    return ControlFlow::Continue(());
+                }
                 let mut query = query.clone();
                 self.0.array(&mut query);
                 *expr = Expr::Subquery(query);
@@ -303,19 +322,7 @@ fn outer_conditions(select: &mut Select, known: &HashSet<String>) -> Vec<Expr> {
     let Some(selection) = select.selection.take() else { return Vec::new() };
     let mut conditions = Vec::new();
     conjuncts(selection, &mut conditions);
-    let equal: Vec<(Expr, Expr)> = conditions
-        .iter()
-        .filter_map(|condition| match condition {
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-                match (side(left, known), side(right, known)) {
-                    (Some(true), Some(false)) => Some((right.as_ref().clone(), left.as_ref().clone())),
-                    (Some(false), Some(true)) => Some((left.as_ref().clone(), right.as_ref().clone())),
-                    _ => None,
-                }
-            }
-            _ => None,
-        })
-        .collect();
+    let equal = equalities(&conditions, known);
     let mut outer = Vec::new();
     let mut inner = Vec::new();
     for mut condition in conditions {
@@ -332,6 +339,33 @@ fn outer_conditions(select: &mut Select, known: &HashSet<String>) -> Vec<Expr> {
     }
     select.selection = inner.into_iter().reduce(and);
     outer
+}
+
+/// Outer columns with the inner ones that they equal.
+fn equalities(conditions: &[Expr], known: &HashSet<String>) -> Vec<(Expr, Expr)> {
+    conditions
+        .iter()
+        .filter_map(|condition| match condition {
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                match (side(left, known), side(right, known)) {
+                    (Some(true), Some(false)) => Some((right.as_ref().clone(), left.as_ref().clone())),
+                    (Some(false), Some(true)) => Some((left.as_ref().clone(), right.as_ref().clone())),
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Puts inner columns in the place of outer ones in what a sub-query selects: the engine cannot take those out.
+fn inner_columns(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(selection) = select.selection.clone() else { return };
+    let mut conditions = Vec::new();
+    conjuncts(selection, &mut conditions);
+    let equal = equalities(&conditions, &relations(select));
+    let _ = VisitMut::visit(&mut select.projection, &mut Replace(&equal));
 }
 
 pub(super) fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {

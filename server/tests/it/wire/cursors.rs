@@ -218,6 +218,6 @@ async fn a_cursor_takes_parameters() {
         "DECLARE c CURSOR FOR SELECT g FROM generate_series(1, 9) AS s(g) WHERE g > $1::bigint ORDER BY g";
     transaction.execute(declare, &[&6_i64]).await.unwrap();
     let rows = transaction.query("FETCH ALL FROM c", &[]).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [7, 8, 9]);
+    assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [7, 8, 9]);
     transaction.commit().await.unwrap();
 }
