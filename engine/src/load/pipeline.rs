@@ -406,7 +406,8 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
                 std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
             let touched = days.keys().copied().collect();
             existing::add_existing(&job.snapshot, &touched, &mut index).await?;
-            tokio::task::spawn_blocking(move || index.resolve())
+            let threads = job.parallelism;
+            tokio::task::spawn_blocking(move || index.resolve(threads))
                 .await
                 .map_err(join_error)?
                 .map_err(|e| StoreError::io("read from", job.temp_dir.display().to_string(), e))?
