@@ -1,4 +1,4 @@
-//! The bytes of a Parquet file, row group by row group: columns of codes by [`TextChunk`], others by the codec.
+//! The bytes of a Parquet file, row group by row group: text in dictionaries by [`TextChunk`], others by the codec.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -69,7 +69,8 @@ impl GroupWriter {
         let columns = writers.into_iter().enumerate().map(|(at, writer)| {
             let description = self.writer.schema_descr().column(at);
             let compression = properties.compression(description.path());
-            if text_chunk::takes(batch.column(at).data_type(), compression) {
+            let has_dictionary = properties.dictionary_enabled(description.path());
+            if text_chunk::takes(batch.column(at).data_type(), compression, has_dictionary) {
                 let rows = properties.data_page_row_count_limit();
                 let chunk = TextChunk::new(description, compression, rows, self.dictionary_bytes);
                 Column::Text(Box::new(chunk))

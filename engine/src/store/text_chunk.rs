@@ -23,13 +23,16 @@ const PLAIN_PAGE_BYTES: usize = 1 << 20;
 /// The place of a code whose text was not met in this chunk.
 const NOT_MET: u32 = u32::MAX;
 
-/// Whether a column with such values, stored in this way, can be written here.
-pub(super) fn takes(data_type: &DataType, compression: Compression) -> bool {
-    let is_coded = matches!(
-        data_type,
-        DataType::Dictionary(key, value) if **key == DataType::UInt16 && **value == DataType::Utf8
-    );
-    is_coded && matches!(compression, Compression::UNCOMPRESSED | Compression::ZSTD(_))
+/// Whether a column with such values, stored in this way, is to be written here: codes, and text for a dictionary, of
+/// which neighbours in the order of rows are often the same.
+pub(super) fn takes(data_type: &DataType, compression: Compression, has_dictionary: bool) -> bool {
+    match data_type {
+        DataType::Dictionary(key, value) if **key == DataType::UInt16 && **value == DataType::Utf8 => {
+            matches!(compression, Compression::UNCOMPRESSED | Compression::ZSTD(_))
+        }
+        DataType::Utf8 => has_dictionary && compression == Compression::UNCOMPRESSED,
+        _ => false,
+    }
 }
 
 /// Rows of one column of one row group on their way into a file.
@@ -275,6 +278,8 @@ struct Dictionary {
     /// Where each text lies in `bytes`.
     texts: Vec<std::ops::Range<usize>>,
     table: HashTable<u32>,
+    /// The place that was asked for last.
+    last: u32,
     /// The texts that codes stand for at present, and the place of each here.
     source: Option<ArrayRef>,
     places: Vec<u32>,
@@ -283,7 +288,7 @@ struct Dictionary {
 impl Dictionary {
     fn new(limit: usize) -> Self {
         let (bytes, texts, table) = (Vec::new(), Vec::new(), HashTable::new());
-        Self { limit, bytes, texts, table, source: None, places: Vec::new() }
+        Self { limit, bytes, texts, table, last: 0, source: None, places: Vec::new() }
     }
 
     fn len(&self) -> u32 {
@@ -311,16 +316,21 @@ impl Dictionary {
     }
 
     fn place(&mut self, text: &str) -> Option<u32> {
-        let Self { bytes, texts, table, .. } = self;
+        let Self { bytes, texts, table, last, .. } = self;
         let at = |place: u32| &bytes[texts[place as usize].clone()];
+        if texts.get(*last as usize).is_some_and(|range| bytes[range.clone()] == *text.as_bytes()) {
+            return Some(*last);
+        }
         let hash = xxh3_64(text.as_bytes());
         if let Some(place) = table.find(hash, |place| at(*place) == text.as_bytes()) {
+            *last = *place;
             return Some(*place);
         }
         if bytes.len() + size_of::<u32>() + text.len() > self.limit {
             return None;
         }
         let place = texts.len() as u32;
+        *last = place;
         append_text(text, bytes);
         texts.push(bytes.len() - text.len()..bytes.len());
         table.insert_unique(hash, place, |place| xxh3_64(&bytes[texts[*place as usize].clone()]));

@@ -132,14 +132,13 @@ proptest! {
         let groups: Vec<Vec<ArrayRef>> = groups
             .into_iter()
             .map(|group| {
-                let batches = group.into_iter().enumerate().map(|(at, (mut rows, before, as_codes))| {
+                let batches = group.into_iter().map(|(mut rows, before, as_codes)| {
                     if !nullable {
                         rows = rows.into_iter().map(|row| Some(row.unwrap_or_default())).collect();
                     }
                     expected.extend(rows.iter().cloned());
-                    // The first batch of a group decides how it is written.
                     let texts = coded(&rows, before);
-                    if as_codes || at == 0 { texts } else { cast(&texts, &DataType::Utf8).expect("text") }
+                    if as_codes { texts } else { cast(&texts, &DataType::Utf8).expect("text") }
                 });
                 batches.collect()
             })
