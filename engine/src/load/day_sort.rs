@@ -1,10 +1,11 @@
 //! Sorts the rows of a load into layout order, day by day, in bounded memory.
 //!
-//! Rows are held as they come, with a list per day of where they are. Beyond the budget all that is held is sorted and
-//! written to a file in small blocks, each a range of `user_key` of one day. At the end one day after the other is
-//! put together, from memory and from its blocks, sorted by numbers and gathered once: nothing is merged row by row. A
-//! day beyond the budget is taken in ranges of `user_key`; one whose people do not divide goes through the external
-//! sort of [`crate::load::sort`].
+//! Rows are held as they come, with a list per day of where they are. Beyond the budget days are sorted and written to a
+//! file in small blocks, each a range of `user_key`, those days first that have got no rows for the longest time: where
+//! the input is in order of time they are complete, and are handed on from disk as they are. At the end one day after
+//! the other is put together, from memory and from its blocks, sorted by numbers and gathered once: nothing is merged
+//! row by row. A day beyond the budget is taken in ranges of `user_key`; one whose people do not divide goes through the
+//! external sort of [`crate::load::sort`].
 
 mod bucket;
 mod spill;
@@ -37,7 +38,7 @@ const BLOCK_ROWS: usize = 4096;
 /// Bytes that a held row takes beside its batch.
 const ROW_BYTES: usize = size_of::<RowRef>();
 /// The share of the budget that rows may take before they are spilled; the rest is for putting a day together.
-const HELD_SHARE: f64 = 0.7;
+const HELD_SHARE: f64 = 0.5;
 /// A day is taken in at most `2^MAX_RANGE_BITS` ranges.
 const MAX_RANGE_BITS: u8 = 12;
 
@@ -87,14 +88,35 @@ pub fn run(
 
 struct DaySorter {
     settings: SortSettings,
-    /// `None` once all rows of a batch are written.
-    batches: Vec<Option<RecordBatch>>,
-    /// Rows of each batch that are still held.
-    rows_left: Vec<usize>,
+    /// `None` once none of their rows is held.
+    batches: Vec<Option<HeldBatch>>,
     held_bytes: usize,
-    days: BTreeMap<i32, Vec<RowRef>>,
-    blocks: BTreeMap<i32, Vec<Block>>,
+    days: BTreeMap<i32, HeldDay>,
+    spilled: BTreeMap<i32, SpilledDay>,
     file: Option<SpillFile>,
+}
+
+struct HeldBatch {
+    rows: RecordBatch,
+    bytes: usize,
+    /// Rows that are still held.
+    left: usize,
+}
+
+/// Rows of a day that are held.
+#[derive(Default)]
+struct HeldDay {
+    rows: Vec<RowRef>,
+    /// The batch that brought the last of them.
+    last_batch: u32,
+}
+
+/// Rows of a day on disk.
+#[derive(Default)]
+struct SpilledDay {
+    blocks: Vec<Block>,
+    /// How often rows of it were written; those of one time are in order.
+    times: usize,
 }
 
 impl DaySorter {
@@ -102,10 +124,9 @@ impl DaySorter {
         Self {
             settings,
             batches: Vec::new(),
-            rows_left: Vec::new(),
             held_bytes: 0,
             days: BTreeMap::new(),
-            blocks: BTreeMap::new(),
+            spilled: BTreeMap::new(),
             file: None,
         }
     }
@@ -117,18 +138,19 @@ impl DaySorter {
             return Err(sort::error(too_little, &self.settings.temp_dir));
         }
         if self.held_bytes + bytes > self.held_budget() {
-            self.spill()?;
+            self.make_room(self.held_budget().saturating_sub(bytes))?;
         }
         let days = required(&batch, WORK_DAY).map_err(Error::Query)?.as_primitive::<Int32Type>().clone();
         let number = self.batches.len() as u32;
         let mut row = 0;
         for run in days.values().chunk_by(|a, b| a == b) {
             let held = self.days.entry(run[0]).or_default();
-            held.extend((row..row + run.len() as u32).map(|row| RowRef { batch: number, row }));
+            held.last_batch = number;
+            held.rows.extend((row..row + run.len() as u32).map(|row| RowRef { batch: number, row }));
             row += run.len() as u32;
         }
-        self.rows_left.push(batch.num_rows());
-        self.batches.push(Some(batch));
+        let left = batch.num_rows();
+        self.batches.push(Some(HeldBatch { rows: batch, bytes, left }));
         self.held_bytes += bytes;
         Ok(())
     }
@@ -141,23 +163,34 @@ impl DaySorter {
         self.settings.budget_bytes.saturating_sub(self.held_budget())
     }
 
-    /// Writes all held rows to the file, sorted within each day.
-    fn spill(&mut self) -> Result<(), Error> {
-        for (day, rows) in std::mem::take(&mut self.days) {
-            let bucket = self.held_bucket(&rows)?;
-            let file = match &mut self.file {
-                Some(file) => file,
-                empty => empty.insert(SpillFile::create(&self.settings.temp_dir)?),
-            };
-            let blocks = self.blocks.entry(day).or_default();
-            for part in bucket.entries().chunks(BLOCK_ROWS) {
-                let batch = bucket.gather(part).map_err(arrow_error)?;
-                blocks.push(file.write(&batch, part)?);
+    /// Writes days to the file until at most `bytes` are held.
+    fn make_room(&mut self, bytes: usize) -> Result<(), Error> {
+        let mut days: Vec<(u32, i32)> = self.days.iter().map(|(day, held)| (held.last_batch, *day)).collect();
+        days.sort_unstable();
+        for (_, day) in days {
+            if self.held_bytes <= bytes {
+                break;
             }
+            self.spill(day)?;
         }
-        self.batches.clear();
-        self.rows_left.clear();
-        self.held_bytes = 0;
+        Ok(())
+    }
+
+    /// Writes the held rows of a day to the file, sorted.
+    fn spill(&mut self, day: i32) -> Result<(), Error> {
+        let rows = self.days.remove(&day).unwrap_or_default().rows;
+        let bucket = self.held_bucket(&rows)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => empty.insert(SpillFile::create(&self.settings.temp_dir)?),
+        };
+        let spilled = self.spilled.entry(day).or_default();
+        spilled.times += 1;
+        for part in bucket.entries().chunks(BLOCK_ROWS) {
+            let batch = bucket.gather(part).map_err(arrow_error)?;
+            spilled.blocks.push(file.write(&batch, part)?);
+        }
+        self.let_go(&rows);
         Ok(())
     }
 
@@ -169,7 +202,7 @@ impl DaySorter {
             let batch = run[0].batch as usize;
             let place = match (places[batch], &self.batches[batch]) {
                 (Some(place), _) => place,
-                (None, Some(held)) => bucket.add_batch(held.clone()),
+                (None, Some(held)) => bucket.add_batch(held.rows.clone()),
                 // Rows of a batch that is gone were written.
                 (None, None) => continue,
             };
@@ -182,18 +215,22 @@ impl DaySorter {
 
     /// Sends all rows, day after day.
     fn finish(&mut self, output: &Sender<Result<RecordBatch, Error>>) -> Result<(), Error> {
-        let mut days: Vec<i32> = self.days.keys().chain(self.blocks.keys()).copied().collect();
+        let mut days: Vec<i32> = self.days.keys().chain(self.spilled.keys()).copied().collect();
         days.sort_unstable();
         days.dedup();
         for day in days {
-            let bits = range_bits(self.blocks.get(&day).map_or(&[], Vec::as_slice), self.range_budget());
+            let blocks = self.spilled.get(&day).map_or(&[][..], |spilled| &spilled.blocks);
+            let is_in_order =
+                !self.days.contains_key(&day) && self.spilled.get(&day).is_some_and(|s| s.times == 1);
+            let bits = if is_in_order { Some(0) } else { range_bits(blocks, self.range_budget()) };
             if bits.is_none() {
                 // The external sort takes the memory that held rows have.
-                self.spill()?;
+                self.make_room(0)?;
             }
-            let rows = self.days.remove(&day).unwrap_or_default();
-            let blocks = self.blocks.remove(&day).unwrap_or_default();
+            let rows = self.days.remove(&day).unwrap_or_default().rows;
+            let blocks = self.spilled.remove(&day).unwrap_or_default().blocks;
             let is_open = match bits {
+                _ if is_in_order => self.send_blocks(&blocks, output)?,
                 Some(bits) => self.send_ranges(&self.held_bucket(&rows)?, &blocks, bits, output)?,
                 None => self.send_externally(&blocks, output)?,
             };
@@ -205,14 +242,31 @@ impl DaySorter {
         Ok(())
     }
 
+    /// Rows are held no more.
     fn let_go(&mut self, rows: &[RowRef]) {
         for run in rows.chunk_by(|a, b| a.batch == b.batch) {
-            let batch = run[0].batch as usize;
-            self.rows_left[batch] -= run.len();
-            if self.rows_left[batch] == 0 {
-                self.batches[batch] = None;
+            let place = &mut self.batches[run[0].batch as usize];
+            let Some(batch) = place else { continue };
+            batch.left -= run.len();
+            if batch.left == 0 {
+                self.held_bytes -= batch.bytes;
+                *place = None;
             }
         }
+    }
+
+    /// Sends blocks that are in order; `false` if nobody takes the rows.
+    fn send_blocks(
+        &self,
+        blocks: &[Block],
+        output: &Sender<Result<RecordBatch, Error>>,
+    ) -> Result<bool, Error> {
+        for block in blocks {
+            if output.blocking_send(Ok(self.read(block)?)).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Puts a day together in `2^bits` ranges of people; `false` if nobody takes the rows.

@@ -2,11 +2,16 @@
 //!
 //! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
 //! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket that has no room to grow goes to a temporary
-//! file. Resolving sorts one bucket at a time: O(n log n) time, memory of one bucket plus a bit per row.
+//! file. Resolving takes one bucket a thread at a time, and sorts those that have the same key twice: O(n log n) time at
+//! most, memory of a bucket a thread plus a bit per row.
 
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::load::row_identity::EventKey;
 
@@ -123,18 +128,53 @@ impl DuplicateIndex {
         Ok(())
     }
 
-    /// Decides which rows of the load are dropped.
-    pub fn resolve(self) -> std::io::Result<Dropped> {
-        let mut dropped = Dropped::default();
-        for bucket in self.buckets {
-            let mut records = bucket.into_records()?;
-            records.sort_unstable();
-            for group in records.chunk_by(|a, b| a.hash == b.hash && a.day == b.day) {
-                resolve_group(group, &mut dropped);
+    /// Decides which rows of the load are dropped, on so many threads.
+    pub fn resolve(self, threads: usize) -> std::io::Result<Dropped> {
+        let mut buckets = self.buckets;
+        let share = buckets.len().div_ceil(threads.max(1));
+        let resolve_all = |buckets: &mut [Bucket]| -> std::io::Result<Dropped> {
+            let mut dropped = Dropped::default();
+            for bucket in buckets {
+                let mut records = std::mem::take(bucket).into_records()?;
+                if has_repeats(&records) {
+                    records.sort_unstable();
+                    for group in records.chunk_by(|a, b| a.hash == b.hash && a.day == b.day) {
+                        resolve_group(group, &mut dropped);
+                    }
+                }
+            }
+            Ok(dropped)
+        };
+        std::thread::scope(|scope| {
+            let parts: Vec<_> =
+                buckets.chunks_mut(share).map(|part| scope.spawn(move || resolve_all(part))).collect();
+            let mut dropped = Dropped::default();
+            for part in parts {
+                match part.join() {
+                    Ok(part) => dropped.add(part?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(dropped)
+        })
+    }
+}
+
+/// Whether two records have the same key and day, as hardly any do. O(records).
+fn has_repeats(records: &[Record]) -> bool {
+    let state = DefaultHashBuilder::default();
+    let hash = |record: &Record| state.hash_one((record.hash, record.day));
+    let mut table: HashTable<&Record> = HashTable::with_capacity(records.len());
+    records.iter().any(|record| {
+        let is_same = |other: &&Record| other.hash == record.hash && other.day == record.day;
+        match table.entry(hash(record), is_same, |other| hash(other)) {
+            Entry::Occupied(_) => true,
+            Entry::Vacant(place) => {
+                place.insert(record);
+                false
             }
         }
-        Ok(dropped)
-    }
+    })
 }
 
 /// `group`: the records of one key and day, those of the table first, then in input order.
@@ -225,6 +265,22 @@ impl Dropped {
         word.is_some_and(|word| word & (1 << (row.row() % 64)) != 0)
     }
 
+    /// Adds the rows of `other`, of which none is in `self`.
+    fn add(&mut self, other: Self) {
+        if self.files.len() < other.files.len() {
+            self.files.resize_with(other.files.len(), Vec::new);
+        }
+        for (words, more) in self.files.iter_mut().zip(other.files) {
+            if words.len() < more.len() {
+                words.resize(more.len(), 0);
+            }
+            for (word, more) in words.iter_mut().zip(more) {
+                *word |= more;
+            }
+        }
+        self.count += other.count;
+    }
+
     fn insert(&mut self, row: RowNumber) {
         let file = row.file();
         if self.files.len() <= file {
@@ -262,7 +318,7 @@ mod tests {
         for (file, row, day) in [(1, 0, 5), (0, 9, 5), (0, 3, 6)] {
             index.add_input(day, key(1, 0), RowNumber::new(file, row, false)).expect("add");
         }
-        let dropped = index.resolve().expect("resolve");
+        let dropped = index.resolve(2).expect("resolve");
         assert_eq!(dropped.count(), 1);
         assert!(dropped.contains(RowNumber::new(1, 0, false)));
         assert!(!dropped.contains(RowNumber::new(0, 9, false)));
@@ -274,7 +330,7 @@ mod tests {
         for row in 0..3 {
             first.add_input(5, key(1, 0), RowNumber::new(0, row, true)).expect("add");
         }
-        assert_eq!(first.resolve().expect("resolve").count(), 0);
+        assert_eq!(first.resolve(2).expect("resolve").count(), 0);
 
         let mut again = index(0);
         for occurrence in 0..3 {
@@ -283,7 +339,7 @@ mod tests {
         for row in 0..4 {
             again.add_input(5, key(1, 0), RowNumber::new(0, row, true)).expect("add");
         }
-        let dropped = again.resolve().expect("resolve");
+        let dropped = again.resolve(2).expect("resolve");
         assert_eq!(dropped.count(), 3, "the fourth is new");
         assert!(!dropped.contains(RowNumber::new(0, 3, true)));
     }
@@ -309,7 +365,7 @@ mod tests {
                     expected.push(i as u64);
                 }
             }
-            let dropped = index.resolve().expect("resolve");
+            let dropped = index.resolve(2).expect("resolve");
             prop_assert_eq!(dropped.count(), expected.len() as u64);
             for i in expected {
                 prop_assert!(dropped.contains(RowNumber::new(0, i, false)));

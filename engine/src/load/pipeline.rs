@@ -7,37 +7,38 @@
 //! Nothing here commits. Memory is bounded by the budgets of the sorters and of the index, the values of coded
 //! columns, a few batches per channel and one open row group per writer.
 
+mod reading;
+mod writing;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Field, Int32Type, SchemaRef, UInt64Type};
+use arrow::datatypes::{Field, SchemaRef};
 use datafusion::error::DataFusionError;
 use deltalake_core::kernel::Add;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::channel;
 use tokio::sync::watch;
 
 use crate::error::{Error, Result, StoreError};
-use crate::identity::{self, Resolver};
+use crate::identity::Resolver;
 use crate::load::coded::Codes;
-use crate::load::day_sort::{self, SortSettings};
-use crate::load::duplicates::{Dropped, DuplicateIndex, RowNumber};
+use crate::load::day_sort::SortSettings;
+use crate::load::duplicates::{Dropped, DuplicateIndex};
 use crate::load::error::LoadError;
 use crate::load::existing;
-use crate::load::read::{self, ParsedBatch, ReadOptions, Rejected, SourceFile};
+use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::load::request::{LoadProgress, LoadStage};
-use crate::load::rows::{self, OccurrenceNumbers, RowPreparer, WORK_DAY, WORK_ROW};
+use crate::load::rows;
 use crate::load::sort::Sorters;
-use crate::schema;
 use crate::store::layout::DayDivision;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::suppression::Suppression;
 use crate::store::table::Table;
-use crate::store::writer::LayoutWriter;
+use reading::read_files;
+use writing::write_part;
 
 /// Batches that may wait between reader and sorter.
 const CHANNEL_BATCHES: usize = 2;
@@ -269,122 +270,6 @@ pub async fn run(
     Ok((written, rejects))
 }
 
-/// Reads files until there are none left or an earlier one is bad.
-fn read_files(job: &Job, shared: &Shared, work_schema: &SchemaRef, senders: &[Sender<RecordBatch>]) {
-    loop {
-        let file = shared.next_file.fetch_add(1, Ordering::Relaxed);
-        if file >= job.files.len() || shared.first_bad_file.load(Ordering::Relaxed) < file {
-            return;
-        }
-        if let Err(error) = read_file(job, shared, work_schema, senders, file) {
-            shared.first_bad_file.fetch_min(file, Ordering::Relaxed);
-            let mut failure = lock(&shared.failure);
-            if failure.as_ref().is_none_or(|(earlier, _)| file < *earlier) {
-                *failure = Some((file, error));
-            }
-            return;
-        }
-    }
-}
-
-/// Parses a file on a thread of its own, while this one prepares and hands on what was parsed.
-fn read_file(
-    job: &Job,
-    shared: &Shared,
-    work_schema: &SchemaRef,
-    senders: &[Sender<RecordBatch>],
-    file: usize,
-) -> Result<()> {
-    let mut reader = read::open(&job.files[file], &job.read, &job.extra)?;
-    let runtime = tokio::runtime::Handle::current();
-    let (parsed, batches) = std::sync::mpsc::sync_channel(CHANNEL_BATCHES);
-    let progress = Arc::clone(&shared.progress);
-    std::thread::scope(|scope| {
-        let parser = scope.spawn(move || {
-            // Files in object stores are read through the runtime.
-            let _inside = runtime.enter();
-            let mut told = 0;
-            while let Some(batch) = reader.next() {
-                let read = reader.bytes_read();
-                progress.input(0, read.saturating_sub(told));
-                told = read;
-                // Nobody takes the next batch: the load has failed and says why elsewhere.
-                if parsed.send(batch).is_err() {
-                    break;
-                }
-            }
-            progress.input(1, 0);
-            reader.unseen_sources()
-        });
-        hand_on(job, shared, work_schema, senders, file, batches)?;
-        match parser.join() {
-            Ok(unseen) => shared.note_unseen(unseen),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-        Ok(())
-    })
-}
-
-/// Prepares the batches of one file and sends them to the sorters.
-fn hand_on(
-    job: &Job,
-    shared: &Shared,
-    work_schema: &SchemaRef,
-    senders: &[Sender<RecordBatch>],
-    file: usize,
-    batches: std::sync::mpsc::Receiver<std::result::Result<ParsedBatch, LoadError>>,
-) -> Result<()> {
-    let batch_schema = schema::load_schema_with(&job.extra);
-    let mut preparer = RowPreparer::new(file, &batch_schema, Arc::clone(work_schema));
-    let mut days = BTreeMap::new();
-    for parsed in batches {
-        if shared.first_bad_file.load(Ordering::Relaxed) < file {
-            return Ok(());
-        }
-        let ParsedBatch { batch, rejected, rows_read, rows_left_out } = parsed?;
-        shared.rows_left_out.fetch_add(rows_left_out, Ordering::Relaxed);
-        shared.rows_read.fetch_add(rows_read, Ordering::Relaxed);
-        shared.progress.rows(rows_read);
-        shared.reject(rejected)?;
-        let all_rows = batch.num_rows();
-        let batch = rows::without_erased(batch, &job.erased, &job.people_before)?;
-        shared.rows_erased.fetch_add((all_rows - batch.num_rows()) as u64, Ordering::Relaxed);
-        if batch.num_rows() == 0 {
-            continue;
-        }
-        // Identities of rows are made before people are found: they stay the same when more links are known.
-        let (mut work, keys) = preparer.prepare(&batch)?;
-        if !job.people.is_empty() {
-            let resolved = identity::rows::count_changed(&job.people, &work)?;
-            shared.rows_resolved.fetch_add(resolved as u64, Ordering::Relaxed);
-            work = identity::rows::resolve(&job.people, &work)?;
-        }
-        shared.rows_good.fetch_add(keys.len() as u64, Ordering::Relaxed);
-        shared.memory_bytes.fetch_add(work.get_array_memory_size() as u64, Ordering::Relaxed);
-        rows::count_days(&keys, &mut days);
-        if let Some(index) = &shared.index {
-            let mut index = lock(index);
-            for key in &keys {
-                index
-                    .add_input(key.day, key.key, key.row)
-                    .map_err(|e| StoreError::io("write to", job.temp_dir.display().to_string(), e))?;
-            }
-        }
-        let work = shared.codes.encode(&work).map_err(arrow_error)?;
-        for (part, batch) in rows::split_by_day(&work, &keys, senders.len())? {
-            if senders[part].blocking_send(batch).is_err() {
-                // The sorter has failed and says why itself.
-                return Err(Error::InvalidArgument("the load was stopped".to_owned()));
-            }
-        }
-    }
-    let mut all_days = lock(&shared.days);
-    for (day, rows) in days {
-        *all_days.entry(day).or_default() += rows;
-    }
-    Ok(())
-}
-
 /// Decides what is dropped and how each day is split, once all rows are known.
 async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
     let days = std::mem::take(&mut *lock(&shared.days));
@@ -406,132 +291,14 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
                 std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
             let touched = days.keys().copied().collect();
             existing::add_existing(&job.snapshot, &touched, &mut index).await?;
-            tokio::task::spawn_blocking(move || index.resolve())
+            let threads = job.parallelism;
+            tokio::task::spawn_blocking(move || index.resolve(threads))
                 .await
                 .map_err(join_error)?
                 .map_err(|e| StoreError::io("read from", job.temp_dir.display().to_string(), e))?
         }
     };
     Ok(Decision { dropped, divisions })
-}
-
-/// Sorts the rows of some days and writes them, once the decision is there.
-async fn write_part(
-    job: Arc<Job>,
-    input: Receiver<RecordBatch>,
-    settings: SortSettings,
-    mut decision: watch::Receiver<Option<Arc<Decision>>>,
-    progress: Arc<dyn LoadProgress>,
-) -> Result<Vec<Add>> {
-    let codes = Arc::clone(&settings.codes);
-    let (sender, sorted) = channel(CHANNEL_BATCHES);
-    // A thread of its own: those of the runtime for blocking work may all be taken by readers that wait for this one.
-    let runtime = tokio::runtime::Handle::current();
-    let sorter = std::thread::Builder::new()
-        .name("load-sort".to_owned())
-        .spawn(move || {
-            let _inside = runtime.enter();
-            day_sort::run(settings, input, &sender);
-        })
-        .map_err(|e| StoreError::io("start", "a thread that sorts rows", e))?;
-    let written = write_sorted(&job, sorted, &codes, &mut decision, progress.as_ref()).await;
-    // It ends when nobody takes its rows; what it spilled is removed then.
-    let ended = tokio::task::spawn_blocking(move || sorter.join()).await.map_err(join_error)?;
-    if let Err(panic) = ended {
-        if let Ok(adds) = &written {
-            crate::store::commit::discard(&job.table, adds).await;
-        }
-        std::panic::resume_unwind(panic);
-    }
-    written
-}
-
-/// Writes sorted rows, once the decision is there.
-async fn write_sorted(
-    job: &Job,
-    mut sorted: Receiver<Result<RecordBatch>>,
-    codes: &Codes,
-    decision: &mut watch::Receiver<Option<Arc<Decision>>>,
-    progress: &dyn LoadProgress,
-) -> Result<Vec<Add>> {
-    // The first batch comes when the whole input has been read.
-    let mut next = sorted.recv().await;
-    if let Some(Err(error)) = next {
-        // The readers stop for want of a receiver, so that no decision comes.
-        return Err(unsortable(error, job));
-    }
-    let Ok(decided) = decision.wait_for(Option::is_some).await.map(|d| d.clone()) else {
-        return Ok(Vec::new());
-    };
-    let Some(decided) = decided else { return Ok(Vec::new()) };
-
-    let mut writer = LayoutWriter::new(job.table.clone(), Arc::clone(&job.file_schema), job.row_group_rows);
-    let mut numbers = OccurrenceNumbers::default();
-    while let Some(batch) = next {
-        let outcome = match batch {
-            Ok(batch) => write_batch(&batch, &decided, codes, &mut numbers, &mut writer).await,
-            Err(error) => Err(unsortable(error, job)),
-        };
-        match outcome {
-            Ok(rows) => progress.rows(rows),
-            Err(error) => {
-                writer.abort().await;
-                return Err(error);
-            }
-        }
-        next = sorted.recv().await;
-    }
-    Ok(writer.finish().await?)
-}
-
-/// Sorting failed; if for want of memory, the message names whose rows they are.
-fn unsortable(error: Error, job: &Job) -> Error {
-    match (error, job.files.as_slice()) {
-        (Error::InvalidArgument(what), [file]) => {
-            Error::InvalidArgument(format!("{:?}: {what}", file.display))
-        }
-        (Error::InvalidArgument(what), [file, more @ ..]) => {
-            Error::InvalidArgument(format!("{:?} and {} more files: {what}", file.display, more.len()))
-        }
-        (error, _) => error,
-    }
-}
-
-/// Writes one sorted batch and gives the number of rows that were not dropped.
-async fn write_batch(
-    batch: &RecordBatch,
-    decision: &Decision,
-    codes: &Codes,
-    numbers: &mut OccurrenceNumbers,
-    writer: &mut LayoutWriter,
-) -> Result<u64> {
-    let ids = numbers.number(batch)?;
-    let mut columns = batch.columns().to_vec();
-    columns[batch.schema_ref().index_of(schema::EVENT_ID).map_err(arrow_error)?] = ids;
-    let mut batch = RecordBatch::try_new(batch.schema(), columns).map_err(arrow_error)?;
-    if decision.dropped.count() > 0 {
-        let rows = rows::required(&batch, WORK_ROW)?.as_primitive::<UInt64Type>();
-        let keep: BooleanArray = rows
-            .values()
-            .iter()
-            .map(|bits| Some(!decision.dropped.contains(RowNumber::from_bits(*bits))))
-            .collect();
-        if keep.true_count() < keep.len() {
-            batch = filter_record_batch(&batch, &keep).map_err(arrow_error)?;
-        }
-    }
-    let days = rows::required(&batch, WORK_DAY)?.as_primitive::<Int32Type>().clone();
-    let batch = codes.as_dictionaries(&batch).map_err(arrow_error)?;
-    let file_columns: Vec<usize> = (0..batch.num_columns() - 2).collect();
-    let data = batch.project(&file_columns).map_err(arrow_error)?;
-    let mut start = 0;
-    for run in days.values().chunk_by(|a, b| a == b) {
-        let day = run[0];
-        let division = decision.divisions.get(&day).copied().unwrap_or_default();
-        writer.write(day, division, &data.slice(start, run.len())).await?;
-        start += run.len();
-    }
-    Ok(data.num_rows() as u64)
 }
 
 fn arrow_error(error: arrow::error::ArrowError) -> Error {

@@ -7,8 +7,8 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowNativeType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::error::{DataFusionError, Result};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -108,6 +108,11 @@ impl RowHasher {
     }
 }
 
+fn append_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
 fn append_value(column: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<()> {
     macro_rules! integer {
         ($type:ty) => {
@@ -115,10 +120,14 @@ fn append_value(column: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<()>
         };
     }
     match column.data_type() {
-        DataType::Utf8 => {
-            let text = column.as_string::<i32>().value(row);
-            out.extend_from_slice(&(text.len() as u64).to_le_bytes());
-            out.extend_from_slice(text.as_bytes());
+        DataType::Utf8 => append_text(column.as_string::<i32>().value(row), out),
+        DataType::Dictionary(key, _) if **key == DataType::UInt16 => {
+            let coded = column.as_dictionary::<UInt16Type>();
+            append_text(coded.values().as_string::<i32>().value(coded.keys().value(row).into()), out);
+        }
+        DataType::Dictionary(key, _) if **key == DataType::Int32 => {
+            let coded = column.as_dictionary::<Int32Type>();
+            append_text(coded.values().as_string::<i32>().value(coded.keys().value(row).as_usize()), out);
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => integer!(TimestampMicrosecondType),
         DataType::Decimal128(_, _) => {

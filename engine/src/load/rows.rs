@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondT
 use datafusion::error::{DataFusionError, Result};
 
 use crate::identity::Resolver;
+use crate::load::coded::schema_of;
 use crate::load::duplicates::RowNumber;
 use crate::load::row_identity::{EventKey, RowHasher, made_event_id};
 use crate::schema;
@@ -98,7 +99,7 @@ impl RowPreparer {
         )));
         columns.push(Arc::new(Int32Array::from_iter_values(keys.iter().map(|k| k.day))));
         columns.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|k| k.row.bits()))));
-        let work = RecordBatch::try_new(Arc::clone(&self.work_schema), columns)?;
+        let work = RecordBatch::try_new(schema_of(&self.work_schema, &columns), columns)?;
         Ok((work, keys))
     }
 }
@@ -157,6 +158,22 @@ pub fn split_by_day(batch: &RecordBatch, keys: &[RowKey], parts: usize) -> Resul
 
 fn part_of(day: i32, parts: usize) -> usize {
     day.rem_euclid(parts as i32) as usize
+}
+
+/// The memory of a batch if all its text stood in it row by row: that of dictionaries by the mean of their values, with the
+/// room that a column has which grows row by row. O(columns).
+pub fn memory_size(batch: &RecordBatch) -> usize {
+    let sizes = batch.columns().iter().map(|column| match column.as_any_dictionary_opt() {
+        Some(coded) => {
+            let texts = coded.values().as_string_opt::<i32>().map_or(0, |texts| texts.value_data().len());
+            let mean = texts as f64 / coded.values().len().max(1) as f64;
+            let bytes = (column.len() - column.null_count()) as f64 * mean;
+            let offsets = column.len() * size_of::<i32>();
+            offsets.next_power_of_two() + (bytes as usize).next_power_of_two()
+        }
+        None => column.get_array_memory_size(),
+    });
+    sizes.sum()
 }
 
 /// Adds the rows of `keys` to counts per day.

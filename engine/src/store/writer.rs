@@ -22,6 +22,7 @@ use xxhash_rust::xxh64::Xxh64;
 use crate::error::StoreError;
 use crate::schema;
 use crate::store::commit;
+use crate::store::group_writer::GroupWriter;
 use crate::store::layout::{self, DayDivision, KeyPrefix, RowGroup};
 use crate::store::stats::StatisticsCollector;
 use crate::store::table::{STATISTICS_COLUMNS, Table};
@@ -90,14 +91,43 @@ struct OpenFile {
     day: i32,
     prefix: KeyPrefix,
     path: String,
-    writer: AsyncArrowWriter<HashingWriter>,
+    writer: GroupWriter,
+    output: HashingWriter,
     sink: Arc<Mutex<Sink>>,
     statistics: StatisticsCollector,
+    /// The last one is open unless it was ended.
     row_groups: Vec<RowGroup>,
     /// The people of the open row group.
     group: Option<KeyPrefix>,
-    /// Whether the next row starts a row group.
-    group_is_full: bool,
+}
+
+impl OpenFile {
+    /// Ends the open row group and sends it on its way.
+    async fn end_group(&mut self) -> parquet::errors::Result<()> {
+        self.group = None;
+        let bytes = self.writer.end_group()?;
+        self.output.write(bytes).await
+    }
+
+    /// Writes rows that fit into the open row group, or begin one.
+    fn write(&mut self, batch: &RecordBatch, keys: &[i64], prefix: KeyPrefix) -> parquet::errors::Result<()> {
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(()) };
+        match self.row_groups.last_mut().filter(|_| self.group.is_some()) {
+            Some(group) => {
+                group.rows += keys.len() as u64;
+                group.max_key = *last;
+            }
+            None => {
+                let rows = keys.len() as u64;
+                self.row_groups.push(RowGroup { rows, min_key: *first, max_key: *last });
+            }
+        }
+        self.group = Some(prefix);
+        self.statistics
+            .add(batch, &STATISTICS_COLUMNS)
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
+        self.writer.write(batch)
+    }
 }
 
 impl LayoutWriter {
@@ -125,8 +155,7 @@ impl LayoutWriter {
             let rest = &keys.values()[start..];
             let same_prefix = rest.partition_point(|k| KeyPrefix::of(*k, division.group_bits) == group);
             self.open_for(day, KeyPrefix::of(keys.value(start), division.file_bits)).await?;
-            self.start_group(group).await?;
-            self.write_run(&batch.slice(start, same_prefix), &rest[..same_prefix]).await?;
+            self.write_run(&batch.slice(start, same_prefix), &rest[..same_prefix], group).await?;
             start += same_prefix;
         }
         Ok(())
@@ -151,67 +180,58 @@ impl LayoutWriter {
         }
         self.close().await?;
         let path = prefix.file_path(day);
-        let (writer, sink) =
-            start_file(&self.table, &path, Arc::clone(&self.file_schema), self.properties.clone())?;
+        let (output, sink) = start_file(&self.table, &path);
+        let writer =
+            GroupWriter::new(Arc::clone(&self.file_schema), self.properties.clone(), DICTIONARY_BYTES)
+                .map_err(|e| StoreError::io("write", place(&self.table, &path), e))?;
         self.open = Some(OpenFile {
             day,
             prefix,
             path,
             writer,
+            output,
             sink,
             statistics: StatisticsCollector::default(),
             row_groups: Vec::new(),
             group: None,
-            group_is_full: false,
         });
         Ok(())
     }
 
-    /// Ends the open row group if it is of other people than those of `prefix`.
-    async fn start_group(&mut self, prefix: KeyPrefix) -> Result<(), StoreError> {
+    /// Writes rows of the people of `prefix`, which all belong to the open file. A row group has rows of one prefix.
+    async fn write_run(
+        &mut self,
+        batch: &RecordBatch,
+        keys: &[i64],
+        prefix: KeyPrefix,
+    ) -> Result<(), StoreError> {
         let Some(file) = self.open.as_mut() else {
             return Err(self.error("no file is open"));
         };
-        if file.group.is_some_and(|group| group != prefix) {
-            let flushed = file.writer.flush().await;
-            flushed.map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
-            file.group_is_full = true;
-        }
-        file.group = Some(prefix);
-        Ok(())
-    }
-
-    /// Writes rows that all belong to the open file, noting which row group each falls into.
-    async fn write_run(&mut self, batch: &RecordBatch, keys: &[i64]) -> Result<(), StoreError> {
-        let row_group_rows = self.row_group_rows as u64;
-        let Some(file) = self.open.as_mut() else {
-            return Err(self.error("no file is open"));
-        };
-        for key in keys {
-            match file.row_groups.last_mut() {
-                Some(group) if group.rows < row_group_rows && !file.group_is_full => {
-                    group.rows += 1;
-                    group.max_key = *key;
-                }
-                _ => {
-                    file.row_groups.push(RowGroup { rows: 1, min_key: *key, max_key: *key });
-                    file.group_is_full = false;
-                }
+        let failed = |path: &str, e: ParquetError| StoreError::io("write", place(&self.table, path), e);
+        let mut start = 0;
+        while start < keys.len() {
+            let is_full =
+                file.row_groups.last().is_some_and(|group| group.rows >= self.row_group_rows as u64);
+            if file.group.is_some_and(|group| group != prefix || is_full) {
+                file.end_group().await.map_err(|e| failed(&file.path, e))?;
             }
+            let held = file.row_groups.last().filter(|_| file.group.is_some()).map_or(0, |group| group.rows);
+            let room = self.row_group_rows.saturating_sub(held as usize);
+            let count = room.min(keys.len() - start);
+            file.write(&batch.slice(start, count), &keys[start..start + count], prefix)
+                .map_err(|e| failed(&file.path, e))?;
+            start += count;
         }
-        file.statistics
-            .add(batch, &STATISTICS_COLUMNS)
-            .map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
-        file.writer.write(batch).await.map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))
+        Ok(())
     }
 
     async fn close(&mut self) -> Result<(), StoreError> {
         let Some(mut file) = self.open.take() else { return Ok(()) };
-        let metadata = file
-            .writer
-            .finish()
-            .await
-            .map_err(|e| StoreError::io("write", place(&self.table, &file.path), e))?;
+        let failed = |e: ParquetError| StoreError::io("write", place(&self.table, &file.path), e);
+        let (bytes, metadata) = file.writer.finish().map_err(failed)?;
+        file.output.write(bytes).await.map_err(failed)?;
+        file.output.complete().await.map_err(failed)?;
         let row_groups: Vec<u64> =
             metadata.row_groups().iter().map(|g| g.num_rows().unsigned_abs()).collect();
         let noted: Vec<u64> = file.row_groups.iter().map(|g| g.rows).collect();
@@ -260,14 +280,11 @@ impl ReferenceWriter {
             .set_compression(zstd())
             .set_statistics_enabled(EnabledStatistics::Page)
             .build();
-        let (writer, sink) = start_file(&table, &path, file_schema, properties)?;
-        Ok(Self {
-            place: place(&table, &path),
-            path,
-            writer,
-            sink,
-            statistics: StatisticsCollector::default(),
-        })
+        let (output, sink) = start_file(&table, &path);
+        let place = place(&table, &path);
+        let writer = AsyncArrowWriter::try_new(output, file_schema, Some(properties))
+            .map_err(|e| StoreError::io("write", place.clone(), e))?;
+        Ok(Self { place, path, writer, sink, statistics: StatisticsCollector::default() })
     }
 
     /// Appends rows.
@@ -302,21 +319,11 @@ fn zstd() -> Compression {
 }
 
 /// Opens a new object for a data file.
-fn start_file(
-    table: &Table,
-    path: &str,
-    file_schema: SchemaRef,
-    properties: WriterProperties,
-) -> Result<(AsyncArrowWriter<HashingWriter>, Arc<Mutex<Sink>>), StoreError> {
+fn start_file(table: &Table, path: &str) -> (HashingWriter, Arc<Mutex<Sink>>) {
     let full: Path = table.location().path.parts().chain(Path::from(path).parts()).collect();
     let sink = Arc::new(Mutex::new(Sink { hash: Xxh64::new(0), bytes: 0 }));
-    let hashing = HashingWriter {
-        inner: BufWriter::new(Arc::clone(&table.location().store), full),
-        sink: Arc::clone(&sink),
-    };
-    let writer = AsyncArrowWriter::try_new(hashing, file_schema, Some(properties))
-        .map_err(|e| StoreError::io("write", place(table, path), e))?;
-    Ok((writer, sink))
+    let inner = BufWriter::new(Arc::clone(&table.location().store), full);
+    (HashingWriter { inner, sink: Arc::clone(&sink) }, sink)
 }
 
 /// Checksum and size of what went through `sink`.

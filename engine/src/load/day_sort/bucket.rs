@@ -12,6 +12,11 @@ use datafusion::error::Result;
 use crate::load::coded::Codes;
 use crate::load::rows::{WORK_ROW, required};
 use crate::schema;
+use crate::store::layout;
+
+/// Entries of a part that is sorted at once, on average, and log2 of the most parts.
+const PART_ENTRIES: usize = 64;
+const MAX_PART_BITS: u32 = 12;
 
 /// One row by what nearly always decides its place.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +91,9 @@ impl Bucket {
             ids().then_with(|| left.rows[i].cmp(&right.rows[j]))
         };
         // People in the order of their ids are rare within one key: they are set right afterwards.
-        self.entries.sort_unstable_by(|a, b| (a.key, a.ts).cmp(&(b.key, b.ts)).then_with(|| by_text(a, b)));
+        for part in distribute(&mut self.entries) {
+            part.sort_unstable_by(|a, b| (a.key, a.ts).cmp(&(b.key, b.ts)).then_with(|| by_text(a, b)));
+        }
         let user = |entry: &Entry| {
             let (columns, row) = at(entry);
             columns.users.value(row).as_bytes()
@@ -119,6 +126,43 @@ impl Bucket {
     }
 }
 
+/// Brings entries into the order of the first bits of their keys, which are hashes and so spread evenly; gives the parts
+/// whose entries have these bits in common. A small part is sorted in the cache, with few comparisons. O(entries).
+fn distribute(entries: &mut [Entry]) -> impl Iterator<Item = &mut [Entry]> {
+    let bits = (entries.len() / PART_ENTRIES).checked_ilog2().unwrap_or_default().min(MAX_PART_BITS);
+    let part_of = move |entry: &Entry| match bits {
+        0 => 0,
+        bits => (layout::ordered(entry.key) >> (u64::BITS - bits)) as usize,
+    };
+    let mut ends = vec![0; 1 << bits];
+    for entry in entries.iter() {
+        ends[part_of(entry)] += 1;
+    }
+    let mut next = Vec::with_capacity(ends.len());
+    let mut end = 0;
+    for count in &mut ends {
+        next.push(end);
+        end += *count;
+        *count = end;
+    }
+    // What stands in the wrong part changes places with the next of the part where it belongs.
+    for part in 0..ends.len() {
+        while next[part] < ends[part] {
+            let at = next[part];
+            let belongs = part_of(&entries[at]);
+            entries.swap(at, next[belongs]);
+            next[belongs] += 1;
+        }
+    }
+    let mut rest = entries;
+    let mut start = 0;
+    ends.into_iter().map(move |end| {
+        let part = rest.split_off_mut(..end - start).unwrap_or_default();
+        start = end;
+        part
+    })
+}
+
 /// The columns that a working batch is sorted by.
 struct SortColumns<'a> {
     keys: &'a [i64],
@@ -142,5 +186,28 @@ impl<'a> SortColumns<'a> {
     fn entry(&self, place: usize, row: u32) -> Entry {
         let at = row as usize;
         Entry { key: self.keys[at], ts: self.times[at], batch: place as u32, row }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_follow_each_other_and_lose_nothing(keys in prop::collection::vec(any::<i64>(), 0..2_000)) {
+            let entry = |(row, key): (usize, &i64)| Entry { key: *key, ts: 0, batch: 0, row: row as u32 };
+            let mut entries: Vec<Entry> = keys.iter().enumerate().map(entry).collect();
+            let mut found = Vec::new();
+            for part in distribute(&mut entries) {
+                part.sort_unstable_by_key(|entry| (entry.key, entry.row));
+                found.extend(part.iter().map(|entry| (entry.key, entry.row)));
+            }
+            let mut wanted: Vec<(i64, u32)> = keys.iter().enumerate().map(|(row, key)| (*key, row as u32)).collect();
+            wanted.sort_unstable();
+            prop_assert_eq!(found, wanted);
+        }
     }
 }

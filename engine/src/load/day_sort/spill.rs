@@ -1,7 +1,7 @@
 //! Sorted rows on disk, in blocks that are read one by one.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,8 @@ impl SpillFile {
             writer.finish()
         };
         write().map_err(|error| spill_error(&self.temp_dir, error))?;
-        self.file.write_all(&self.buffer).map_err(|error| spill_error(&self.temp_dir, error))?;
+        let written = self.file.as_file().write_all_at(&self.buffer, self.end);
+        written.map_err(|error| spill_error(&self.temp_dir, error))?;
         let key = |entry: Option<&Entry>| entry.map(|entry| entry.key).unwrap_or_default();
         let block = Block {
             offset: self.end,
@@ -69,9 +70,13 @@ impl SpillFile {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::from(StoreError::io("read from", self.temp_dir.display().to_string(), error))
         };
-        let file: &File = self.file.as_file();
-        let mut bytes = vec![0; block.length];
-        file.read_exact_at(&mut bytes, block.offset).map_err(|error| failed(error.into()))?;
+        let mut file: &File = self.file.as_file();
+        file.seek(SeekFrom::Start(block.offset)).map_err(|error| failed(error.into()))?;
+        let mut bytes = Vec::with_capacity(block.length);
+        file.take(block.length as u64).read_to_end(&mut bytes).map_err(|error| failed(error.into()))?;
+        if bytes.len() < block.length {
+            return Err(failed("a block was cut off".into()));
+        }
         let mut bytes = Buffer::from_vec(bytes);
         let batch = StreamDecoder::new().decode(&mut bytes).map_err(|error| failed(error.into()))?;
         batch.ok_or_else(|| failed("a block without rows".into()))

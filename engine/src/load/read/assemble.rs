@@ -1,6 +1,7 @@
 //! Columns of a file to a batch of the table's columns; rows that do not fit are taken out and told.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -9,12 +10,14 @@ use arrow::array::{
 use arrow::compute::filter_record_batch;
 use arrow::error::ArrowError;
 
+use super::coded_text::kept;
 use super::convert::{Problem, convert};
 use super::json_text::append_merged;
 use super::rejected::{Rejected, RowPlace, shorten};
 use super::targets::Targets;
 use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
+use crate::load::coded::schema_of;
 use crate::load::error::LoadError;
 use crate::schema;
 
@@ -109,8 +112,15 @@ impl Assembler {
             let field = self.targets.schema.field(target);
             let mut problems = Vec::new();
             let array = match fill {
-                Fill::Column(column) => convert(field, &columns[*column], &self.rule, &mut problems)
-                    .map_err(|error| self.column_error(target, &error))?,
+                Fill::Column(column) => {
+                    let column = &columns[*column];
+                    let kept = if self.targets.as_codes[target] { kept(field, column) } else { None };
+                    match kept {
+                        Some(kept) => kept,
+                        None => convert(field, column, &self.rule, &mut problems)
+                            .map_err(|error| self.column_error(target, &error))?,
+                    }
+                }
                 Fill::Constant(value) => repeat(value, rows).map_err(|e| self.column_error(target, &e))?,
                 Fill::Missing => {
                     if !field.is_nullable() {
@@ -163,28 +173,19 @@ impl Assembler {
         let internal = |error: ArrowError| LoadError::input(self.path.as_ref(), error.to_string());
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         if wrong.is_empty() {
-            return RecordBatch::try_new_with_options(Arc::clone(&self.targets.schema), arrays, &options)
-                .map_err(internal);
+            let schema = schema_of(&self.targets.schema, &arrays);
+            return RecordBatch::try_new_with_options(schema, arrays, &options).map_err(internal);
         }
         // Wrong rows may be NULL where the schema allows none: filter under a looser schema first.
+        let schema = schema_of(&self.targets.schema, &arrays);
         let loose = arrow::datatypes::Schema::new(
-            self.targets
-                .schema
-                .fields()
-                .iter()
-                .map(|f| f.as_ref().clone().with_nullable(true))
-                .collect::<Vec<_>>(),
+            schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
         );
         let all = RecordBatch::try_new_with_options(Arc::new(loose), arrays, &options).map_err(internal)?;
         let good: BooleanArray = (0..rows).map(|row| Some(!wrong.contains_key(&row))).collect();
         let filtered = filter_record_batch(&all, &good).map_err(internal)?;
         let options = RecordBatchOptions::new().with_row_count(Some(filtered.num_rows()));
-        RecordBatch::try_new_with_options(
-            Arc::clone(&self.targets.schema),
-            filtered.columns().to_vec(),
-            &options,
-        )
-        .map_err(internal)
+        RecordBatch::try_new_with_options(schema, filtered.columns().to_vec(), &options).map_err(internal)
     }
 
     fn column_error(&self, target: usize, error: &dyn std::error::Error) -> LoadError {
@@ -252,19 +253,27 @@ fn merge_members(
     Ok(Arc::new(merged.finish()?))
 }
 
-/// The rows of a batch: their places and their text, side by side.
+/// The rows of a batch: their places, and where their text lies among the bytes that are kept of the input. What is
+/// not kept is copied.
 #[derive(Debug, Default)]
 pub(super) struct TextRows {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    copied: Vec<u8>,
+    texts: Vec<Range<usize>>,
     places: Vec<RowPlace>,
 }
 
 impl TextRows {
-    pub(super) fn push(&mut self, place: RowPlace, raw: &[u8]) {
-        self.bytes.extend_from_slice(raw);
-        self.ends.push(self.bytes.len());
+    /// A row whose text is kept.
+    pub(super) fn push(&mut self, place: RowPlace, text: Range<usize>) {
+        self.texts.push(text);
         self.places.push(place);
+    }
+
+    /// A row whose text is not kept.
+    pub(super) fn push_copy(&mut self, place: RowPlace, raw: &[u8]) {
+        let start = self.copied.len();
+        self.copied.extend_from_slice(raw);
+        self.push(place, start..self.copied.len());
     }
 
     pub(super) fn len(&self) -> usize {
@@ -272,19 +281,29 @@ impl TextRows {
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
+        self.copied.clear();
+        self.texts.clear();
         self.places.clear();
+    }
+
+    /// The rows with their text; `kept`: what is kept, if anything.
+    pub(super) fn with_text<'a>(&'a self, kept: Option<&'a [u8]>) -> impl Rows + 'a {
+        RowsWithText { rows: self, text: kept.unwrap_or(&self.copied) }
     }
 }
 
-impl Rows for TextRows {
+struct RowsWithText<'a> {
+    rows: &'a TextRows,
+    text: &'a [u8],
+}
+
+impl Rows for RowsWithText<'_> {
     fn place(&self, row: usize) -> RowPlace {
-        self.places[row]
+        self.rows.places[row]
     }
 
     fn raw(&self, row: usize) -> String {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        String::from_utf8_lossy(&self.bytes[start..self.ends[row]]).into_owned()
+        let text = self.text.get(self.rows.texts[row].clone()).unwrap_or_default();
+        String::from_utf8_lossy(text).into_owned()
     }
 }

@@ -94,7 +94,7 @@ fn missing(target: &Field, row: usize) -> Problem {
     Problem { row, value: None, reason: format!("{} is missing", target.name()) }
 }
 
-fn currency(text: &str) -> Result<Cow<'_, str>, String> {
+pub(super) fn currency(text: &str) -> Result<Cow<'_, str>, String> {
     let code = text.trim_ascii();
     if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err("not a currency; expected three letters such as EUR".to_owned());

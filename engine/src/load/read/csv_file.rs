@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::Field;
 
 use super::assemble::{Assembler, ParsedBatch, TextRows};
+use super::coded_text::FileColumn;
 use super::csv_split::{FieldSpan, RecordShape, Split, Splitter, append_field, detect_delimiter};
 use super::json_text::append_string;
 use super::options::{InputFormat, ReadOptions};
@@ -26,7 +27,7 @@ pub(super) struct CsvFile {
     assembler: Assembler,
     /// Columns read, in the order in which the assembler knows them, by their place in the file.
     read: Vec<usize>,
-    columns: Vec<TextColumn>,
+    columns: Vec<FileColumn>,
     /// Columns that join `properties`: place in the file, `"name":`.
     extras: Vec<(usize, Vec<u8>)>,
     members: TextColumn,
@@ -66,13 +67,19 @@ impl CsvFile {
             (*column, key)
         });
         let extras = extras.collect();
+        // A column that fills several of the table may be more than codes for one of them.
+        let is_coded = |place: usize| {
+            let fills = by_target.iter().zip(&targets.as_codes).filter(|(column, _)| **column == Some(place));
+            fills.map(|(_, as_codes)| as_codes).all(|as_codes| *as_codes)
+        };
+        let columns =
+            (0..read.len()).map(|place| FileColumn::new(options.batch_rows, is_coded(place))).collect();
         let mut assembler = Assembler::new(Arc::clone(&records.path), targets, rule, &by_target)?;
         for (target, column) in matched.by_target.iter().enumerate() {
             if let Some(column) = column {
                 assembler.set_name(target, &records.header[*column]);
             }
         }
-        let columns = read.iter().map(|_| TextColumn::with_capacity(options.batch_rows)).collect();
         Ok(Self {
             records,
             options: Arc::clone(options),
@@ -103,6 +110,7 @@ impl CsvFile {
 
     fn read_batch(&mut self) -> Result<Option<ParsedBatch>, LoadError> {
         self.rows.clear();
+        self.records.buffer.keep();
         let mut rejected = Vec::new();
         let begin = self.records.buffer.consumed();
         let bytes_limit = self.options.batch_bytes as u64;
@@ -131,17 +139,15 @@ impl CsvFile {
         self.rows_read += count as u64;
         let too_large =
             |error: arrow::error::ArrowError| LoadError::input(self.records.path.as_ref(), error.to_string());
-        let columns: Result<Vec<ArrayRef>, LoadError> = self
-            .columns
-            .iter_mut()
-            .map(|column| Ok(Arc::new(column.finish().map_err(too_large)?) as ArrayRef))
-            .collect();
+        let columns: Result<Vec<ArrayRef>, LoadError> =
+            self.columns.iter_mut().map(|column| column.finish().map_err(too_large)).collect();
         let members: Option<StringArray> = if self.extras.is_empty() {
             None
         } else {
             Some(self.members.finish().map_err(too_large)?).filter(|m| m.null_count() < m.len())
         };
-        self.assembler.assemble(self.rows.len(), &columns?, members.as_ref(), &self.rows, rejected).map(Some)
+        let rows = self.rows.with_text(Some(self.records.buffer.kept()));
+        self.assembler.assemble(self.rows.len(), &columns?, members.as_ref(), &rows, rejected).map(Some)
     }
 
     fn append_row(&mut self) {
@@ -151,15 +157,17 @@ impl CsvFile {
             let field = fields[*place];
             if field.start == field.end {
                 column.push_null();
+            } else if field.has_escapes {
+                column.push_with(|out| append_field(record, field, out));
             } else {
-                append_field(record, field, column.open());
-                column.close();
+                column.push(&record[field.start..field.end]);
             }
         }
         if !self.extras.is_empty() {
             self.append_members();
         }
-        self.rows.push(RowPlace::Line(self.records.line), self.records.record());
+        let start = self.records.buffer.kept_start();
+        self.rows.push(RowPlace::Line(self.records.line), start..start + self.records.shape.length);
     }
 
     fn append_members(&mut self) {

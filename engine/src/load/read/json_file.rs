@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::assemble::{Assembler, ParsedBatch, TextRows};
+use super::coded_text::FileColumn;
 use super::json_keys::KeyTable;
 use super::json_records::JsonRecords;
 use super::json_scan::{Member, scan_object};
@@ -35,7 +36,7 @@ pub(super) struct JsonFile {
     assembler: Assembler,
     keys: KeyTable,
     /// One per table column.
-    columns: Vec<TextColumn>,
+    columns: Vec<FileColumn>,
     /// Whether any key of the file filled the table column.
     seen: Vec<bool>,
     /// Place of `properties` among the table columns.
@@ -64,10 +65,14 @@ impl JsonFile {
         Ok(Self {
             records,
             options: Arc::clone(options),
-            targets,
             assembler,
             keys: KeyTable::default(),
-            columns: (0..width).map(|_| TextColumn::with_capacity(options.batch_rows)).collect(),
+            columns: targets
+                .as_codes
+                .iter()
+                .map(|coded| FileColumn::new(options.batch_rows, *coded))
+                .collect(),
+            targets,
             seen: vec![false; width],
             properties: schema::load_schema().fields().len() - 1,
             members: TextColumn::with_capacity(options.batch_rows),
@@ -100,6 +105,7 @@ impl JsonFile {
 
     fn read_batch(&mut self) -> Result<Option<ParsedBatch>, LoadError> {
         self.rows.clear();
+        self.records.keep();
         self.keys.limit();
         let mut rejected = Vec::new();
         let mut bytes = 0;
@@ -131,16 +137,14 @@ impl JsonFile {
         let too_large = |error: arrow::error::ArrowError| {
             LoadError::input(self.records.path().as_ref(), error.to_string())
         };
-        let columns: Result<Vec<ArrayRef>, LoadError> = self
-            .columns
-            .iter_mut()
-            .map(|column| Ok(Arc::new(column.finish().map_err(too_large)?) as ArrayRef))
-            .collect();
+        let columns: Result<Vec<ArrayRef>, LoadError> =
+            self.columns.iter_mut().map(|column| column.finish().map_err(too_large)).collect();
         let members: StringArray = self.members.finish().map_err(too_large)?;
         let members = Some(members).filter(|m| m.null_count() < m.len());
         let columns = columns?;
+        let rows = self.rows.with_text(self.records.kept());
         let mut parsed =
-            self.assembler.assemble(self.rows.len(), &columns, members.as_ref(), &self.rows, rejected)?;
+            self.assembler.assemble(self.rows.len(), &columns, members.as_ref(), &rows, rejected)?;
         parsed.rows_read += rows_left_out;
         parsed.rows_left_out = rows_left_out;
         Ok(Some(parsed))
@@ -167,10 +171,16 @@ impl JsonFile {
                     problem: None,
                     fatal: None,
                 };
-                let parsed = match scan_object(text, &mut self.found) {
+                let expected = |place| sink.keys.expected(place);
+                let parsed = match scan_object(text, expected, &mut self.found) {
                     Some(()) => {
                         for member in &self.found {
-                            sink.put(member.key(text), member.value(text), member.is_plain);
+                            sink.put(
+                                member.key(text),
+                                member.is_expected,
+                                member.value(text),
+                                member.is_plain,
+                            );
                         }
                         Ok(())
                     }
@@ -206,7 +216,10 @@ impl JsonFile {
             } else {
                 self.members.push_null();
             }
-            self.rows.push(self.records.place(), self.records.raw());
+            match self.records.kept() {
+                Some(_) => self.rows.push(self.records.place(), self.records.kept_range()),
+                None => self.rows.push_copy(self.records.place(), self.records.raw()),
+            }
             return Ok(None);
         };
         for column in &mut self.columns {
@@ -237,7 +250,7 @@ struct RowSink<'a> {
     targets: &'a Targets,
     assembler: &'a mut Assembler,
     keys: &'a mut KeyTable,
-    columns: &'a mut [TextColumn],
+    columns: &'a mut [FileColumn],
     seen: &'a mut [bool],
     members: &'a mut TextColumn,
     properties: usize,
@@ -250,11 +263,12 @@ struct RowSink<'a> {
 }
 
 impl RowSink<'_> {
-    /// Takes one member; `is_plain`: its value is known to be a string without escapes.
-    fn put(&mut self, key: &str, raw: &str, is_plain: bool) {
+    /// Takes one member; `is_expected`: its key is known to be the one expected at its place; `is_plain`: its value is known
+    /// to be a string without escapes.
+    fn put(&mut self, key: &str, is_expected: bool, raw: &str, is_plain: bool) {
         let place = self.place;
         self.place += 1;
-        let entry = match self.keys.entry(place, key, self.targets, self.path) {
+        let entry = match self.keys.entry(place, key, is_expected, self.targets, self.path) {
             Ok(found) => found,
             Err(error) => {
                 self.fatal.get_or_insert(error);
@@ -317,7 +331,7 @@ fn append_value(
     raw: &str,
     is_plain: bool,
     takes_nested: bool,
-    column: &mut TextColumn,
+    column: &mut FileColumn,
 ) -> Result<(), String> {
     match raw.as_bytes().first() {
         Some(b'"') if is_plain || !raw.contains('\\') => column.push(&raw.as_bytes()[1..raw.len() - 1]),
@@ -331,8 +345,7 @@ fn append_value(
             if !takes_nested {
                 return Err("is a JSON object or array; expected a single value".to_owned());
             }
-            append_compact(raw, column.open());
-            column.close();
+            column.push_with(|out| append_compact(raw, out));
         }
         _ => column.push(raw.as_bytes()),
     }
@@ -374,7 +387,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             let value: &'de RawValue = map.next_value()?;
-            self.sink.put(&key, value.get(), false);
+            self.sink.put(&key, false, value.get(), false);
         }
         Ok(())
     }

@@ -30,7 +30,14 @@ pub(super) struct KeyTable {
 }
 
 impl KeyTable {
-    /// The entry of `name`, which stands at `place` in its object.
+    /// `"name":` of the key that was last at this place, if it is written without escapes.
+    pub(super) fn expected(&self, place: usize) -> Option<&[u8]> {
+        let entry = &self.entries[*self.by_place.get(place)?];
+        (entry.json.len() == entry.name.len() + 3).then_some(entry.json.as_slice())
+    }
+
+    /// The entry of `name`, which stands at `place` in its object. `is_expected`: it is known to be that of
+    /// [`Self::expected`].
     ///
     /// # Errors
     /// What [`Targets::key_use`] says of a new key.
@@ -38,11 +45,12 @@ impl KeyTable {
         &mut self,
         place: usize,
         name: &str,
+        is_expected: bool,
         targets: &Targets,
         path: &str,
     ) -> Result<&mut KeyEntry, LoadError> {
         let guess = self.by_place.get(place).copied();
-        if let Some(index) = guess.filter(|index| self.entries[*index].name == name) {
+        if let Some(index) = guess.filter(|index| is_expected || self.entries[*index].name == name) {
             return Ok(&mut self.entries[index]);
         }
         let index = match self.by_name.get(name) {
@@ -91,11 +99,13 @@ mod tests {
         let targets = Targets::new(&ReadOptions::default(), &[]).expect("targets");
         let mut table = KeyTable::default();
         for (place, name) in [(0, "user_id"), (1, "x"), (0, "user_id"), (0, "x"), (5, "user_id")] {
-            assert_eq!(table.entry(place, name, &targets, "x").expect("entry").name, name);
+            assert_eq!(table.entry(place, name, false, &targets, "x").expect("entry").name, name);
         }
         assert_eq!(table.names(), ["user_id", "x"]);
+        assert_eq!(table.expected(0), Some(&b"\"x\":"[..]));
+        assert_eq!(table.expected(5), None);
         for i in 0..REMEMBERED_KEYS {
-            table.entry(2, &format!("k{i}"), &targets, "x").expect("entry");
+            table.entry(2, &format!("k{i}"), false, &targets, "x").expect("entry");
         }
         table.limit();
         assert_eq!(table.names().len(), 0);

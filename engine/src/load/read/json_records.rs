@@ -274,6 +274,19 @@ impl Records for JsonRecords {
         }
     }
 
+    fn keep(&mut self) {
+        self.buffer.keep();
+    }
+
+    fn kept(&self) -> Option<&[u8]> {
+        Some(self.buffer.kept())
+    }
+
+    fn kept_range(&self) -> Range<usize> {
+        let start = self.buffer.kept_start();
+        start + self.content.start..start + self.content.end
+    }
+
     fn expected(&self) -> &'static str {
         "one JSON object per line, or an array of them"
     }

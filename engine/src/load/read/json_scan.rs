@@ -13,6 +13,8 @@ pub(super) struct Member {
     value: (usize, usize),
     /// Whether the value is a string without escapes.
     pub(super) is_plain: bool,
+    /// Whether the key is the one that was expected at its place.
+    pub(super) is_expected: bool,
 }
 
 impl Member {
@@ -26,7 +28,13 @@ impl Member {
 }
 
 /// Finds the members of the object that `text` is. `None`: read it with serde_json, which may refuse it. O(length).
-pub(super) fn scan_object(text: &str, members: &mut Vec<Member>) -> Option<()> {
+///
+/// `expected`: for a place among the members the key that is likely there, as `"key":`.
+pub(super) fn scan_object<'k>(
+    text: &str,
+    expected: impl Fn(usize) -> Option<&'k [u8]>,
+    members: &mut Vec<Member>,
+) -> Option<()> {
     members.clear();
     let bytes = text.as_bytes();
     let mut at = skip_space(bytes, expect(bytes, 0, b'{')?);
@@ -34,18 +42,41 @@ pub(super) fn scan_object(text: &str, members: &mut Vec<Member>) -> Option<()> {
         return ends(bytes, at + 1);
     }
     loop {
-        let key_start = expect(bytes, at, b'"')?;
-        let key_end = plain_string_end(bytes, key_start)?;
-        at = expect(bytes, skip_space(bytes, key_end + 1), b':')?;
+        let key = expected(members.len()).filter(|key| begins_with(&bytes[at..], key));
+        let (key, is_expected) = match key {
+            Some(key) => {
+                let start = at + 1;
+                at += key.len();
+                ((start, at - 2), true)
+            }
+            None => {
+                let start = expect(bytes, at, b'"')?;
+                let end = plain_string_end(bytes, start)?;
+                at = expect(bytes, skip_space(bytes, end + 1), b':')?;
+                ((start, end), false)
+            }
+        };
         at = skip_space(bytes, at);
         let (end, is_plain) = value_end(text, at)?;
-        members.push(Member { key: (key_start, key_end), value: (at, end), is_plain });
+        members.push(Member { key, value: (at, end), is_plain, is_expected });
         at = skip_space(bytes, end);
         match bytes.get(at)? {
             b',' => at = skip_space(bytes, at + 1),
             b'}' => return ends(bytes, at + 1),
             _ => return None,
         }
+    }
+}
+
+/// As `starts_with`, in words of eight bytes: a key is too short for a call to be worth it.
+fn begins_with(bytes: &[u8], start: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..start.len()) else { return false };
+    match (bytes.last_chunk::<8>(), start.last_chunk::<8>()) {
+        (Some(last), Some(last_wanted)) => {
+            let (words, wanted) = (bytes.as_chunks::<8>().0, start.as_chunks::<8>().0);
+            last == last_wanted && words.iter().zip(wanted).all(|(word, wanted)| word == wanted)
+        }
+        _ => bytes.iter().zip(start).all(|(byte, wanted)| byte == wanted),
     }
 }
 
@@ -141,7 +172,16 @@ mod tests {
 
     fn scanned(text: &str) -> Option<Vec<(String, String)>> {
         let mut members = Vec::new();
-        scan_object(text, &mut members)?;
+        scan_object(text, |_| None, &mut members)?;
+        // Keys that are expected, rightly or wrongly, change nothing.
+        let keys: Vec<Vec<u8>> =
+            members.iter().rev().map(|m| format!("\"{}\":", m.key(text)).into_bytes()).collect();
+        let mut guessed = Vec::new();
+        scan_object(text, |place| keys.get(place).map(Vec::as_slice), &mut guessed).expect("members");
+        let plain = |members: &[Member]| -> Vec<(String, String)> {
+            members.iter().map(|m| (m.key(text).to_owned(), m.value(text).to_owned())).collect()
+        };
+        assert_eq!(plain(&guessed), plain(&members));
         Some(members.iter().map(|m| (m.key(text).to_owned(), m.value(text).to_owned())).collect())
     }
 
@@ -182,6 +222,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn beginnings_are_found(start in "[ab]{0,20}", rest in "[ab]{0,20}", other in "[ab]{0,12}") {
+            let whole = format!("{start}{rest}");
+            prop_assert!(begins_with(whole.as_bytes(), start.as_bytes()));
+            prop_assert_eq!(begins_with(whole.as_bytes(), other.as_bytes()), whole.starts_with(&other));
+        }
+
         /// serde_json is the oracle.
         #[test]
         fn what_is_scanned_is_what_serde_json_finds(

@@ -20,6 +20,7 @@
 
 mod assemble;
 mod avro;
+mod coded_text;
 mod convert;
 mod csv_file;
 mod csv_split;
@@ -32,8 +33,11 @@ mod json_scan;
 mod json_text;
 mod number;
 mod options;
+mod parquet_batches;
 mod parquet_file;
+mod parquet_footer;
 mod parquet_pages;
+mod parquet_records;
 mod preset;
 mod recognise;
 mod records;
@@ -68,6 +72,7 @@ use self::parquet_file::ParquetFile;
 use self::recognise::{Opened, open_recognised};
 use self::targets::Targets;
 use self::timestamp::TimestampRule;
+use crate::load::coded::is_read_as_codes;
 use crate::load::error::LoadError;
 
 /// Reads one file, batch by batch. An iterator that ends after the first error.
@@ -95,7 +100,29 @@ enum FormatReader {
 /// [`LoadError::Argument`] for options that contradict each other; [`LoadError::Input`] for a file that is empty, of
 /// another format, or without a column that is needed; [`LoadError::Damaged`] and [`LoadError::Read`] for its bytes.
 pub fn open(file: &SourceFile, options: &Arc<ReadOptions>, extra: &[Field]) -> Result<FileReader, LoadError> {
-    let targets = Targets::new(options, extra)?;
+    open_with(file, options, Targets::new(options, extra)?)
+}
+
+/// As [`open`], but canonical text other than ids and `properties` may come in dictionaries (keys of 16 or 32 bits, values
+/// without NULL).
+///
+/// # Errors
+/// Those of [`open`].
+pub(in crate::load) fn open_coded(
+    file: &SourceFile,
+    options: &Arc<ReadOptions>,
+    extra: &[Field],
+) -> Result<FileReader, LoadError> {
+    let mut targets = Targets::new(options, extra)?;
+    targets.as_codes = targets.names().map(is_read_as_codes).collect();
+    open_with(file, options, targets)
+}
+
+fn open_with(
+    file: &SourceFile,
+    options: &Arc<ReadOptions>,
+    targets: Targets,
+) -> Result<FileReader, LoadError> {
     // A preset hands on times in microseconds, UTC.
     let unit = options.preset.map_or(options.ts_unit, |_| Some(NumericTime::Micros));
     let rule = TimestampRule { unit, zone: options.time_zone };

@@ -10,7 +10,7 @@ use super::csv_file::csv_columns;
 use super::json_file::json_columns;
 use super::json_records::JsonRecords;
 use super::options::{InputFormat, ReadOptions};
-use super::parquet_file::parquet_columns;
+use super::parquet_footer::parquet_columns;
 use super::preset;
 use super::records::Records;
 use super::sniff::{guessed_format, mistaken_format, signed_format};

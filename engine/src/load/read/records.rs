@@ -1,6 +1,7 @@
 //! Records of a file as JSON texts, and a window on a byte stream in which they are found without copying them.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::options::InputFormat;
@@ -43,6 +44,19 @@ pub(super) trait Records: std::fmt::Debug + Send {
     /// Leaves the current record.
     fn consume(&mut self);
 
+    /// Keeps the bytes of the records from the current place on, in place of those that were kept.
+    fn keep(&mut self) {}
+
+    /// The bytes that are kept; `None` where records are not as the file has them.
+    fn kept(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Where the current record lies in the bytes that are kept.
+    fn kept_range(&self) -> Range<usize> {
+        0..0
+    }
+
     /// Records that were passed by since the last call, because the tool that wrote them does not count them.
     fn take_left_out(&mut self) -> u64 {
         0
@@ -53,10 +67,13 @@ pub(super) trait Records: std::fmt::Debug + Send {
 }
 
 /// A growing window: bytes are added at the end and consumed at the start. It never holds more than one record
-/// and two chunks.
+/// and two chunks, and what is to be kept.
 pub(super) struct RecordBuffer {
     reader: Box<dyn Read + Send>,
     bytes: Vec<u8>,
+    /// What is kept begins here, at `start` or before.
+    kept: usize,
+    keeps: bool,
     start: usize,
     end: usize,
     at_end: bool,
@@ -88,7 +105,16 @@ impl RecordBuffer {
     }
 
     fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader, bytes: Vec::new(), start: 0, end: 0, at_end: false, consumed: 0 }
+        Self {
+            reader,
+            bytes: Vec::new(),
+            kept: 0,
+            keeps: false,
+            start: 0,
+            end: 0,
+            at_end: false,
+            consumed: 0,
+        }
     }
 
     /// The bytes that are there and not consumed.
@@ -109,6 +135,25 @@ impl RecordBuffer {
     pub(super) fn consume(&mut self, count: usize) {
         self.start += count;
         self.consumed += count as u64;
+        if !self.keeps {
+            self.kept = self.start;
+        }
+    }
+
+    /// Keeps what is consumed from now on, and nothing from before.
+    pub(super) fn keep(&mut self) {
+        self.keeps = true;
+        self.kept = self.start;
+    }
+
+    /// What was consumed since [`Self::keep`], and what is pending.
+    pub(super) fn kept(&self) -> &[u8] {
+        &self.bytes[self.kept..self.end]
+    }
+
+    /// Where the pending bytes begin among those that are kept.
+    pub(super) fn kept_start(&self) -> usize {
+        self.start - self.kept
     }
 
     /// Reads more. Doubles the window while one record fills it, so that a record is scanned O(1) times per byte.
@@ -116,10 +161,11 @@ impl RecordBuffer {
     /// # Errors
     /// What the stream says; the pending bytes stay.
     pub(super) fn fill(&mut self) -> io::Result<()> {
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        let wanted = self.end + CHUNK_BYTES.max(self.end);
+        self.bytes.copy_within(self.kept..self.end, 0);
+        self.end -= self.kept;
+        self.start -= self.kept;
+        self.kept = 0;
+        let wanted = self.end + CHUNK_BYTES.max(self.end - self.start);
         if self.bytes.len() < wanted {
             self.bytes.resize(wanted, 0);
         }
@@ -181,6 +227,21 @@ mod tests {
         buffer.fill().expect("read");
         assert!(buffer.at_end());
         assert_eq!(buffer.pending(), b"world");
+    }
+
+    #[test]
+    fn what_is_kept_stays_while_the_window_moves() {
+        let mut buffer = RecordBuffer::new(Box::new(Trickle(b"hello world".to_vec())));
+        buffer.fill().expect("read");
+        buffer.consume(6);
+        buffer.keep();
+        buffer.consume(2);
+        buffer.fill().expect("read");
+        assert_eq!((buffer.kept(), buffer.kept_start(), buffer.pending()), (&b"world"[..], 2, &b"rld"[..]));
+        buffer.keep();
+        buffer.consume(3);
+        buffer.fill().expect("read");
+        assert_eq!((buffer.kept(), buffer.kept_start(), buffer.pending()), (&b"rld"[..], 3, &b""[..]));
     }
 
     #[test]

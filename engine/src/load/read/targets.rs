@@ -65,6 +65,8 @@ pub(super) struct Targets {
     /// (index of the table column, text)
     pub(super) constants: Vec<(usize, String)>,
     pub(super) extra: ExtraColumns,
+    /// For each table column whether its text may come in a dictionary.
+    pub(super) as_codes: Vec<bool>,
 }
 
 /// The columns of one file, matched.
@@ -97,6 +99,7 @@ impl Targets {
             mapping: Vec::new(),
             constants: Vec::new(),
             extra: options.extra,
+            as_codes: vec![false; schema::load_schema_with(extra_fields).fields().len()],
         };
         for (target, source) in &options.mapping {
             let option = format!("--map {target}={source}");

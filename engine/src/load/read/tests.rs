@@ -13,6 +13,8 @@ use url::Url;
 use super::*;
 use crate::schema::load_schema;
 
+mod coded;
+
 struct NoStores;
 
 impl StoreFactory for NoStores {

@@ -3,13 +3,14 @@
 use arrow::array::{
     AsArray, DictionaryArray, Float64Array, Int64Array, ListArray, StructArray, TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use parquet::arrow::ArrowWriter;
 
-use super::super::options::ExtraColumns;
-use super::super::source::Compression;
+use super::super::options::{ExtraColumns, InputFormat};
+use super::super::source::{Compression, Origin};
 use super::*;
 
 type Columns = Vec<(&'static str, ArrayRef)>;

@@ -27,7 +27,7 @@ use self::node::Node;
 use super::json_text::append_string;
 use super::number::ExactNumber;
 use super::options::{ExtraColumns, InputFormat, NumericTime, ReadOptions};
-use super::parquet_file::ParquetRecords;
+use super::parquet_records::ParquetRecords;
 use super::recognise::{Opened, Recognised};
 use super::records::Records;
 use super::rejected::{RowPlace, shorten};

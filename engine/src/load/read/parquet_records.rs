@@ -1,0 +1,100 @@
+//! The rows of a Parquet file as JSON, for presets.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::error::ArrowError;
+
+use super::options::ReadOptions;
+use super::parquet_batches::Batches;
+use super::parquet_footer::{Footer, one_line};
+use super::records::{Records, find_byte};
+use super::rejected::RowPlace;
+use super::row_groups::RowGroups;
+use super::source::SourceFile;
+use super::targets::shared;
+use crate::load::error::LoadError;
+
+/// The rows of a Parquet file as JSON objects, for presets. Holds one batch at a time.
+#[derive(Debug)]
+pub(super) struct ParquetRecords {
+    path: Arc<str>,
+    batches: Batches,
+    /// The rows of the batch, one JSON object a line, and the one that is current.
+    lines: Vec<u8>,
+    at: Range<usize>,
+    row: u64,
+    groups: RowGroups,
+}
+
+impl ParquetRecords {
+    /// Reads the footer; all columns will be read.
+    pub(super) fn open(file: &SourceFile, options: &ReadOptions) -> Result<Self, LoadError> {
+        let footer = Footer::read(file)?;
+        let columns: Vec<usize> = (0..footer.schema().fields().len()).collect();
+        let groups = RowGroups::of(footer.metadata.metadata());
+        let batches = footer.batches(file, &columns, options.batch_rows)?;
+        Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0, groups })
+    }
+
+    fn fill(&mut self) -> Result<bool, LoadError> {
+        let place = self.groups.after(self.row);
+        let batch = match self.batches.next() {
+            None if self.row < self.groups.rows() => {
+                let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
+                return Err(LoadError::damaged(self.path.as_ref(), place, reason));
+            }
+            None => return Ok(false),
+            Some(Ok(batch)) => batch,
+            Some(Err(ArrowError::ExternalError(source))) => {
+                return Err(LoadError::read(self.path.as_ref(), place, source));
+            }
+            Some(Err(error)) => {
+                let reason = format!("{}; copy or write the file again", one_line(&error));
+                return Err(LoadError::damaged(self.path.as_ref(), place, reason));
+            }
+        };
+        let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+        writer.write(&batch).and_then(|()| writer.finish()).map_err(|error| {
+            LoadError::input(self.path.as_ref(), format!("its rows have no JSON: {}", one_line(&error)))
+        })?;
+        self.lines = writer.into_inner();
+        self.at = 0..0;
+        Ok(true)
+    }
+}
+
+impl Records for ParquetRecords {
+    fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+
+    fn next(&mut self) -> Result<bool, LoadError> {
+        let mut start = self.at.end;
+        while start >= self.lines.len() {
+            if !self.fill()? {
+                return Ok(false);
+            }
+            start = 0;
+        }
+        let rest = &self.lines[start..];
+        let length = find_byte(rest, b'\n').map_or(rest.len(), |end| end + 1);
+        self.at = start..start + length;
+        self.row += 1;
+        Ok(true)
+    }
+
+    fn text(&self) -> &[u8] {
+        self.lines[self.at.clone()].trim_ascii_end()
+    }
+
+    fn place(&self) -> RowPlace {
+        RowPlace::Row(self.row)
+    }
+
+    fn consume(&mut self) {}
+
+    fn expected(&self) -> &'static str {
+        "a Parquet file with rows"
+    }
+}
