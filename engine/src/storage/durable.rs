@@ -95,13 +95,17 @@ fn staged(path: &FsPath) -> io::Result<(File, PathBuf)> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!("#{number}"));
         let name = PathBuf::from(name);
-        let opened = OpenOptions::new().write(true).create_new(true).open(&name);
+        let open = || OpenOptions::new().write(true).create_new(true).open(&name);
+        let opened = open().or_else(|error| {
+            if error.kind() != ErrorKind::NotFound {
+                return Err(error);
+            }
+            std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+            // Others who found no directory either may have been faster: then the name is taken here too.
+            open()
+        });
         match opened {
             Ok(file) => return Ok((file, name)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::create_dir_all(path.parent().unwrap_or(path))?;
-                return Ok((OpenOptions::new().write(true).create_new(true).open(&name)?, name));
-            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -285,6 +289,27 @@ mod tests {
         assert_eq!(names, 1, "nothing unfinished is left");
         store.delete(&path).await.expect("deleted");
         assert!(matches!(store.get(&path).await, Err(Error::NotFound { .. })));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_name_is_taken_only_if_there_is_a_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for round in 0..100 {
+            let path = directory.path().join(format!("{round}/new/marker"));
+            let path = Path::from_absolute_path(path).expect("a path");
+            let writers = (0..4).map(|_| {
+                let (store, path) = (DurableFileSystem::default(), path.clone());
+                tokio::spawn(async move {
+                    let options = PutOptions::from(PutMode::Create);
+                    let put = store.put_opts(&path, "all of it".into(), options).await;
+                    let found = store.get(&path).await.expect("the file").bytes().await.expect("bytes");
+                    assert_eq!(found, "all of it");
+                    put.is_ok()
+                })
+            });
+            let won = futures::future::join_all(writers).await;
+            assert_eq!(won.into_iter().filter(|won| *won.as_ref().expect("no panic")).count(), 1);
+        }
     }
 
     #[tokio::test]
