@@ -78,13 +78,13 @@ async fn one_query_cannot_take_the_memory_of_all() {
     }
     // Tables that fit one by one do not fit all together, until one is dropped.
     let table =
-        |name: &str| format!("CREATE TABLE {name} AS SELECT * FROM generate_series(1, 400000) AS s(x)");
+        |name: &str| format!("CREATE TABLE {name} AS SELECT * FROM generate_series(1, 800000) AS s(x)");
     client.batch_execute(&table("a")).await.unwrap();
     client.batch_execute(&table("b")).await.unwrap();
     assert_eq!(failure(&client, &table("c")).await.0, "53200");
     client.batch_execute("DROP TABLE a").await.unwrap();
     client.batch_execute(&table("c")).await.unwrap();
-    assert_eq!(text_value(&client, "SELECT count(*) FROM c").await.as_deref(), Some("400000"));
+    assert_eq!(text_value(&client, "SELECT count(*) FROM c").await.as_deref(), Some("800000"));
     // Another session has its own.
     let other = server.connect().await;
     other.batch_execute(&table("a")).await.unwrap();
