@@ -357,6 +357,20 @@ fn sql_of_mut(statement: &mut EngineStatement) -> Option<&mut Statement> {
 }
 
 #[cfg(test)]
+mod testing {
+    use datafusion::sql::sqlparser::ast::Statement;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    /// The statement as text after `rewrite`.
+    pub(super) fn rewritten<R>(sql: &str, rewrite: impl FnOnce(&mut Statement) -> R) -> String {
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
+        rewrite(&mut statement);
+        statement.to_string()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use datafusion::sql::parser::DFParser;
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;

@@ -198,15 +198,13 @@ fn over_elements(query: &Query) -> Option<Expr> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
+    use super::super::testing;
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
-        rewrite(&mut statement, &HashSet::from(["string_to_array".to_owned(), "range".to_owned()]));
-        statement.to_string()
+        testing::rewritten(sql, |statement| {
+            rewrite(statement, &HashSet::from(["string_to_array".to_owned(), "range".to_owned()]))
+        })
     }
 
     #[test]
