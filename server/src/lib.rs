@@ -21,6 +21,7 @@ pub mod auth;
 mod catalog;
 pub mod cpu;
 pub mod error;
+mod free_memory;
 pub mod limits;
 mod metrics;
 mod monitor;
@@ -211,6 +212,7 @@ impl Server {
         tokio::pin!(shutdown);
         let mut helpers = JoinSet::new();
         helpers.spawn(reload::run(Arc::clone(&shared)));
+        helpers.spawn(free_memory::run(Arc::clone(&shared.metrics)));
         if let Some((listener, address)) = monitor {
             tracing::info!(%address, "answering metrics and health");
             helpers.spawn(monitor::run(listener, Arc::clone(&shared)));

@@ -12,6 +12,8 @@ use crate::metrics::Metrics;
 
 /// Longest shape that is logged; the rest is cut.
 const MAX_SHAPE_BYTES: usize = 4_096;
+/// Rows that a statement counts by itself before it adds them to the metrics.
+const ROWS_PER_COUNT: u64 = 1_024;
 
 /// What notes statements.
 #[derive(Debug, Clone)]
@@ -45,6 +47,9 @@ impl Observed {
     /// A row of the result was taken.
     pub(crate) fn row(&mut self) {
         self.rows += 1;
+        if self.rows.is_multiple_of(ROWS_PER_COUNT) {
+            self.observer.metrics.rows.add(ROWS_PER_COUNT);
+        }
     }
 }
 
@@ -53,7 +58,7 @@ impl Drop for Observed {
         let took = self.started.elapsed();
         self.activity.end();
         self.observer.metrics.end_statement(took);
-        self.observer.metrics.rows.add(self.rows);
+        self.observer.metrics.rows.add(self.rows % ROWS_PER_COUNT);
         if let (Some(limit), Some(shape)) = (self.observer.slow, &self.shape)
             && took >= limit
         {
