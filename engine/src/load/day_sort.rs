@@ -38,7 +38,7 @@ const BLOCK_ROWS: usize = 4096;
 /// Bytes that a held row takes beside its batch.
 const ROW_BYTES: usize = size_of::<RowRef>();
 /// The share of the budget that rows may take before they are spilled; the rest is for putting a day together.
-const HELD_SHARE: f64 = 0.6;
+const HELD_SHARE: f64 = 0.5;
 /// A day is taken in at most `2^MAX_RANGE_BITS` ranges.
 const MAX_RANGE_BITS: u8 = 12;
 

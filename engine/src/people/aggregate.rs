@@ -1,11 +1,10 @@
 //! The operator: an aggregate by person straight from the files.
 //!
-//! It stands in the place of scan, filter, projection, shuffle and both stages of the aggregate. Each partition takes
-//! one bucket of people after another: reads its row groups in the order of the days, drops rows that the filter
-//! refuses, lays the rows of each person one behind the other, a slice of the bucket's people at a time, and gives them
-//! to the accumulators. Rows of a person
-//! reach an accumulator at once and, where files follow the layout, in the order of time. When a bucket is done its
-//! people are done: memory follows the size of a bucket.
+//! It stands in the place of scan, filter, projection, shuffle and both stages of the aggregate. The partitions take one
+//! bucket of people after another: read its row groups, drop rows that the filter refuses, and then each lays the rows
+//! of each person one behind the other in the order of the days, a slice of the bucket's people at a time, and gives
+//! them to the accumulators. Rows of a person reach an accumulator at once and, where files follow the layout, in the
+//! order of time. When a bucket is done its people are done: memory follows the size of a bucket.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -22,10 +21,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::TryStreamExt;
 
-use super::buckets::Bucket;
+use super::buckets::Division;
 use super::by_time::ByTime;
 use super::columns::Columns;
-use super::gather::{Gatherer, Progress};
+use super::gather::{Gatherer, GathererSlot, Turn, Wanted};
 use super::keys::{Key, Keys};
 use super::reader::Reader;
 use super::worker::Worker;
@@ -66,7 +65,7 @@ pub struct Task {
     /// The aggregate functions.
     pub aggregates: Vec<Aggregate>,
     /// The people, divided.
-    pub buckets: Vec<Bucket>,
+    pub division: Division,
     /// The columns of the result: keys, then aggregates.
     pub schema: SchemaRef,
 }
@@ -82,27 +81,26 @@ struct Readers {
 #[derive(Debug)]
 pub struct PersonAggregateExec {
     task: Arc<Task>,
-    partitions: usize,
     readers: OnceLock<Readers>,
+    gatherer: GathererSlot,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl PersonAggregateExec {
-    /// The operator for `task` on at most `partitions` partitions.
-    pub fn new(task: Task, partitions: usize) -> Self {
-        let partitions = partitions.min(task.buckets.len()).max(1);
+    /// The operator for `task`.
+    pub fn new(task: Task) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&task.schema)),
             // People are apart, but by a hash of ours: nothing that DataFusion could rely on.
-            Partitioning::UnknownPartitioning(partitions),
+            Partitioning::UnknownPartitioning(task.division.partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
         Self {
             task: Arc::new(task),
-            partitions,
             readers: OnceLock::new(),
+            gatherer: GathererSlot::default(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -124,7 +122,12 @@ impl PersonAggregateExec {
 impl DisplayAs for PersonAggregateExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let task = &self.task;
-        write!(f, "PersonAggregateExec: ordered: yes, {}, buckets={}", task.summary, task.buckets.len())?;
+        write!(
+            f,
+            "PersonAggregateExec: ordered: yes, {}, buckets={}",
+            task.summary,
+            task.division.buckets.len()
+        )?;
         let keys: Vec<String> = task
             .keys
             .keys()
@@ -183,18 +186,24 @@ impl ExecutionPlan for PersonAggregateExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let Readers { whole, lean } = self.readers(&context);
-        let filter = self.task.filter.clone();
-        let gatherer = Gatherer::new(self.name(), partition, whole, filter, &self.metrics, &context);
+        let gatherer = self.gatherer.of(&context, || {
+            let Readers { whole, lean } = self.readers(&context);
+            let wanted = Wanted {
+                reader: whole,
+                lean,
+                filter: self.task.filter.clone(),
+                drops_repeats: self.task.ignores_repeats,
+            };
+            Gatherer::new(self.name(), self.task.division.clone(), wanted, &self.metrics, &context)
+        });
         let worker = Worker {
             task: Arc::clone(&self.task),
-            gatherer: gatherer.with_lean_reader(lean).dropping_repeats(self.task.ignores_repeats),
+            turn: Turn::new(gatherer, partition, &self.metrics, &context),
             batch_rows: context.session_config().batch_size(),
         };
-        let progress = Progress::of(partition, self.partitions, self.task.buckets.len());
-        let batches = futures::stream::try_unfold((worker, progress), |(worker, mut progress)| async move {
-            let batches = worker.next(&mut progress).await?;
-            Ok::<_, DataFusionError>(batches.map(|batches| (batches, (worker, progress))))
+        let batches = futures::stream::try_unfold(worker, |mut worker| async move {
+            let batches = worker.next().await?;
+            Ok::<_, DataFusionError>(batches.map(|batches| (batches, worker)))
         });
         let batches =
             batches.map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok))).try_flatten();

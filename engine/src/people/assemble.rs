@@ -31,6 +31,8 @@ const SLICE_ROWS: usize = 128 * 1024;
 /// Rows that a slice has in a chunk, on average, at least: each chunk is at another place in memory, and going there costs
 /// more than the few rows that would be copied.
 const CHUNK_ROWS: usize = 512;
+/// Below so many rows another slice costs more than another worker saves.
+const MIN_SLICE_ROWS: usize = 8 * 1024;
 /// Bits of `user_key` that a prefix can have.
 const PREFIX_BITS: u8 = u16::BITS as u8;
 
@@ -47,23 +49,15 @@ struct Run {
 
 /// The rows of one row group, and whose they are.
 #[derive(Debug)]
-struct Chunk {
+pub struct Chunk {
     batch: RecordBatch,
     /// For each column the rows that have a value, if not all have.
     nulls: Vec<Option<NullBuffer>>,
     runs: Vec<Run>,
-}
-
-/// Gathers the rows of a bucket.
-#[derive(Debug)]
-pub struct Assembler {
-    schema: SchemaRef,
-    user_id: usize,
-    chunks: Vec<Chunk>,
+    /// Rows of people that belong.
     rows: usize,
-    bytes: usize,
-    /// Whether the people of every chunk come in the order of their keys.
-    are_ordered: bool,
+    /// Whether its people come in the order of their keys.
+    is_ordered: bool,
 }
 
 /// The rows of a bucket as they were read, to be put together slice after slice.
@@ -80,8 +74,8 @@ pub struct Gathered {
     slice_bits: u8,
     /// For each column of codes the codes of all chunks as codes into one dictionary.
     dictionaries: Vec<Option<Dictionary>>,
-    /// The most people that a slice had so far: the next one will have about as many.
-    people: usize,
+    /// Where the ids of each chunk's people are.
+    ids: Vec<StringArray>,
 }
 
 /// One dictionary in the place of those of all chunks.
@@ -103,39 +97,32 @@ pub struct Assembled {
     pub persons: Persons,
 }
 
-impl Assembler {
-    /// No rows yet of batches of `schema`, whose column `user_id` tells the person by a code.
-    pub fn new(schema: SchemaRef, user_id: usize) -> Self {
-        Self { schema, user_id, chunks: Vec::new(), rows: 0, bytes: 0, are_ordered: true }
-    }
-
-    /// Adds the rows of a row group whose person passes `belongs`, which is given the id and tells its `user_key`.
+impl Chunk {
+    /// The rows of a row group whose person passes `belongs`, which is given the id and tells its `user_key`. The column
+    /// `user_id` tells the person by a code.
     ///
     /// # Errors
     /// Those of `belongs`; an error for a row without a person, which only a damaged file can have.
-    pub fn push(
-        &mut self,
+    pub fn new(
         batch: RecordBatch,
+        user_id: usize,
         mut belongs: impl FnMut(&str) -> Result<Option<i64>>,
-    ) -> Result<()> {
-        let (ids, values) = ids_of(&batch, self.user_id)?;
+    ) -> Result<Self> {
+        let (ids, values) = ids_of(&batch, user_id)?;
         if ids.logical_null_count() > 0 {
             return exec_err!("a row has no user_id");
         }
-        if u32::try_from(self.rows + batch.num_rows()).is_err() {
-            return resources_err!(
-                "more than {} rows of one part of the people at once: use a narrower WHERE",
-                u32::MAX
-            );
+        if u32::try_from(batch.num_rows()).is_err() {
+            return resources_err!("more than {} rows in a row group", u32::MAX);
         }
         let mut runs: Vec<Run> = Vec::new();
-        let mut start = 0;
+        let (mut start, mut rows, mut is_ordered) = (0, 0, true);
         for run in ids.keys().values().chunk_by(|left, right| left == right) {
             // Lengths and starts are below the number of rows, which was checked.
             let len = run.len() as u32;
             if let Some(key) = belongs(values.value(run[0] as usize))? {
-                self.are_ordered &= runs.last().is_none_or(|before| before.key <= key);
-                self.rows += run.len();
+                is_ordered &= runs.last().is_none_or(|before| before.key <= key);
+                rows += run.len();
                 runs.push(Run { key, code: run[0], start, len });
             }
             start += len;
@@ -143,43 +130,30 @@ impl Assembler {
         let columns = batch.columns().iter();
         let nulls = columns.map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
         let nulls = nulls.collect();
-        self.bytes += batch.get_array_memory_size() + runs.capacity() * size_of::<Run>();
-        self.chunks.push(Chunk { batch, nulls, runs });
-        Ok(())
+        Ok(Self { batch, nulls, runs, rows, is_ordered })
     }
 
-    /// Bytes that the rows occupy, and those of a slice again: putting together copies.
+    /// Bytes that it occupies.
     pub fn allocated_bytes(&self) -> usize {
-        self.bytes + (self.bytes >> self.slice_bits(0))
+        self.batch.get_array_memory_size() + self.runs.capacity() * size_of::<Run>()
     }
+}
 
-    fn slice_bits(&self, bits: u8) -> u8 {
-        if !self.are_ordered {
-            return 0;
-        }
-        let by_rows = self.rows.div_ceil(SLICE_ROWS).max(1).next_power_of_two().ilog2();
-        let by_chunks = (self.rows / (CHUNK_ROWS * self.chunks.len().max(1))).max(1).ilog2();
-        (by_rows.min(by_chunks) as u8).min(PREFIX_BITS.saturating_sub(bits))
-    }
+fn rows_of(chunks: &[Chunk]) -> usize {
+    chunks.iter().map(|chunk| chunk.rows).sum()
+}
 
-    /// The rows, all of which have people that share the `bits` leading bits of `user_key`.
-    ///
-    /// # Errors
-    /// An error if a column has not the type that was promised.
-    pub fn finish(self, bits: u8) -> Result<Gathered> {
-        let slice_bits = self.slice_bits(bits);
-        self.divided(bits, slice_bits)
+/// Bits that tell apart the slices of `chunks`, whose people share `bits` bits.
+fn slice_bits(chunks: &[Chunk], bits: u8, workers: usize) -> u8 {
+    if !chunks.iter().all(|chunk| chunk.is_ordered) {
+        return 0;
     }
-
-    fn divided(self, bits: u8, slice_bits: u8) -> Result<Gathered> {
-        let mut dictionaries = Vec::with_capacity(self.schema.fields().len());
-        for (index, field) in self.schema.fields().iter().enumerate() {
-            let is_coded = index != self.user_id && *field.data_type() == coded_type();
-            dictionaries.push(if is_coded { Some(Dictionary::of(&self.chunks, index)?) } else { None });
-        }
-        let Self { schema, user_id, chunks, .. } = self;
-        Ok(Gathered { schema, user_id, chunks, bits, slice_bits, dictionaries, people: 0 })
-    }
+    let rows = rows_of(chunks);
+    let for_slices = |slices: usize| slices.max(1).next_power_of_two().ilog2();
+    let by_rows = for_slices(rows.div_ceil(SLICE_ROWS));
+    let by_chunks = (rows / (CHUNK_ROWS * chunks.len().max(1))).max(1).ilog2();
+    let for_workers = for_slices(workers.min(rows / MIN_SLICE_ROWS));
+    (by_rows.min(by_chunks).max(for_workers) as u8).min(PREFIX_BITS.saturating_sub(bits))
 }
 
 fn ids_of(batch: &RecordBatch, user_id: usize) -> Result<(&DictionaryArray<Int32Type>, &StringArray)> {
@@ -213,25 +187,69 @@ impl Dictionary {
 }
 
 impl Gathered {
+    /// The rows of `chunks` with the columns of `schema`, to be put together by `workers` at the same time. All their
+    /// people share the `bits` leading bits of `user_key`.
+    ///
+    /// # Errors
+    /// An error if a column has not the type that was promised, or there are more rows than can be counted.
+    pub fn new(
+        schema: SchemaRef,
+        user_id: usize,
+        chunks: Vec<Chunk>,
+        bits: u8,
+        workers: usize,
+    ) -> Result<Self> {
+        let slice_bits = slice_bits(&chunks, bits, workers);
+        Self::divided(schema, user_id, chunks, bits, slice_bits)
+    }
+
+    fn divided(
+        schema: SchemaRef,
+        user_id: usize,
+        chunks: Vec<Chunk>,
+        bits: u8,
+        slice_bits: u8,
+    ) -> Result<Self> {
+        if u32::try_from(rows_of(&chunks)).is_err() {
+            return resources_err!(
+                "more than {} rows of one part of the people at once: use a narrower WHERE",
+                u32::MAX
+            );
+        }
+        let mut dictionaries = Vec::with_capacity(schema.fields().len());
+        for (index, field) in schema.fields().iter().enumerate() {
+            let is_coded = index != user_id && *field.data_type() == coded_type();
+            dictionaries.push(if is_coded { Some(Dictionary::of(&chunks, index)?) } else { None });
+        }
+        let ids = chunks.iter().map(|chunk| Ok(ids_of(&chunk.batch, user_id)?.1.clone()));
+        let ids = ids.collect::<Result<_>>()?;
+        Ok(Self { schema, user_id, chunks, bits, slice_bits, dictionaries, ids })
+    }
+
+    /// Bytes that the slices occupy which `workers` put together at the same time.
+    pub fn sliced_bytes(&self, workers: usize) -> usize {
+        let all: usize = self.chunks.iter().map(Chunk::allocated_bytes).sum();
+        (all >> self.slice_bits) * workers
+    }
+
     /// How many slices there are; some may be empty.
     pub fn slices(&self) -> usize {
         1 << self.slice_bits
     }
 
-    /// Lays the rows of each person of a slice one behind the other.
+    /// Lays the rows of each person of a slice one behind the other; about `people` are expected.
     ///
     /// # Errors
     /// An error if a column has not the type that was promised.
-    pub fn assemble(&mut self, slice: usize) -> Result<Assembled> {
+    pub fn assemble(&self, slice: usize, people: usize) -> Result<Assembled> {
         let ranges: Vec<Range<usize>> = self.chunks.iter().map(|chunk| self.runs_of(chunk, slice)).collect();
-        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0).max(self.people);
+        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0).max(people);
         let mut persons = Persons::new(self.bits + self.slice_bits, most);
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
         let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
-        for (chunk, range) in self.chunks.iter().zip(&ranges) {
-            let (_, values) = ids_of(&chunk.batch, self.user_id)?;
+        for ((chunk, ids), range) in self.chunks.iter().zip(&self.ids).zip(&ranges) {
             for run in &chunk.runs[range.clone()] {
-                let person = persons.number(run.key, values.value(run.code as usize));
+                let person = persons.number(run.key, ids.value(run.code as usize));
                 if person as usize == counts.len() {
                     counts.push(0);
                 }
@@ -239,7 +257,6 @@ impl Gathered {
                 numbers.push(person);
             }
         }
-        self.people = self.people.max(persons.len());
         let mut offsets = Vec::with_capacity(counts.len() + 1);
         let mut end = 0;
         offsets.push(0);

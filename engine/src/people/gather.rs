@@ -1,232 +1,221 @@
-//! From a bucket to the rows of its people.
+//! From buckets to the rows of their people.
+//!
+//! The partitions of an operator work on the same bucket: it is read once, by all of them, and each then puts together
+//! the rows of its slices of the people. So a row group may hold people of every partition, and days may be small.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use datafusion::common::{DataFusionError, Result, exec_err, internal_err};
+use datafusion::common::{DataFusionError, Result, SharedResult};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
-use futures::{StreamExt, TryStreamExt};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
 
-use super::assemble::{Assembled, Assembler, Gathered};
-use super::buckets::{Bucket, Part};
+use super::assemble::Assembled;
+use super::buckets::Division;
 use super::reader::Reader;
-use super::repeats::without_repeats;
-use crate::schema;
-use crate::store::layout::KeyPrefix;
+use super::reading::{self, Held, Steps};
 
-/// Batches of row groups whose bytes are fetched ahead of the one that is decoded.
-const FETCH_AHEAD: usize = 2;
-/// Row groups are fetched together up to so many rows: small ones would cost more in fetching than in reading.
-const FETCHED_ROWS: u64 = 32 * 1024;
-/// And up to so many row groups.
-const FETCHED_PARTS: usize = 8;
+/// The rows of a bucket, which all who wait for them get.
+type Gathering = Shared<GatheringOnce>;
+type GatheringOnce = BoxFuture<'static, SharedResult<Option<Arc<Held>>>>;
 
-/// Gathers rows for one partition of an operator.
-pub struct Gatherer {
-    reader: Arc<Reader>,
+/// What to gather.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Reads everything.
+    pub reader: Arc<Reader>,
     /// Reads everything but what only tells rows of one instant apart.
+    pub lean: Option<Arc<Reader>>,
+    /// Rows that do not pass are dropped.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether equal rows of a person say no more than one of them.
+    pub drops_repeats: bool,
+}
+
+/// Gathers rows for the partitions of an operator.
+#[derive(Debug)]
+pub struct Gatherer {
+    name: String,
+    division: Division,
+    reader: Arc<Reader>,
     lean: Option<Arc<Reader>>,
     /// Whether a person with two rows of one instant was met: then the lean reader is of no use.
     ties_met: AtomicBool,
-    /// Rows that do not pass are dropped.
-    filter: Option<Arc<dyn PhysicalExpr>>,
-    /// The memory of the rows in work.
+    steps: Steps,
+    pool: Arc<dyn MemoryPool>,
+    /// Buckets in work, by number and whether the lean reader reads them.
+    in_work: Mutex<HashMap<(usize, bool), WeakShared<GatheringOnce>>>,
+}
+
+/// The gatherer of an operator while its partitions run.
+///
+/// Partitions that are executed again, one by one or all of them, give the same rows: what a partition gives does not
+/// depend on the others.
+#[derive(Debug, Default)]
+pub struct GathererSlot(Mutex<Weak<Gatherer>>);
+
+impl GathererSlot {
+    /// The gatherer that other partitions of the query use, or a new one.
+    pub fn of(&self, context: &TaskContext, make: impl FnOnce() -> Gatherer) -> Arc<Gatherer> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_use = slot.upgrade().filter(|gatherer| Arc::ptr_eq(&gatherer.pool, context.memory_pool()));
+        in_use.unwrap_or_else(|| {
+            let gatherer = Arc::new(make());
+            *slot = Arc::downgrade(&gatherer);
+            gatherer
+        })
+    }
+}
+
+/// The way of one partition through the buckets.
+pub struct Turn {
+    gatherer: Arc<Gatherer>,
+    partition: usize,
+    next_bucket: usize,
+    work: Option<Work>,
+    /// The most people that a slice had so far: the next one will have about as many.
+    people: usize,
+    rows_kept: Count,
+    /// The memory of what is made of the rows.
     pub reservation: MemoryReservation,
     /// Time and output of the operator.
     pub baseline: BaselineMetrics,
-    rows_read: Count,
-    rows_kept: Count,
-    /// Whether a row that is equal to the one before it may be left out.
-    drops_repeats: bool,
 }
 
-/// How far a partition is with its buckets.
-#[derive(Debug)]
-pub struct Progress {
-    /// Numbers of the buckets to come.
-    buckets: VecDeque<usize>,
-    work: Option<Work>,
-}
-
-#[derive(Debug)]
 struct Work {
     bucket: usize,
-    gathered: Gathered,
+    /// Keeps the rows for partitions that come later.
+    _gathering: Gathering,
+    held: Arc<Held>,
     /// Whether what only tells rows of one instant apart was not read.
     is_lean: bool,
     next_slice: usize,
 }
 
-impl Progress {
-    /// Nothing done of the buckets that partition `partition` of `partitions` has among `count`.
-    pub fn of(partition: usize, partitions: usize, count: usize) -> Self {
-        Self { buckets: (partition..count).step_by(partitions.max(1)).collect(), work: None }
-    }
-}
-
 impl Gatherer {
-    /// Gathers with `reader` for `partition` of the operator called `name`.
+    /// Gathers what is `wanted` of `division`, for the operator called `name`.
     pub fn new(
         name: &str,
-        partition: usize,
-        reader: Arc<Reader>,
-        filter: Option<Arc<dyn PhysicalExpr>>,
+        division: Division,
+        wanted: Wanted,
         metrics: &ExecutionPlanMetricsSet,
         context: &TaskContext,
     ) -> Self {
+        let steps = Steps {
+            filter: wanted.filter,
+            drops_repeats: wanted.drops_repeats,
+            no_ties: false,
+            rows_read: MetricBuilder::new(metrics).global_counter("rows_read"),
+            time: MetricBuilder::new(metrics).subset_time("reading", 0),
+        };
         Self {
-            reader,
-            lean: None,
+            name: name.to_owned(),
+            division,
+            reader: wanted.reader,
+            lean: wanted.lean,
             ties_met: AtomicBool::new(false),
-            filter,
-            reservation: MemoryConsumer::new(format!("{name}[{partition}]")).register(context.memory_pool()),
-            baseline: BaselineMetrics::new(metrics, partition),
-            rows_read: MetricBuilder::new(metrics).counter("rows_read", partition),
-            rows_kept: MetricBuilder::new(metrics).counter("rows_kept", partition),
-            drops_repeats: false,
+            steps,
+            pool: Arc::clone(context.memory_pool()),
+            in_work: Mutex::default(),
         }
     }
 
-    /// The same for a task to which equal rows of a person say no more than one.
-    pub fn dropping_repeats(mut self, drops_repeats: bool) -> Self {
-        self.drops_repeats = drops_repeats;
-        self
+    /// The rows of a bucket: those that another partition reads or has, or newly read.
+    fn gathering(&self, bucket: usize, is_lean: bool) -> Gathering {
+        let mut in_work = self.in_work.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gathering) = in_work.get(&(bucket, is_lean)).and_then(WeakShared::upgrade) {
+            return gathering;
+        }
+        let reader = self.lean.as_ref().filter(|_| is_lean).unwrap_or(&self.reader);
+        let steps = Steps { no_ties: is_lean, ..self.steps.clone() };
+        let consumer = MemoryConsumer::new(format!("{}: people", self.name));
+        let read = reading::read(
+            Arc::clone(reader),
+            steps,
+            self.division.buckets[bucket].clone(),
+            self.division.partitions,
+            consumer.register(&self.pool),
+        );
+        let gathering =
+            async { read.await.map(|held| held.map(Arc::new)).map_err(Arc::new) }.boxed().shared();
+        in_work.retain(|_, gathering| gathering.upgrade().is_some());
+        if let Some(weak) = gathering.downgrade() {
+            in_work.insert((bucket, is_lean), weak);
+        }
+        gathering
+    }
+}
+
+impl Turn {
+    /// The way of `partition`.
+    pub fn new(
+        gatherer: Arc<Gatherer>,
+        partition: usize,
+        metrics: &ExecutionPlanMetricsSet,
+        context: &TaskContext,
+    ) -> Self {
+        let consumer = MemoryConsumer::new(format!("{}[{partition}]", gatherer.name));
+        Self {
+            gatherer,
+            partition,
+            next_bucket: 0,
+            work: None,
+            people: 0,
+            rows_kept: MetricBuilder::new(metrics).counter("rows_kept", partition),
+            reservation: consumer.register(context.memory_pool()),
+            baseline: BaselineMetrics::new(metrics, partition),
+        }
     }
 
-    /// The same, which reads with `lean` what has no two rows of one person and one instant.
-    pub fn with_lean_reader(mut self, lean: Option<Arc<Reader>>) -> Self {
-        self.lean = lean;
-        self
-    }
-
-    /// The next slice of the people of `buckets`, each with all its rows; `None` when all were given. The memory of the
-    /// bucket in work is reserved.
+    /// The next slice of the people, each with all its rows; `None` when all were given.
     ///
     /// # Errors
     /// Those of reading, and of memory.
-    pub async fn next(&self, buckets: &[Bucket], progress: &mut Progress) -> Result<Option<Assembled>> {
+    pub async fn next(&mut self) -> Result<Option<Assembled>> {
         loop {
-            if let Some(work) = &mut progress.work {
-                if work.next_slice < work.gathered.slices() {
-                    let _timer = self.baseline.elapsed_compute().timer();
-                    let rows = work.gathered.assemble(work.next_slice)?;
+            if let Some(work) = &mut self.work {
+                if work.next_slice < work.held.gathered.slices() {
+                    let timer = self.baseline.elapsed_compute().timer();
+                    let rows = work.held.gathered.assemble(work.next_slice, self.people)?;
+                    timer.done();
+                    // Files of one day can have rows of one instant each.
                     if work.is_lean && !rows.are_times_distinct() {
-                        self.ties_met.store(true, Ordering::Relaxed);
+                        self.gatherer.ties_met.store(true, Ordering::Relaxed);
                         let (bucket, next_slice) = (work.bucket, work.next_slice);
-                        progress.work = None;
                         // The same rows, so that slices are the same too.
-                        let gathered = self.read(&self.reader, &buckets[bucket]).await?;
-                        progress.work = Some(Work { bucket, gathered, is_lean: false, next_slice });
+                        self.work = None;
+                        self.work = Some(self.begin(bucket, next_slice).await?);
                         continue;
                     }
-                    work.next_slice += 1;
+                    work.next_slice += self.gatherer.division.partitions;
+                    self.people = self.people.max(rows.persons.len());
                     self.rows_kept.add(rows.batch.num_rows());
                     return Ok(Some(rows));
                 }
-                progress.work = None;
-                self.reservation.try_resize(0)?;
+                self.work = None;
             }
-            let Some(bucket) = progress.buckets.pop_front() else {
+            if self.next_bucket >= self.gatherer.division.buckets.len() {
                 return Ok(None);
-            };
-            let lean = self.lean.as_ref().filter(|_| !self.ties_met.load(Ordering::Relaxed));
-            let gathered = self.read(lean.unwrap_or(&self.reader), &buckets[bucket]).await?;
-            progress.work = Some(Work { bucket, gathered, is_lean: lean.is_some(), next_slice: 0 });
+            }
+            self.work = Some(self.begin(self.next_bucket, self.partition).await?);
+            self.next_bucket += 1;
         }
     }
 
-    async fn read(&self, reader: &Arc<Reader>, bucket: &Bucket) -> Result<Gathered> {
-        let columns = reader.columns();
-        let Some(user_id) = columns.position(schema::USER_ID) else {
-            return internal_err!("user_id is not read");
-        };
-        let mut assembler = Assembler::new(Arc::clone(columns.delivered()), user_id);
-        let fetching = Arc::clone(reader);
-        let fetches = batches_of(&bucket.parts).into_iter().map(move |parts| {
-            let reader = Arc::clone(&fetching);
-            async move { reader.fetch(parts).await }
-        });
-        let fetched = futures::stream::iter(fetches).buffered(FETCH_AHEAD);
-        let mut fetched = fetched
-            .map_ok(|parts| futures::stream::iter(parts.into_iter().map(Ok::<_, DataFusionError>)))
-            .try_flatten()
-            .boxed();
-        while let Some(bytes) = fetched.next().await {
-            let _timer = self.baseline.elapsed_compute().timer();
-            let bytes = bytes?;
-            let part = bytes.part;
-            let mut batch = reader.decode(bytes)?;
-            self.rows_read.add(batch.num_rows());
-            if let Some(filter) = &self.filter {
-                batch = passing(&batch, filter)?;
-            }
-            if self.drops_repeats {
-                batch = without_repeats(&batch)?;
-            }
-            if batch.num_rows() == 0 {
-                continue;
-            }
-            assembler.push(batch, |id| self.belongs(id, bucket, &part))?;
-            self.reservation.try_resize(assembler.allocated_bytes())?;
-        }
-        let _timer = self.baseline.elapsed_compute().timer();
-        assembler.finish(bucket.prefix.bits)
-    }
-
-    /// `user_key` of a person of `bucket`, `None` for one of another bucket that shares the row group.
-    ///
-    /// # Errors
-    /// An error if the log says that the row group has no such person: then rows of the person may be elsewhere too.
-    fn belongs(&self, id: &str, bucket: &Bucket, part: &Part) -> Result<Option<i64>> {
-        let key = schema::user_key(id);
-        if key < part.range.min_key || key > part.range.max_key {
-            return exec_err!(
-                "row group {} of {} holds a person outside the range of user_key that the log tells: \
-                 the file is not the one that was loaded",
-                part.row_group,
-                self.reader.path(part)
-            );
-        }
-        let is_here = KeyPrefix::of(key, bucket.prefix.bits) == bucket.prefix;
-        Ok(is_here.then_some(key))
-    }
-}
-
-/// `parts`, divided into what is fetched together.
-fn batches_of(parts: &[Part]) -> Vec<Vec<Part>> {
-    let mut batches: Vec<Vec<Part>> = Vec::new();
-    let mut rows = u64::MAX;
-    for part in parts {
-        rows = rows.saturating_add(part.range.rows);
-        match batches.last_mut() {
-            Some(batch) if rows <= FETCHED_ROWS && batch.len() < FETCHED_PARTS => batch.push(*part),
-            _ => {
-                batches.push(vec![*part]);
-                rows = part.range.rows;
+    async fn begin(&self, bucket: usize, next_slice: usize) -> Result<Work> {
+        let gatherer = &self.gatherer;
+        loop {
+            let is_lean = gatherer.lean.is_some() && !gatherer.ties_met.load(Ordering::Relaxed);
+            let gathering = gatherer.gathering(bucket, is_lean);
+            match gathering.clone().await.map_err(DataFusionError::Shared)? {
+                Some(held) => return Ok(Work { bucket, _gathering: gathering, held, is_lean, next_slice }),
+                None => gatherer.ties_met.store(true, Ordering::Relaxed),
             }
         }
     }
-    batches
-}
-
-/// The rows of `batch` for which `filter` is true.
-fn passing(batch: &RecordBatch, filter: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
-    let passes = filter.evaluate(batch)?.into_array(batch.num_rows())?;
-    let Some(passes) = passes.as_boolean_opt() else {
-        return internal_err!("a filter has type {}", passes.data_type());
-    };
-    if is_all_true(passes) {
-        return Ok(batch.clone());
-    }
-    Ok(filter_record_batch(batch, passes)?)
-}
-
-fn is_all_true(booleans: &BooleanArray) -> bool {
-    booleans.null_count() == 0 && booleans.true_count() == booleans.len()
 }

@@ -2,9 +2,9 @@
 //!
 //! All rows of a person lie in files of one range of `user_key`, sorted by person and time within a day. A *bucket* is
 //! such a range ([`buckets`]). The rule ([`rule`]) recognises an aggregate by person over a plain scan ([`fuse`]) and
-//! plans [`aggregate::PersonAggregateExec`], which for each bucket reads the row groups ([`reader`]), lays the rows of
-//! each person one behind the other, a slice of its people at a time ([`assemble`], [`persons`]), and runs the accumulators on them ([`worker`],
-//! [`keys`]). Text comes as codes into dictionaries; conditions on it are evaluated once for each value
+//! plans [`aggregate::PersonAggregateExec`]. Its partitions read the row groups of a bucket together ([`reading`],
+//! [`reader`]); each then takes slices of the bucket's people ([`gather`]), lays the rows of each person one behind the
+//! other ([`assemble`], [`persons`]), and runs the accumulators on them ([`worker`], [`keys`]). Text comes as codes into dictionaries; conditions on it are evaluated once for each value
 //! ([`per_value`]).
 //!
 //! Nothing relies on the order of a file: rows are put together by the person's id, accumulators sort what does not
@@ -27,6 +27,7 @@ mod persons;
 mod pipeline;
 mod prepared;
 mod reader;
+mod reading;
 mod repeats;
 pub mod rule;
 mod runs;

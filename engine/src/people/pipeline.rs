@@ -19,9 +19,9 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::assemble::Assembled;
 use super::bucket_rows::BucketRowsExec;
-use super::buckets::Bucket;
+use super::buckets::Division;
 use super::columns::Columns;
-use super::gather::{Gatherer, Progress};
+use super::gather::{Gatherer, GathererSlot, Turn, Wanted};
 use super::reader::Reader;
 use crate::scan::exec::ScanSummary;
 use crate::scan::source::ScanSource;
@@ -38,7 +38,7 @@ pub struct Pipeline {
     /// Rows that do not pass are dropped at once; the plan filters too.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// The people, divided.
-    pub buckets: Vec<Bucket>,
+    pub division: Division,
     /// The plan of one bucket, over a [`BucketRowsExec`].
     pub plan: Arc<dyn ExecutionPlan>,
 }
@@ -47,26 +47,25 @@ pub struct Pipeline {
 #[derive(Debug)]
 pub struct PersonPipelineExec {
     pipeline: Arc<Pipeline>,
-    partitions: usize,
     reader: OnceLock<Arc<Reader>>,
+    gatherer: GathererSlot,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl PersonPipelineExec {
-    /// The operator for `pipeline` on at most `partitions` partitions.
-    pub fn new(pipeline: Pipeline, partitions: usize) -> Self {
-        let partitions = partitions.min(pipeline.buckets.len()).max(1);
+    /// The operator for `pipeline`.
+    pub fn new(pipeline: Pipeline) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(pipeline.plan.schema()),
-            Partitioning::UnknownPartitioning(partitions),
+            Partitioning::UnknownPartitioning(pipeline.division.partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
         Self {
             pipeline: Arc::new(pipeline),
-            partitions,
             reader: OnceLock::new(),
+            gatherer: GathererSlot::default(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -91,7 +90,7 @@ impl Pipeline {
 impl DisplayAs for PersonPipelineExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pipeline = &self.pipeline;
-        let count = pipeline.buckets.len();
+        let count = pipeline.division.buckets.len();
         write!(f, "PersonPipelineExec: ordered: yes, {}, buckets={count}, steps=[", pipeline.summary)?;
         let mut node = Some(&pipeline.plan);
         while let Some(step) = node {
@@ -136,26 +135,33 @@ impl ExecutionPlan for PersonPipelineExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let pipeline = Arc::clone(&self.pipeline);
-        let reader = Arc::clone(self.reader.get_or_init(|| {
-            let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
-            Arc::new(Reader::new(Arc::clone(&pipeline.source), cache, pipeline.columns.clone()))
-        }));
-        let filter = pipeline.filter.clone();
-        let gatherer =
-            Arc::new(Gatherer::new(self.name(), partition, reader, filter, &self.metrics, &context));
-        let progress = Progress::of(partition, self.partitions, pipeline.buckets.len());
+        let gatherer = self.gatherer.of(&context, || {
+            let reader = self.reader.get_or_init(|| {
+                let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
+                Arc::new(Reader::new(Arc::clone(&pipeline.source), cache, pipeline.columns.clone()))
+            });
+            let wanted = Wanted {
+                reader: Arc::clone(reader),
+                lean: None,
+                filter: pipeline.filter.clone(),
+                drops_repeats: false,
+            };
+            Gatherer::new(self.name(), pipeline.division.clone(), wanted, &self.metrics, &context)
+        });
+        let turn = Turn::new(gatherer, partition, &self.metrics, &context);
         let schema = pipeline.plan.schema();
-        let of_people = futures::stream::try_unfold(progress, move |mut progress| {
-            let (pipeline, gatherer) = (Arc::clone(&pipeline), Arc::clone(&gatherer));
-            let context = Arc::clone(&context);
+        let of_people = futures::stream::try_unfold(turn, move |mut turn| {
+            let (pipeline, context) = (Arc::clone(&pipeline), Arc::clone(&context));
             async move {
-                let Some(rows) = gatherer.next(&pipeline.buckets, &mut progress).await? else {
+                let Some(rows) = turn.next().await? else {
                     return Ok::<_, DataFusionError>(None);
                 };
                 let rows = pipeline.over(&rows)?.execute(0, context)?;
-                let counted =
-                    move |batch: &RecordBatch| gatherer.baseline.output_rows().add(batch.num_rows());
-                Ok(Some((rows.inspect_ok(counted).boxed(), progress)))
+                let output_rows = turn.baseline.output_rows().clone();
+                let counted = move |batch: &RecordBatch| {
+                    output_rows.add(batch.num_rows());
+                };
+                Ok(Some((rows.inspect_ok(counted).boxed(), turn)))
             }
         });
         let batches = of_people.try_flatten();

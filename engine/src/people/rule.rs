@@ -32,8 +32,8 @@ use crate::scan::exec::TableScanExec;
 use crate::schema;
 use crate::settings::Settings;
 
-/// Share of the memory limit that the rows of the buckets in work may take, all partitions together.
-const MEMORY_SHARE: usize = 4;
+/// Share of the memory limit that the rows of a bucket may take. There may be two: one partition is done before another.
+const MEMORY_SHARE: usize = 8;
 /// Bytes of a row beside its columns: its group, and what an accumulator keeps of it.
 const ROW_BYTES: usize = 40;
 
@@ -214,8 +214,8 @@ impl Plan<'_> {
         used.dedup();
         let columns = Columns::new(&source.full_schema, &used);
         let partitions = config.execution.target_partitions.max(1);
-        let max_rows = max_bucket_rows(settings, partitions, &columns);
-        let Some(buckets) = buckets::divide(&source.files, partitions, max_rows) else {
+        let max_rows = max_bucket_rows(settings, &columns);
+        let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
             return Ok(Err("a file of another writer is among the files".to_owned()));
         };
 
@@ -266,18 +266,18 @@ impl Plan<'_> {
             filter,
             ignores_repeats: first.aggr_expr().iter().all(|call| ignores_repeats(call)),
             aggregates,
-            buckets,
+            division,
             schema,
         };
-        Ok(Ok(Arc::new(PersonAggregateExec::new(task, partitions))))
+        Ok(Ok(Arc::new(PersonAggregateExec::new(task))))
     }
 }
 
-/// How many rows a bucket may have so that the buckets in work fit into memory.
-pub(super) fn max_bucket_rows(settings: &Settings, partitions: usize, columns: &Columns) -> u64 {
+/// How many rows a bucket may have so that it fits into memory.
+pub(super) fn max_bucket_rows(settings: &Settings, columns: &Columns) -> u64 {
     // Rows exist twice while they are put together.
     let row_bytes = ROW_BYTES + columns.row_bytes() * 2;
-    (settings.memory_limit_bytes / MEMORY_SHARE / partitions.max(1) / row_bytes) as u64
+    (settings.memory_limit_bytes / MEMORY_SHARE / row_bytes) as u64
 }
 
 fn is_id(field: &Field) -> bool {

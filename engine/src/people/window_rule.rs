@@ -72,8 +72,8 @@ fn pipeline(
     used.dedup();
     let columns = Columns::new(&source.full_schema, &used);
     let partitions = config.execution.target_partitions.max(1);
-    let max_rows = max_bucket_rows(settings, partitions, &columns);
-    let Some(buckets) = buckets::divide(&source.files, partitions, max_rows) else {
+    let max_rows = max_bucket_rows(settings, &columns);
+    let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
         return Ok(None);
     };
     let place = |index: usize| used.binary_search(&index).ok();
@@ -116,8 +116,8 @@ fn pipeline(
         source: Arc::clone(source),
         columns,
         filter,
-        buckets,
+        division,
         plan: planned,
     };
-    Ok(Some(Arc::new(PersonPipelineExec::new(pipeline, partitions))))
+    Ok(Some(Arc::new(PersonPipelineExec::new(pipeline))))
 }

@@ -9,12 +9,12 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{Aggregate, Task};
 use super::assemble::Assembled;
-use super::gather::{Gatherer, Progress};
+use super::gather::Turn;
 
 /// What one partition works with.
 pub(super) struct Worker {
     pub(super) task: Arc<Task>,
-    pub(super) gatherer: Gatherer,
+    pub(super) turn: Turn,
     pub(super) batch_rows: usize,
 }
 
@@ -23,11 +23,11 @@ impl Worker {
     ///
     /// # Errors
     /// Those of reading, of memory, and of the functions.
-    pub(super) async fn next(&self, progress: &mut Progress) -> Result<Option<Vec<RecordBatch>>> {
-        let Some(rows) = self.gatherer.next(&self.task.buckets, progress).await? else {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<RecordBatch>>> {
+        let Some(rows) = self.turn.next().await? else {
             return Ok(None);
         };
-        let _timer = self.gatherer.baseline.elapsed_compute().timer();
+        let _timer = self.turn.baseline.elapsed_compute().timer();
         self.aggregate(&rows).map(Some)
     }
 
@@ -42,7 +42,7 @@ impl Worker {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(groups.count));
         let all = RecordBatch::try_new_with_options(Arc::clone(&self.task.schema), columns, &options)?;
-        self.gatherer.baseline.output_rows().add(all.num_rows());
+        self.turn.baseline.output_rows().add(all.num_rows());
         Ok(slices(&all, self.batch_rows))
     }
 
@@ -69,7 +69,7 @@ impl Worker {
         }
         let mut accumulator = aggregate.function.create_groups_accumulator()?;
         accumulator.update_batch(&arguments, groups, filter, count)?;
-        let reservation = &self.gatherer.reservation;
+        let reservation = &self.turn.reservation;
         let before = reservation.size();
         reservation.try_resize(before + accumulator.size())?;
         let values = accumulator.evaluate(EmitTo::All)?;

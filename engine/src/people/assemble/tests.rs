@@ -85,7 +85,7 @@ proptest! {
         are_sorted in any::<bool>(),
         slice_bits in 0_u8..5,
     ) {
-        let mut assembler = Assembler::new(schema(), 1);
+        let mut gathering = Vec::new();
         let mut expected: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         for mut chunk in chunks {
             if are_sorted {
@@ -96,13 +96,13 @@ proptest! {
             }
             let key = |id: &str| (id[1..].parse::<i64>().unwrap() / 2) << 61;
             let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(key(id)));
-            assembler.push(batch(&chunk), belongs).unwrap();
+            gathering.push(Chunk::new(batch(&chunk), 1, belongs).unwrap());
         }
-        let slice_bits = if assembler.are_ordered { slice_bits } else { 0 };
-        let mut gathered = assembler.divided(0, slice_bits).unwrap();
+        let slice_bits = if gathering.iter().all(|chunk| chunk.is_ordered) { slice_bits } else { 0 };
+        let gathered = Gathered::divided(schema(), 1, gathering, 0, slice_bits).unwrap();
         let mut found = BTreeMap::new();
         for slice in 0..gathered.slices() {
-            let assembled = gathered.assemble(slice).unwrap();
+            let assembled = gathered.assemble(slice, 0).unwrap();
             let people = rows_of(&assembled);
             prop_assert_eq!(assembled.batch.num_rows(), people.values().map(Vec::len).sum::<usize>());
             for (person, rows) in people {

@@ -31,24 +31,31 @@ fn even(count: u32, rows: u64) -> ChosenFile {
 #[test]
 fn large_days_are_read_once() {
     let files: Vec<ChosenFile> = (0..30).map(|_| even(32, 52_000)).collect();
-    let buckets = divide(&files, 2, u64::MAX).unwrap();
-    assert!(buckets.len() >= 32, "{}", buckets.len());
-    let read: u64 = buckets.iter().flat_map(|bucket| &bucket.parts).map(|part| part.range.rows).sum();
+    let divided = divide(&files, 2, u64::MAX).unwrap();
+    assert!(divided.buckets.len() >= 32 && divided.partitions == 2, "{}", divided.buckets.len());
+    let parts = divided.buckets.iter().flat_map(|bucket| &bucket.parts);
+    let read: u64 = parts.map(|part| part.range.rows).sum();
     assert!(read < 30 * 32 * 52_000 * 13 / 10, "{read}");
 }
 
 #[test]
-fn small_days_still_keep_partitions_busy() {
+fn small_days_are_read_once_for_all_partitions() {
     let files: Vec<ChosenFile> = (0..365).map(|_| even(1, 27_000)).collect();
-    assert_eq!(divide(&files, 2, u64::MAX).unwrap().len(), 2);
+    let divided = divide(&files, 2, u64::MAX).unwrap();
+    assert_eq!((divided.buckets.len(), divided.partitions), (1, 2));
     // Memory goes before speed.
-    assert!(divide(&files, 2, 1_000_000).unwrap().len() >= 8);
+    assert!(divide(&files, 2, 1_000_000).unwrap().buckets.len() >= 8);
 }
 
 #[test]
-fn few_rows_are_one_bucket() {
-    assert_eq!(divide(&[even(1, 100)], 8, u64::MAX).unwrap().len(), 1);
-    assert_eq!(divide(&[], 8, u64::MAX).unwrap().len(), 0);
+fn few_rows_are_for_one_partition() {
+    let of = |files: &[ChosenFile]| {
+        let divided = divide(files, 8, u64::MAX).unwrap();
+        (divided.buckets.len(), divided.partitions)
+    };
+    assert_eq!(of(&[even(1, 100)]), (1, 1));
+    assert_eq!(of(&[]), (0, 1));
+    assert_eq!(of(&[even(1, 40_000)]), (1, 4));
 }
 
 #[test]
@@ -69,7 +76,7 @@ proptest! {
             .into_iter()
             .map(|(a, b, rows)| RowGroup { rows, min_key: a.min(b), max_key: a.max(b) })
             .collect();
-        let buckets = divide(&[file(groups.clone())], partitions, max_rows).unwrap();
+        let buckets = divide(&[file(groups.clone())], partitions, max_rows).unwrap().buckets;
         for (row_group, range) in groups.iter().enumerate() {
             for key in [range.min_key, range.max_key] {
                 let holding: Vec<&Bucket> = buckets

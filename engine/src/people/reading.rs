@@ -1,0 +1,234 @@
+//! Reading the rows of one bucket, by several tasks at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use datafusion::common::runtime::JoinSet;
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, internal_err};
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::{Count, Time};
+use futures::StreamExt;
+
+use super::assemble::{Chunk, Gathered};
+use super::buckets::{Bucket, Part};
+use super::reader::{Fetched, Reader};
+use super::repeats::without_repeats;
+use crate::schema;
+use crate::store::layout::KeyPrefix;
+
+/// Batches of row groups whose bytes a task fetches ahead of the one that it decodes.
+const FETCH_AHEAD: usize = 2;
+/// Row groups are fetched together up to so many rows: small ones would cost more in fetching than in reading.
+const FETCHED_ROWS: u64 = 64 * 1024;
+/// And up to so many row groups.
+const FETCHED_PARTS: usize = 8;
+
+/// What is done with each row group.
+#[derive(Debug, Clone)]
+pub(super) struct Steps {
+    /// Rows that do not pass are dropped.
+    pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether a row that is equal to the one before it may be left out.
+    pub(super) drops_repeats: bool,
+    /// Whether the bucket is given up as soon as two rows of a person and an instant are met.
+    pub(super) no_ties: bool,
+    /// Rows read.
+    pub(super) rows_read: Count,
+    /// Time spent, but for waiting.
+    pub(super) time: Time,
+}
+
+/// The rows of a bucket in memory.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) gathered: Gathered,
+    /// Their memory.
+    _reservation: MemoryReservation,
+}
+
+/// A bucket that is being read.
+struct Reading {
+    reader: Arc<Reader>,
+    steps: Steps,
+    user_id: usize,
+    /// The time, if it is read.
+    ts: Option<usize>,
+    prefix: KeyPrefix,
+    /// What is fetched together.
+    batches: Vec<Vec<Part>>,
+    /// The first of them that no task has taken.
+    next: AtomicUsize,
+    /// Whether it was given up.
+    ties_met: AtomicBool,
+    reservation: MemoryReservation,
+}
+
+/// Reads the rows of `bucket` by `tasks` tasks, for as many workers; `None` if it was given up. Dropping the future stops
+/// them.
+///
+/// # Errors
+/// Those of reading, and of memory.
+pub(super) async fn read(
+    reader: Arc<Reader>,
+    steps: Steps,
+    bucket: Bucket,
+    tasks: usize,
+    reservation: MemoryReservation,
+) -> Result<Option<Held>> {
+    let columns = reader.columns();
+    let schema = Arc::clone(columns.delivered());
+    let Some(user_id) = columns.position(schema::USER_ID) else {
+        return internal_err!("user_id is not read");
+    };
+    let ts = columns.position(schema::TS);
+    let prefix = bucket.prefix;
+    let batches = batches_of(&bucket.parts);
+    let time = steps.time.clone();
+    let (next, ties_met) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let reading = Reading { reader, steps, user_id, ts, prefix, batches, next, ties_met, reservation };
+    let reading = Arc::new(reading);
+    let mut running = JoinSet::new();
+    for _ in 0..tasks.min(reading.batches.len()) {
+        running.spawn(Arc::clone(&reading).take_part());
+    }
+    let mut chunks = Vec::new();
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok(read) => chunks.extend(read?),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => return Err(exec_datafusion_err!("reading was stopped: {error}")),
+        }
+    }
+    let Some(reading) = Arc::into_inner(reading) else {
+        return internal_err!("a task that reads has not ended");
+    };
+    if reading.ties_met.into_inner() {
+        return Ok(None);
+    }
+    let _timer = time.timer();
+    // In the order of the files, which is that of the days.
+    chunks.sort_unstable_by_key(|(number, _)| *number);
+    let chunks = chunks.into_iter().map(|(_, chunk)| chunk).collect();
+    let gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?;
+    reading.reservation.try_grow(gathered.sliced_bytes(tasks))?;
+    Ok(Some(Held { gathered, _reservation: reading.reservation }))
+}
+
+impl Reading {
+    /// Reads what no other task has taken, until nothing is left. Row groups come with their number.
+    async fn take_part(self: Arc<Self>) -> Result<Vec<((usize, usize), Chunk)>> {
+        let taking = Arc::clone(&self);
+        let taken = std::iter::from_fn(move || {
+            let number = taking.next.fetch_add(1, Ordering::Relaxed);
+            taking.batches.get(number).map(|parts| (number, parts.clone()))
+        });
+        let fetching = Arc::clone(&self);
+        let fetched = futures::stream::iter(taken).map(move |(number, parts)| {
+            let reading = Arc::clone(&fetching);
+            async move { Ok::<_, DataFusionError>((number, reading.reader.fetch(parts).await?)) }
+        });
+        let mut fetched = Box::pin(fetched.buffered(FETCH_AHEAD));
+        let mut chunks = Vec::new();
+        while let Some(batch) = fetched.next().await {
+            let (number, batch) = batch?;
+            for (within, bytes) in batch.into_iter().enumerate() {
+                if self.ties_met.load(Ordering::Relaxed) {
+                    return Ok(Vec::new());
+                }
+                if let Some(chunk) = self.chunk(bytes)? {
+                    self.reservation.try_grow(chunk.allocated_bytes())?;
+                    chunks.push(((number, within), chunk));
+                }
+                // A query that is ended ends here.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(chunks)
+    }
+
+    /// The rows of a row group that belong to the bucket; `None` if there are none.
+    fn chunk(&self, bytes: Fetched) -> Result<Option<Chunk>> {
+        let _timer = self.steps.time.timer();
+        let part = bytes.part;
+        let mut batch = self.reader.decode(bytes)?;
+        self.steps.rows_read.add(batch.num_rows());
+        if let Some(filter) = &self.steps.filter {
+            batch = passing(&batch, filter)?;
+        }
+        if self.steps.drops_repeats {
+            batch = without_repeats(&batch)?;
+        }
+        if self.steps.no_ties && self.has_ties(&batch) {
+            self.ties_met.store(true, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if batch.num_rows() == 0 {
+            return Ok(None);
+        }
+        Chunk::new(batch, self.user_id, |id| self.belongs(id, &part)).map(Some)
+    }
+
+    /// Whether two rows that follow each other are of one person and one instant, or nobody knows.
+    fn has_ties(&self, batch: &RecordBatch) -> bool {
+        let people = batch.column(self.user_id).as_dictionary_opt::<Int32Type>();
+        let times = self.ts.and_then(|ts| batch.column(ts).as_primitive_opt::<TimestampMicrosecondType>());
+        let (Some(people), Some(times)) = (people, times) else { return true };
+        let (people, times) = (people.keys().values(), times.values());
+        (1..batch.num_rows()).any(|row| times[row - 1] == times[row] && people[row - 1] == people[row])
+    }
+
+    /// `user_key` of a person of the bucket, `None` for one of another bucket that shares the row group.
+    ///
+    /// # Errors
+    /// An error if the log says that the row group has no such person: then rows of the person may be elsewhere too.
+    fn belongs(&self, id: &str, part: &Part) -> Result<Option<i64>> {
+        let key = schema::user_key(id);
+        if key < part.range.min_key || key > part.range.max_key {
+            return exec_err!(
+                "row group {} of {} holds a person outside the range of user_key that the log tells: \
+                 the file is not the one that was loaded",
+                part.row_group,
+                self.reader.path(part)
+            );
+        }
+        let is_here = KeyPrefix::of(key, self.prefix.bits) == self.prefix;
+        Ok(is_here.then_some(key))
+    }
+}
+
+/// `parts`, divided into what is fetched together.
+fn batches_of(parts: &[Part]) -> Vec<Vec<Part>> {
+    let mut batches: Vec<Vec<Part>> = Vec::new();
+    let mut rows = u64::MAX;
+    for part in parts {
+        rows = rows.saturating_add(part.range.rows);
+        match batches.last_mut() {
+            Some(batch) if rows <= FETCHED_ROWS && batch.len() < FETCHED_PARTS => batch.push(*part),
+            _ => {
+                batches.push(vec![*part]);
+                rows = part.range.rows;
+            }
+        }
+    }
+    batches
+}
+
+/// The rows of `batch` for which `filter` is true.
+fn passing(batch: &RecordBatch, filter: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
+    let passes = filter.evaluate(batch)?.into_array(batch.num_rows())?;
+    let Some(passes) = passes.as_boolean_opt() else {
+        return internal_err!("a filter has type {}", passes.data_type());
+    };
+    if is_all_true(passes) {
+        return Ok(batch.clone());
+    }
+    Ok(filter_record_batch(batch, passes)?)
+}
+
+fn is_all_true(booleans: &BooleanArray) -> bool {
+    booleans.null_count() == 0 && booleans.true_count() == booleans.len()
+}
