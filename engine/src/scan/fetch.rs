@@ -14,7 +14,7 @@ use object_store::path::Path;
 
 use crate::storage::StorageLocation;
 
-/// Parts of a file and where each was.
+/// Parts of a file and where each was. What was asked for is in them; parts that are near each other may be one.
 pub type FetchedBytes = Vec<(Range<u64>, Bytes)>;
 
 /// Parts of a file to read.
@@ -74,6 +74,7 @@ fn read_ranges(path: &PathBuf, ranges: Vec<Range<u64>>) -> io::Result<FetchedByt
     if ranges.is_empty() {
         return Ok(Vec::new());
     }
+    let ranges = joined(ranges);
     let mut file = File::open(path)?;
     let read = |range: Range<u64>| {
         let length = range.end.saturating_sub(range.start);
@@ -89,6 +90,21 @@ fn read_ranges(path: &PathBuf, ranges: Vec<Range<u64>>) -> io::Result<FetchedByt
     ranges.into_iter().map(read).collect()
 }
 
+/// Ranges in order, those that are near each other as one.
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(NEAR) => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Copying so many bytes that nobody asked for costs less than another read.
+const NEAR: u64 = 8 << 10;
 /// Bytes that memory is taken for before they are seen.
 const MOST_AT_ONCE: usize = 64 << 20;
 
@@ -111,6 +127,14 @@ mod tests {
         std::array::from_fn(|_| range.clone())
     }
 
+    #[test]
+    fn near_ranges_are_one() {
+        assert_eq!(joined(vec![NEAR + 10..NEAR + 20, 5..10]), only(5..NEAR + 20));
+        assert_eq!(joined(vec![0..9, NEAR + 10..NEAR + 20]), [0..9, NEAR + 10..NEAR + 20]);
+        assert_eq!(joined(vec![0..100, 10..20]), only(0..100));
+        assert!(joined(Vec::new()).is_empty());
+    }
+
     #[tokio::test]
     async fn a_file_system_and_another_store_give_the_same() {
         let dir = tempfile::tempdir().unwrap();
@@ -131,11 +155,16 @@ mod tests {
                 ],
             );
             let read = read.await.unwrap();
-            let bytes =
-                |index: usize| read[index].iter().map(|(_, bytes)| bytes.to_vec()).collect::<Vec<_>>();
-            assert_eq!(bytes(0), [vec![250, 251, 252, 253, 254, 255], vec![3, 4]]);
-            assert!(bytes(1).is_empty());
-            assert_eq!(bytes(2), [vec![7]]);
+            let bytes = |index: usize, range: Range<u64>| {
+                let inside = |(part, _): &&(Range<u64>, Bytes)| part.start <= range.start && part.end >= range.end;
+                let (part, bytes) = read[index].iter().find(inside).unwrap();
+                let from = |at: u64| usize::try_from(at - part.start).unwrap();
+                bytes.slice(from(range.start)..from(range.end)).to_vec()
+            };
+            assert_eq!(bytes(0, 250..256), [250, 251, 252, 253, 254, 255]);
+            assert_eq!(bytes(0, 3..5), [3, 4]);
+            assert!(read[1].is_empty());
+            assert_eq!(bytes(2, 9..10), [7]);
             let (number, error) =
                 fetch_all(&location, vec![wanted("2.bin", &only(0..1)), wanted("3.bin", &only(0..1))])
                     .await

@@ -21,8 +21,9 @@ pub const MAX_PREFIX_BITS: u8 = 12;
 
 /// Into how many row groups a small day is cut, so that several threads can share it.
 const SMALL_DAY_GROUPS: u64 = 4;
-/// A small day is not cut into smaller row groups than this.
-const MIN_GROUP_ROWS: u64 = 4096;
+/// A small day is not cut into smaller row groups than this: beginning with a row group costs as much as reading some
+/// thousand rows.
+const MIN_GROUP_ROWS: u64 = 16 * 1024;
 
 /// Rows and key range of one row group, as the tag [`TAG_ROW_GROUPS`] lists them in file order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,8 +174,9 @@ mod tests {
     fn row_groups_follow_the_rows_of_a_day() {
         let bits = |rows| DayDivision::new(rows, 0, 1, 65_536).group_bits;
         assert_eq!(bits(100), 0);
-        assert_eq!(bits(9_000), 1);
-        assert_eq!(bits(27_000), 2);
+        assert_eq!(bits(27_000), 0);
+        assert_eq!(bits(40_000), 1);
+        assert_eq!(bits(66_000), 2);
         assert_eq!(bits(333_000), 3);
         assert_eq!(bits(1_667_000), 5);
         let large = DayDivision::new(1_000_000, 900, 100, u64::MAX);
