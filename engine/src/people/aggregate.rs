@@ -24,7 +24,7 @@ use futures::TryStreamExt;
 use super::buckets::Division;
 use super::by_time::ByTime;
 use super::columns::Columns;
-use super::gather::{Gatherer, GathererSlot, Turn, Wanted};
+use super::gather::{Gatherer, GathererSlot, Lean, Turn, Wanted};
 use super::keys::{Key, Keys};
 use super::reader::Reader;
 use super::worker::Worker;
@@ -45,6 +45,15 @@ pub struct Aggregate {
     pub by_time: Option<ByTime>,
 }
 
+/// A column that only tells the order of a person's rows of one instant.
+#[derive(Debug, Clone, Copy)]
+pub struct TieBreaker {
+    /// The column, among those that are read.
+    pub column: usize,
+    /// Whether rows lie in the order that it tells, so that it need not be read.
+    pub is_told_by_place: bool,
+}
+
 /// What the operator computes.
 #[derive(Debug)]
 pub struct Task {
@@ -55,7 +64,7 @@ pub struct Task {
     /// The columns read.
     pub columns: Columns,
     /// A column that only tells rows of one person and one instant apart.
-    pub tie_breaker: Option<usize>,
+    pub tie_breaker: Option<TieBreaker>,
     /// Rows that do not pass are dropped.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether equal rows of a person give the same as one of them.
@@ -74,7 +83,7 @@ pub struct Task {
 #[derive(Debug, Clone)]
 struct Readers {
     whole: Arc<Reader>,
-    lean: Option<Arc<Reader>>,
+    lean: Option<Lean>,
 }
 
 /// Aggregates by person.
@@ -113,7 +122,11 @@ impl PersonAggregateExec {
                 let (source, columns) = (Arc::clone(&self.task.source), self.task.columns.clone());
                 Arc::new(Reader::leaving_out(source, Arc::clone(&cache), columns, left_out))
             };
-            Readers { whole: reader(None), lean: self.task.tie_breaker.map(|column| reader(Some(column))) }
+            let lean = self.task.tie_breaker.map(|TieBreaker { column, is_told_by_place }| Lean {
+                reader: reader(Some(column)),
+                told_by_place: is_told_by_place.then_some(column),
+            });
+            Readers { whole: reader(None), lean }
         });
         readers.clone()
     }
@@ -143,6 +156,9 @@ impl DisplayAs for PersonAggregateExec {
         let columns: Vec<&str> =
             task.columns.sql().fields().iter().map(|field| field.name().as_str()).collect();
         write!(f, ", columns=[{}]", columns.join(", "))?;
+        if let Some(TieBreaker { column, is_told_by_place: true }) = task.tie_breaker {
+            write!(f, ", by_place=[{}]", task.columns.sql().field(column).name())?;
+        }
         match &task.filter {
             Some(filter) => write!(f, ", filter={filter}"),
             None => Ok(()),

@@ -8,8 +8,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray, RecordBatch,
-    RecordBatchOptions, StringArray, UInt32Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, NullArray, PrimitiveArray,
+    RecordBatch, RecordBatchOptions, StringArray, UInt32Array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::{interleave, take_record_batch};
@@ -22,6 +22,7 @@ use hashbrown::HashMap;
 
 use super::columns::coded_type;
 use super::persons::Persons;
+use super::row_numbers::RowNumbers;
 use super::runs::{ValidBits, copy_run, partition_point_near};
 use crate::schema;
 use crate::store::layout::KeyPrefix;
@@ -50,11 +51,15 @@ struct Run {
 /// The rows of one row group, and whose they are.
 #[derive(Debug)]
 pub struct Chunk {
-    batch: RecordBatch,
+    /// The columns; that of `user_id` is not kept, as runs tell the person.
+    columns: Vec<ArrayRef>,
+    /// The ids that codes of `user_id` stand for.
+    ids: StringArray,
     /// For each column the rows that have a value, if not all have.
     nulls: Vec<Option<NullBuffer>>,
     runs: Vec<Run>,
-    /// Rows of people that belong.
+    /// All rows, and those of people that belong.
+    all_rows: usize,
     rows: usize,
     /// Whether its people come in the order of their keys.
     is_ordered: bool,
@@ -74,8 +79,8 @@ pub struct Gathered {
     slice_bits: u8,
     /// For each column of codes the codes of all chunks as codes into one dictionary.
     dictionaries: Vec<Option<Dictionary>>,
-    /// Where the ids of each chunk's people are.
-    ids: Vec<StringArray>,
+    /// The column that has the number of the row in its slice.
+    sequence: Option<usize>,
 }
 
 /// One dictionary in the place of those of all chunks.
@@ -84,6 +89,14 @@ struct Dictionary {
     values: ArrayRef,
     /// For each chunk the new code of each of its codes.
     codes: Vec<Vec<i32>>,
+}
+
+/// What slices before have left for the next one.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// The most people that one had: the next one will have about as many.
+    people: usize,
+    numbers: RowNumbers,
 }
 
 /// The rows of a slice: person p has the rows `offsets[p]..offsets[p + 1]`, in the order in which chunks came.
@@ -104,11 +117,11 @@ impl Chunk {
     /// # Errors
     /// Those of `belongs`; an error for a row without a person, which only a damaged file can have.
     pub fn new(
-        batch: RecordBatch,
+        batch: &RecordBatch,
         user_id: usize,
         mut belongs: impl FnMut(&str) -> Result<Option<i64>>,
     ) -> Result<Self> {
-        let (ids, values) = ids_of(&batch, user_id)?;
+        let (ids, values) = codes_of(batch.column(user_id))?;
         if ids.logical_null_count() > 0 {
             return exec_err!("a row has no user_id");
         }
@@ -127,15 +140,19 @@ impl Chunk {
             }
             start += len;
         }
-        let columns = batch.columns().iter();
-        let nulls = columns.map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
+        let (ids, all_rows) = (values.clone(), batch.num_rows());
+        let mut columns = batch.columns().to_vec();
+        columns[user_id] = Arc::new(NullArray::new(all_rows));
+        let nulls =
+            columns.iter().map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
         let nulls = nulls.collect();
-        Ok(Self { batch, nulls, runs, rows, is_ordered })
+        Ok(Self { columns, ids, nulls, runs, all_rows, rows, is_ordered })
     }
 
     /// Bytes that it occupies.
     pub fn allocated_bytes(&self) -> usize {
-        self.batch.get_array_memory_size() + self.runs.capacity() * size_of::<Run>()
+        let columns: usize = self.columns.iter().map(|column| column.get_array_memory_size()).sum();
+        columns + self.ids.get_array_memory_size() + self.runs.capacity() * size_of::<Run>()
     }
 }
 
@@ -156,12 +173,13 @@ fn slice_bits(chunks: &[Chunk], bits: u8, workers: usize) -> u8 {
     (by_rows.min(by_chunks).max(for_workers) as u8).min(PREFIX_BITS.saturating_sub(bits))
 }
 
-fn ids_of(batch: &RecordBatch, user_id: usize) -> Result<(&DictionaryArray<Int32Type>, &StringArray)> {
-    let ids = batch.column(user_id).as_dictionary_opt::<Int32Type>();
-    let values = ids.and_then(|ids| ids.values().as_string_opt::<i32>());
-    match (ids, values) {
-        (Some(ids), Some(values)) => Ok((ids, values)),
-        _ => internal_err!("user_id does not come as codes of text"),
+/// The codes of a column and the text that they stand for.
+fn codes_of(column: &ArrayRef) -> Result<(&DictionaryArray<Int32Type>, &StringArray)> {
+    let codes = column.as_dictionary_opt::<Int32Type>();
+    let values = codes.and_then(|codes| codes.values().as_string_opt::<i32>());
+    match (codes, values) {
+        (Some(codes), Some(values)) => Ok((codes, values)),
+        _ => internal_err!("a column has type {} instead of codes of text", column.data_type()),
     }
 }
 
@@ -171,7 +189,7 @@ impl Dictionary {
         let mut values: Vec<&str> = Vec::new();
         let mut codes = Vec::with_capacity(chunks.len());
         for chunk in chunks {
-            let (_, text) = ids_of(&chunk.batch, column)?;
+            let (_, text) = codes_of(&chunk.columns[column])?;
             // Codes are counted in 32 bits, as in the files.
             let of_chunk = (0..text.len()).map(|value| {
                 let value = text.value(value);
@@ -203,6 +221,13 @@ impl Gathered {
         Self::divided(schema, user_id, chunks, bits, slice_bits)
     }
 
+    /// The same, with the number of the row in its slice, as text of that order, in the place of a column.
+    #[must_use]
+    pub fn with_sequence(mut self, column: Option<usize>) -> Self {
+        self.sequence = column;
+        self
+    }
+
     fn divided(
         schema: SchemaRef,
         user_id: usize,
@@ -221,9 +246,7 @@ impl Gathered {
             let is_coded = index != user_id && *field.data_type() == coded_type();
             dictionaries.push(if is_coded { Some(Dictionary::of(&chunks, index)?) } else { None });
         }
-        let ids = chunks.iter().map(|chunk| Ok(ids_of(&chunk.batch, user_id)?.1.clone()));
-        let ids = ids.collect::<Result<_>>()?;
-        Ok(Self { schema, user_id, chunks, bits, slice_bits, dictionaries, ids })
+        Ok(Self { schema, user_id, chunks, bits, slice_bits, dictionaries, sequence: None })
     }
 
     /// Bytes that the slices occupy which `workers` put together at the same time.
@@ -237,19 +260,19 @@ impl Gathered {
         1 << self.slice_bits
     }
 
-    /// Lays the rows of each person of a slice one behind the other; about `people` are expected.
+    /// Lays the rows of each person of a slice one behind the other.
     ///
     /// # Errors
     /// An error if a column has not the type that was promised.
-    pub fn assemble(&self, slice: usize, people: usize) -> Result<Assembled> {
+    pub fn assemble(&self, slice: usize, before: &mut Before) -> Result<Assembled> {
         let ranges: Vec<Range<usize>> = self.chunks.iter().map(|chunk| self.runs_of(chunk, slice)).collect();
-        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0).max(people);
+        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0).max(before.people);
         let mut persons = Persons::new(self.bits + self.slice_bits, most);
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
         let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
-        for ((chunk, ids), range) in self.chunks.iter().zip(&self.ids).zip(&ranges) {
+        for (chunk, range) in self.chunks.iter().zip(&ranges) {
             for run in &chunk.runs[range.clone()] {
-                let person = persons.number(run.key, ids.value(run.code as usize));
+                let person = persons.number(run.key, chunk.ids.value(run.code as usize));
                 if person as usize == counts.len() {
                     counts.push(0);
                 }
@@ -257,6 +280,7 @@ impl Gathered {
                 numbers.push(person);
             }
         }
+        before.people = before.people.max(persons.len());
         let mut offsets = Vec::with_capacity(counts.len() + 1);
         let mut end = 0;
         offsets.push(0);
@@ -278,6 +302,8 @@ impl Gathered {
         for (index, field) in self.schema.fields().iter().enumerate() {
             columns.push(if index == self.user_id {
                 person_codes(&offsets, &persons)?
+            } else if self.sequence == Some(index) {
+                before.numbers.first(layout.rows)?
             } else {
                 layout.column(index, field.data_type())?
             });
@@ -404,13 +430,10 @@ impl<'a> Layout<'a> {
     fn primitive<T: ArrowPrimitiveType>(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
         let mut sources = Vec::with_capacity(self.chunks().len());
         for chunk in self.chunks() {
-            match chunk.batch.column(index).as_primitive_opt::<T>() {
+            match chunk.columns[index].as_primitive_opt::<T>() {
                 Some(column) => sources.push(column.values().as_ref()),
                 None => {
-                    return internal_err!(
-                        "column {index} has type {}",
-                        chunk.batch.column(index).data_type()
-                    );
+                    return internal_err!("column {index} has type {}", chunk.columns[index].data_type());
                 }
             }
         }
@@ -429,7 +452,7 @@ impl<'a> Layout<'a> {
         };
         let mut sources: Vec<(&[i32], &[i32])> = Vec::with_capacity(self.chunks().len());
         for (chunk, codes) in self.chunks().iter().zip(&dictionary.codes) {
-            let (column, _) = ids_of(&chunk.batch, index)?;
+            let (column, _) = codes_of(&chunk.columns[index])?;
             sources.push((column.keys().values().as_ref(), codes));
         }
         let mut codes = vec![0_i32; self.rows];
@@ -449,10 +472,10 @@ impl<'a> Layout<'a> {
     /// A column of any type, by the places of its rows.
     fn any(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
         let columns: Vec<&dyn Array> =
-            self.chunks().iter().map(|chunk| chunk.batch.column(index).as_ref()).collect();
+            self.chunks().iter().map(|chunk| chunk.columns[index].as_ref()).collect();
         let has_no_value = |chunk: &Chunk| {
             let nulls = chunk.nulls[index].as_ref();
-            nulls.map_or(0, NullBuffer::null_count) == chunk.batch.num_rows()
+            nulls.map_or(0, NullBuffer::null_count) == chunk.all_rows
         };
         if self.chunks().iter().all(has_no_value) {
             return Ok(arrow::array::new_null_array(data_type, self.rows));

@@ -15,10 +15,10 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMe
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 
-use super::assemble::Assembled;
+use super::assemble::{Assembled, Before};
 use super::buckets::Division;
 use super::reader::Reader;
-use super::reading::{self, Held, Steps};
+use super::reading::{self, Held, Order, Steps};
 
 /// The rows of a bucket, which all who wait for them get.
 type Gathering = Shared<GatheringOnce>;
@@ -29,12 +29,21 @@ type GatheringOnce = BoxFuture<'static, SharedResult<Option<Arc<Held>>>>;
 pub struct Wanted {
     /// Reads everything.
     pub reader: Arc<Reader>,
-    /// Reads everything but what only tells rows of one instant apart.
-    pub lean: Option<Arc<Reader>>,
+    /// Reads less, as long as that is enough.
+    pub lean: Option<Lean>,
     /// Rows that do not pass are dropped.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether equal rows of a person say no more than one of them.
     pub drops_repeats: bool,
+}
+
+/// Reading without the column that only tells the order of a person's rows of one instant.
+#[derive(Debug, Clone)]
+pub struct Lean {
+    /// Reads the others.
+    pub reader: Arc<Reader>,
+    /// The column, if the order in which rows lie is the order that it tells.
+    pub told_by_place: Option<usize>,
 }
 
 /// Gathers rows for the partitions of an operator.
@@ -43,9 +52,9 @@ pub struct Gatherer {
     name: String,
     division: Division,
     reader: Arc<Reader>,
-    lean: Option<Arc<Reader>>,
-    /// Whether a person with two rows of one instant was met: then the lean reader is of no use.
-    ties_met: AtomicBool,
+    lean: Option<Lean>,
+    /// Whether a person was met whose rows cannot be brought into order so.
+    lean_failed: AtomicBool,
     steps: Steps,
     pool: Arc<dyn MemoryPool>,
     /// Buckets in work, by number and whether the lean reader reads them.
@@ -78,8 +87,7 @@ pub struct Turn {
     partition: usize,
     next_bucket: usize,
     work: Option<Work>,
-    /// The most people that a slice had so far: the next one will have about as many.
-    people: usize,
+    before: Before,
     rows_kept: Count,
     /// The memory of what is made of the rows.
     pub reservation: MemoryReservation,
@@ -92,8 +100,8 @@ struct Work {
     /// Keeps the rows for partitions that come later.
     _gathering: Gathering,
     held: Arc<Held>,
-    /// Whether what only tells rows of one instant apart was not read.
-    is_lean: bool,
+    /// Whether nothing tells the order of rows of one instant.
+    needs_distinct_times: bool,
     next_slice: usize,
 }
 
@@ -109,7 +117,7 @@ impl Gatherer {
         let steps = Steps {
             filter: wanted.filter,
             drops_repeats: wanted.drops_repeats,
-            no_ties: false,
+            order: Order::Any,
             rows_read: MetricBuilder::new(metrics).global_counter("rows_read"),
             time: MetricBuilder::new(metrics).subset_time("reading", 0),
         };
@@ -118,7 +126,7 @@ impl Gatherer {
             division,
             reader: wanted.reader,
             lean: wanted.lean,
-            ties_met: AtomicBool::new(false),
+            lean_failed: AtomicBool::new(false),
             steps,
             pool: Arc::clone(context.memory_pool()),
             in_work: Mutex::default(),
@@ -131,8 +139,14 @@ impl Gatherer {
         if let Some(gathering) = in_work.get(&(bucket, is_lean)).and_then(WeakShared::upgrade) {
             return gathering;
         }
-        let reader = self.lean.as_ref().filter(|_| is_lean).unwrap_or(&self.reader);
-        let steps = Steps { no_ties: is_lean, ..self.steps.clone() };
+        let lean = self.lean.as_ref().filter(|_| is_lean);
+        let reader = lean.map_or(&self.reader, |lean| &lean.reader);
+        let order = match lean.map(|lean| lean.told_by_place) {
+            None => Order::Any,
+            Some(None) => Order::ByDistinctTimes,
+            Some(Some(column)) => Order::ByPlace { sequence: column },
+        };
+        let steps = Steps { order, ..self.steps.clone() };
         let consumer = MemoryConsumer::new(format!("{}: people", self.name));
         let read = reading::read(
             Arc::clone(reader),
@@ -165,7 +179,7 @@ impl Turn {
             partition,
             next_bucket: 0,
             work: None,
-            people: 0,
+            before: Before::default(),
             rows_kept: MetricBuilder::new(metrics).counter("rows_kept", partition),
             reservation: consumer.register(context.memory_pool()),
             baseline: BaselineMetrics::new(metrics, partition),
@@ -181,11 +195,11 @@ impl Turn {
             if let Some(work) = &mut self.work {
                 if work.next_slice < work.held.gathered.slices() {
                     let timer = self.baseline.elapsed_compute().timer();
-                    let rows = work.held.gathered.assemble(work.next_slice, self.people)?;
+                    let rows = work.held.gathered.assemble(work.next_slice, &mut self.before)?;
                     timer.done();
                     // Files of one day can have rows of one instant each.
-                    if work.is_lean && !rows.are_times_distinct() {
-                        self.gatherer.ties_met.store(true, Ordering::Relaxed);
+                    if work.needs_distinct_times && !rows.are_times_distinct() {
+                        self.gatherer.lean_failed.store(true, Ordering::Relaxed);
                         let (bucket, next_slice) = (work.bucket, work.next_slice);
                         // The same rows, so that slices are the same too.
                         self.work = None;
@@ -193,7 +207,6 @@ impl Turn {
                         continue;
                     }
                     work.next_slice += self.gatherer.division.partitions;
-                    self.people = self.people.max(rows.persons.len());
                     self.rows_kept.add(rows.batch.num_rows());
                     return Ok(Some(rows));
                 }
@@ -210,12 +223,17 @@ impl Turn {
     async fn begin(&self, bucket: usize, next_slice: usize) -> Result<Work> {
         let gatherer = &self.gatherer;
         loop {
-            let is_lean = gatherer.lean.is_some() && !gatherer.ties_met.load(Ordering::Relaxed);
-            let gathering = gatherer.gathering(bucket, is_lean);
-            match gathering.clone().await.map_err(DataFusionError::Shared)? {
-                Some(held) => return Ok(Work { bucket, _gathering: gathering, held, is_lean, next_slice }),
-                None => gatherer.ties_met.store(true, Ordering::Relaxed),
-            }
+            let lean = gatherer.lean.as_ref().filter(|_| !gatherer.lean_failed.load(Ordering::Relaxed));
+            let gathering = gatherer.gathering(bucket, lean.is_some());
+            let gathered = gathering.clone().await;
+            // Whoever waits too must not wait until this partition has done its first slice on the same thread.
+            tokio::task::yield_now().await;
+            let Some(held) = gathered.map_err(DataFusionError::Shared)? else {
+                gatherer.lean_failed.store(true, Ordering::Relaxed);
+                continue;
+            };
+            let needs_distinct_times = lean.is_some_and(|lean| lean.told_by_place.is_none());
+            return Ok(Work { bucket, _gathering: gathering, held, needs_distinct_times, next_slice });
         }
     }
 }

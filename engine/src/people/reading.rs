@@ -27,6 +27,21 @@ const FETCHED_ROWS: u64 = 64 * 1024;
 /// And up to so many row groups.
 const FETCHED_PARTS: usize = 8;
 
+/// What tells the order of a person's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// They tell it themselves.
+    Any,
+    /// Their times: a bucket is given up as soon as two of one instant are met.
+    ByDistinctTimes,
+    /// Their place in the file, which is told by the column `sequence`: a bucket is given up as soon as times are met that
+    /// are not in order.
+    ByPlace {
+        /// The column.
+        sequence: usize,
+    },
+}
+
 /// What is done with each row group.
 #[derive(Debug, Clone)]
 pub(super) struct Steps {
@@ -34,8 +49,8 @@ pub(super) struct Steps {
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether a row that is equal to the one before it may be left out.
     pub(super) drops_repeats: bool,
-    /// Whether the bucket is given up as soon as two rows of a person and an instant are met.
-    pub(super) no_ties: bool,
+    /// What tells the order.
+    pub(super) order: Order,
     /// Rows read.
     pub(super) rows_read: Count,
     /// Time spent, but for waiting.
@@ -63,7 +78,7 @@ struct Reading {
     /// The first of them that no task has taken.
     next: AtomicUsize,
     /// Whether it was given up.
-    ties_met: AtomicBool,
+    is_given_up: AtomicBool,
     reservation: MemoryReservation,
 }
 
@@ -88,8 +103,8 @@ pub(super) async fn read(
     let prefix = bucket.prefix;
     let batches = batches_of(&bucket.parts);
     let time = steps.time.clone();
-    let (next, ties_met) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let reading = Reading { reader, steps, user_id, ts, prefix, batches, next, ties_met, reservation };
+    let (next, is_given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let reading = Reading { reader, steps, user_id, ts, prefix, batches, next, is_given_up, reservation };
     let reading = Arc::new(reading);
     let mut running = JoinSet::new();
     for _ in 0..tasks.min(reading.batches.len()) {
@@ -106,14 +121,18 @@ pub(super) async fn read(
     let Some(reading) = Arc::into_inner(reading) else {
         return internal_err!("a task that reads has not ended");
     };
-    if reading.ties_met.into_inner() {
+    if reading.is_given_up.into_inner() {
         return Ok(None);
     }
     let _timer = time.timer();
     // In the order of the files, which is that of the days.
     chunks.sort_unstable_by_key(|(number, _)| *number);
     let chunks = chunks.into_iter().map(|(_, chunk)| chunk).collect();
-    let gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?;
+    let sequence = match reading.steps.order {
+        Order::ByPlace { sequence } => Some(sequence),
+        Order::Any | Order::ByDistinctTimes => None,
+    };
+    let gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?.with_sequence(sequence);
     reading.reservation.try_grow(gathered.sliced_bytes(tasks))?;
     Ok(Some(Held { gathered, _reservation: reading.reservation }))
 }
@@ -136,15 +155,13 @@ impl Reading {
         while let Some(batch) = fetched.next().await {
             let (number, batch) = batch?;
             for (within, bytes) in batch.into_iter().enumerate() {
-                if self.ties_met.load(Ordering::Relaxed) {
+                if self.is_given_up.load(Ordering::Relaxed) {
                     return Ok(Vec::new());
                 }
                 if let Some(chunk) = self.chunk(bytes)? {
                     self.reservation.try_grow(chunk.allocated_bytes())?;
                     chunks.push(((number, within), chunk));
                 }
-                // A query that is ended ends here.
-                tokio::task::yield_now().await;
             }
         }
         Ok(chunks)
@@ -162,23 +179,32 @@ impl Reading {
         if self.steps.drops_repeats {
             batch = without_repeats(&batch)?;
         }
-        if self.steps.no_ties && self.has_ties(&batch) {
-            self.ties_met.store(true, Ordering::Relaxed);
+        if !self.is_in_order(&batch) {
+            self.is_given_up.store(true, Ordering::Relaxed);
             return Ok(None);
         }
         if batch.num_rows() == 0 {
             return Ok(None);
         }
-        Chunk::new(batch, self.user_id, |id| self.belongs(id, &part)).map(Some)
+        Chunk::new(&batch, self.user_id, |id| self.belongs(id, &part)).map(Some)
     }
 
-    /// Whether two rows that follow each other are of one person and one instant, or nobody knows.
-    fn has_ties(&self, batch: &RecordBatch) -> bool {
+    /// Whether the order of each person's rows is told by what was promised to tell it.
+    fn is_in_order(&self, batch: &RecordBatch) -> bool {
+        let follows: fn(i64, i64) -> bool = match self.steps.order {
+            Order::Any => return true,
+            Order::ByDistinctTimes => |before, after| before < after,
+            Order::ByPlace { .. } => |before, after| before <= after,
+        };
         let people = batch.column(self.user_id).as_dictionary_opt::<Int32Type>();
         let times = self.ts.and_then(|ts| batch.column(ts).as_primitive_opt::<TimestampMicrosecondType>());
-        let (Some(people), Some(times)) = (people, times) else { return true };
+        let (Some(people), Some(times)) = (people, times) else { return false };
+        if times.null_count() > 0 {
+            return false;
+        }
         let (people, times) = (people.keys().values(), times.values());
-        (1..batch.num_rows()).any(|row| times[row - 1] == times[row] && people[row - 1] == people[row])
+        let pairs = people.windows(2).zip(times.windows(2));
+        pairs.into_iter().all(|(people, times)| people[0] != people[1] || follows(times[0], times[1]))
     }
 
     /// `user_key` of a person of the bucket, `None` for one of another bucket that shares the row group.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -19,23 +19,23 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
-use super::aggregate::{Aggregate, PersonAggregateExec, Task};
+use super::aggregate::{Aggregate, PersonAggregateExec, Task, TieBreaker};
 use super::buckets;
 use super::columns::Columns;
 use super::fuse::{Fused, fuse, substituted};
 use super::keys::{Key, Keys};
 use super::per_value::{columns_of, over_codes, renumbered};
-use super::prepared;
 use super::repeats::ignores_repeats;
 use super::window_rule::WindowsByPerson;
+use super::{place, prepared};
 use crate::scan::exec::TableScanExec;
 use crate::schema;
 use crate::settings::Settings;
 
 /// Share of the memory limit that the rows of a bucket may take. There may be two: one partition is done before another.
-const MEMORY_SHARE: usize = 8;
-/// Bytes of a row beside its columns: its group, and what an accumulator keeps of it.
-const ROW_BYTES: usize = 40;
+const MEMORY_SHARE: usize = 4;
+/// Bytes of a row beside its columns: whose it is.
+const ROW_BYTES: usize = 24;
 
 /// `rules` with ours before all that distribute, sort or push filters down.
 pub fn with_people_rule(
@@ -242,7 +242,12 @@ impl Plan<'_> {
         }
         let others = filter.iter().chain(&grouping);
         let tie_breaker = prepared::tie_breaker(&calls, others, &source.full_schema)?;
-        let tie_breaker = tie_breaker.and_then(|index| used.binary_search(&index).ok());
+        let tie_breaker = tie_breaker.and_then(|index| {
+            let column = used.binary_search(&index).ok()?;
+            let is_text = *columns.delivered().field(column).data_type() == DataType::Utf8View;
+            let is_told_by_place = is_text && place::tells_order(source, index);
+            Some(TieBreaker { column, is_told_by_place })
+        });
         let mut aggregates = Vec::with_capacity(calls.len());
         for call in calls {
             let number = |expr| renumbered(expr, |index| used.binary_search(&index).ok());
@@ -275,13 +280,11 @@ impl Plan<'_> {
 
 /// How many rows a bucket may have so that it fits into memory.
 pub(super) fn max_bucket_rows(settings: &Settings, columns: &Columns) -> u64 {
-    // Rows exist twice while they are put together.
-    let row_bytes = ROW_BYTES + columns.row_bytes() * 2;
-    (settings.memory_limit_bytes / MEMORY_SHARE / row_bytes) as u64
+    (settings.memory_limit_bytes / MEMORY_SHARE / (ROW_BYTES + columns.row_bytes())) as u64
 }
 
 fn is_id(field: &Field) -> bool {
-    *field.data_type() == schema::sql_type(&arrow::datatypes::DataType::Utf8)
+    *field.data_type() == schema::sql_type(&DataType::Utf8)
 }
 
 /// Whether `expr` is the constant key that keeps DataFusion from taking other keys for unique.

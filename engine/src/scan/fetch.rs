@@ -156,7 +156,8 @@ mod tests {
             );
             let read = read.await.unwrap();
             let bytes = |index: usize, range: Range<u64>| {
-                let inside = |(part, _): &&(Range<u64>, Bytes)| part.start <= range.start && part.end >= range.end;
+                let inside =
+                    |(part, _): &&(Range<u64>, Bytes)| part.start <= range.start && part.end >= range.end;
                 let (part, bytes) = read[index].iter().find(inside).unwrap();
                 let from = |at: u64| usize::try_from(at - part.start).unwrap();
                 bytes.slice(from(range.start)..from(range.end)).to_vec()

@@ -96,13 +96,14 @@ proptest! {
             }
             let key = |id: &str| (id[1..].parse::<i64>().unwrap() / 2) << 61;
             let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(key(id)));
-            gathering.push(Chunk::new(batch(&chunk), 1, belongs).unwrap());
+            gathering.push(Chunk::new(&batch(&chunk), 1, belongs).unwrap());
         }
         let slice_bits = if gathering.iter().all(|chunk| chunk.is_ordered) { slice_bits } else { 0 };
         let gathered = Gathered::divided(schema(), 1, gathering, 0, slice_bits).unwrap();
         let mut found = BTreeMap::new();
+        let mut before = Before::default();
         for slice in 0..gathered.slices() {
-            let assembled = gathered.assemble(slice, 0).unwrap();
+            let assembled = gathered.assemble(slice, &mut before).unwrap();
             let people = rows_of(&assembled);
             prop_assert_eq!(assembled.batch.num_rows(), people.values().map(Vec::len).sum::<usize>());
             for (person, rows) in people {
