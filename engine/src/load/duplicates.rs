@@ -252,7 +252,7 @@ impl SpilledRecords {
 }
 
 impl Record {
-    fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+    fn to_bytes(self) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
         bytes[..16].copy_from_slice(&self.hash.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.order.to_le_bytes());
