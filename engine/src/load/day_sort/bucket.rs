@@ -1,6 +1,8 @@
 //! Rows of one day that are sorted together.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
@@ -116,21 +118,23 @@ impl Bucket {
             .batches
             .iter()
             .fold((0, 0), |(bytes, rows), batch| (bytes + size_in_memory(batch), rows + batch.num_rows()));
-        let at_once = (bytes / (held_bytes / held_rows.max(1)).max(1)).clamp(rows, MAX_GATHER_ROWS.max(rows));
-        let mut rest = self.entries.as_slice();
-        while !rest.is_empty() {
-            let (keys, others) = rest.split_at(whole_keys(rest, at_once));
-            rest = others;
-            let sorted = if keys.len() > at_once { Some(self.by_people(keys)?) } else { None };
-            for entries in sorted.as_deref().unwrap_or(keys).chunks(at_once) {
-                let mut gathered = self.gather(entries)?;
-                if sorted.is_none() && has_people_of_one_key(&gathered)? {
-                    gathered = self.gather(&self.by_people(entries)?)?;
-                }
-                for (part, entries) in entries.chunks(rows).enumerate() {
-                    if !take(&gathered.slice(part * rows, entries.len()), entries)? {
-                        return Ok(false);
-                    }
+        let wanted = bytes / (held_bytes / held_rows.max(1)).max(1);
+        // Whole parts, so that how the rows come out does not depend on how much is gathered at once.
+        let at_once = (wanted.min(MAX_GATHER_ROWS) / rows * rows).max(rows);
+        let mut all = Cow::Borrowed(self.entries.as_slice());
+        for start in (0..all.len()).step_by(at_once) {
+            let end = all.len().min(start + at_once);
+            if let Some(key) = key_across(&all, end).filter(|key| key.start >= start) {
+                let sorted = self.by_people(&all[key.clone()])?;
+                all.to_mut()[key].copy_from_slice(&sorted);
+            }
+            let mut gathered = self.gather(&all[start..end])?;
+            if has_people_of_one_key(&gathered)? {
+                gathered = self.gather(&self.by_people(&all[start..end])?)?;
+            }
+            for (part, entries) in all[start..end].chunks(rows).enumerate() {
+                if !take(&gathered.slice(part * rows, entries.len()), entries)? {
+                    return Ok(false);
                 }
             }
         }
@@ -173,19 +177,13 @@ impl Bucket {
     }
 }
 
-/// How many of the first entries are about `count` and have all of their keys; the first key, if that alone has more.
-fn whole_keys(entries: &[Entry], count: usize) -> usize {
-    let (Some(before), Some(next)) = (entries.get(count.wrapping_sub(1)), entries.get(count)) else {
-        return entries.len();
-    };
-    if before.key != next.key {
-        return count;
-    }
-    let other = |entry: &Entry| entry.key != next.key;
-    match entries[..count].iter().rposition(other) {
-        Some(last) => last + 1,
-        None => entries.iter().position(other).unwrap_or(entries.len()),
-    }
+/// The entries of the key that stands on both sides of `end`, if there is one.
+fn key_across(entries: &[Entry], end: usize) -> Option<Range<usize>> {
+    let key = entries.get(end)?.key;
+    let other = |entry: &Entry| entry.key != key;
+    let start = entries[..end].iter().rposition(other).map_or(0, |last| last + 1);
+    let after = entries[end..].iter().position(other).map_or(entries.len(), |first| end + first);
+    (start < end).then_some(start..after)
 }
 
 /// Whether neighbours have one key and are not one person, which is rare: keys are hashes. O(rows), and in the order in
