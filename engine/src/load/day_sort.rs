@@ -1,13 +1,15 @@
 //! Sorts the rows of a load into layout order, day by day, in bounded memory.
 //!
-//! Rows are held as they come, with a list per day of where they are. Beyond the budget days are sorted and written to a
-//! file in small blocks, each a range of `user_key`, those days first that have got no rows for the longest time: where
-//! the input is in order of time they are complete, and are handed on from disk as they are. At the end one day after
-//! the other is put together, from memory and from its blocks, sorted by numbers and gathered once: nothing is merged
-//! row by row. A day beyond the budget is taken in ranges of `user_key`; one whose people do not divide goes through the
-//! external sort of [`crate::load::sort`].
+//! Rows are held as they come, with a list per day of where they are. Beyond the budget days are written to a file, those
+//! days first that have got no rows for the longest time. Rows that came together are written as they lie, as long as
+//! that makes a day no larger than what can be put together at once; others are sorted, and written in small blocks of
+//! which each is a range of `user_key`. At the end one day after the other is put together, from memory and from its
+//! blocks, sorted by numbers and gathered once: nothing is merged row by row. A day beyond the budget is taken in ranges
+//! of `user_key`; one whose people do not divide goes through the external sort of [`crate::load::sort`].
 
+mod block;
 mod bucket;
+mod gather;
 mod spill;
 
 use std::collections::BTreeMap;
@@ -28,17 +30,25 @@ use crate::load::rows::{WORK_DAY, WORK_ROW, required};
 use crate::load::sort::{self, Sorters};
 use crate::store::layout;
 use crate::store::writer::SORT_COLUMNS;
-use bucket::{Bucket, Entry};
+use bucket::{Bucket, Entry, size_in_memory};
 use spill::{Block, SpillFile};
 
 /// Rows of a sorted batch.
 const OUT_ROWS: usize = 8192;
 /// Rows of a block on disk: few enough that a block is a narrow range of people.
 const BLOCK_ROWS: usize = 4096;
-/// Bytes that a held row takes beside its batch.
-const ROW_BYTES: usize = size_of::<RowRef>();
+/// Bytes of rows that are gathered at once, or an eighth of the budget if that is less: the more, the better is each
+/// column used while it is in the processor's cache.
+const GATHER_BYTES: usize = 8 << 20;
+/// Bytes that a held row takes beside its batch, if its neighbours are of other days.
+const ROW_BYTES: usize = size_of::<RowRun>();
 /// The share of the budget that rows may take before they are spilled; the rest is for putting a day together.
-const HELD_SHARE: f64 = 0.5;
+const HELD_SHARE: f64 = 0.6;
+/// From so many neighbouring rows of one day on they are written as they lie.
+const LEAST_RUN_ROWS: u32 = if cfg!(test) { 4 } else { 512 };
+/// The share of the memory for putting a day together that its unsorted blocks may take: they are read for each of
+/// its ranges.
+const UNSORTED_SHARE: f64 = 0.5;
 /// A day is taken in at most `2^MAX_RANGE_BITS` ranges.
 const MAX_RANGE_BITS: u8 = 12;
 
@@ -57,11 +67,26 @@ pub struct SortSettings {
     pub external: Sorters,
 }
 
-/// Where a row is held.
+impl SortSettings {
+    fn held_budget(&self) -> usize {
+        (self.budget_bytes as f64 * HELD_SHARE) as usize
+    }
+
+    fn range_budget(&self) -> usize {
+        self.budget_bytes.saturating_sub(self.held_budget())
+    }
+
+    fn gather_bytes(&self) -> usize {
+        GATHER_BYTES.min(self.budget_bytes / 8)
+    }
+}
+
+/// Where rows are held that came one after the other.
 #[derive(Debug, Clone, Copy)]
-struct RowRef {
+struct RowRun {
     batch: u32,
-    row: u32,
+    start: u32,
+    rows: u32,
 }
 
 /// Sorts what arrives on `input` by `(day, user_key, user_id, ts, event_id, row)` and hands it on. Blocks; needs a runtime
@@ -106,7 +131,7 @@ struct HeldBatch {
 /// Rows of a day that are held.
 #[derive(Default)]
 struct HeldDay {
-    rows: Vec<RowRef>,
+    runs: Vec<RowRun>,
     /// The batch that brought the last of them.
     last_batch: u32,
 }
@@ -115,8 +140,10 @@ struct HeldDay {
 #[derive(Default)]
 struct SpilledDay {
     blocks: Vec<Block>,
-    /// How often rows of it were written; those of one time are in order.
+    /// How often rows of it were written; those of one time are in order, if they were sorted.
     times: usize,
+    /// What the blocks that are not sorted take in memory.
+    unsorted_bytes: usize,
 }
 
 impl DaySorter {
@@ -132,35 +159,29 @@ impl DaySorter {
     }
 
     fn push(&mut self, batch: RecordBatch) -> Result<(), Error> {
-        let bytes = batch.get_array_memory_size() + batch.num_rows() * ROW_BYTES;
+        let days = required(&batch, WORK_DAY).map_err(Error::Query)?.as_primitive::<Int32Type>().clone();
+        let days = || days.values().chunk_by(|a, b| a == b);
+        let bytes = batch.get_array_memory_size() + days().count() * ROW_BYTES;
         if bytes > self.settings.budget_bytes {
             let too_little = DataFusionError::ResourcesExhausted("one batch of rows".to_owned());
             return Err(sort::error(too_little, &self.settings.temp_dir));
         }
-        if self.held_bytes + bytes > self.held_budget() {
-            self.make_room(self.held_budget().saturating_sub(bytes))?;
+        if self.held_bytes + bytes > self.settings.held_budget() {
+            self.make_room(self.settings.held_budget().saturating_sub(bytes))?;
         }
-        let days = required(&batch, WORK_DAY).map_err(Error::Query)?.as_primitive::<Int32Type>().clone();
         let number = self.batches.len() as u32;
-        let mut row = 0;
-        for run in days.values().chunk_by(|a, b| a == b) {
+        let mut start = 0;
+        for run in days() {
             let held = self.days.entry(run[0]).or_default();
+            let rows = run.len() as u32;
             held.last_batch = number;
-            held.rows.extend((row..row + run.len() as u32).map(|row| RowRef { batch: number, row }));
-            row += run.len() as u32;
+            held.runs.push(RowRun { batch: number, start, rows });
+            start += rows;
         }
         let left = batch.num_rows();
         self.batches.push(Some(HeldBatch { rows: batch, bytes, left }));
         self.held_bytes += bytes;
         Ok(())
-    }
-
-    fn held_budget(&self) -> usize {
-        (self.settings.budget_bytes as f64 * HELD_SHARE) as usize
-    }
-
-    fn range_budget(&self) -> usize {
-        self.settings.budget_bytes.saturating_sub(self.held_budget())
     }
 
     /// Writes days to the file until at most `bytes` are held.
@@ -176,41 +197,42 @@ impl DaySorter {
         Ok(())
     }
 
-    /// Writes the held rows of a day to the file, sorted.
+    /// Writes the held rows of a day to the file.
     fn spill(&mut self, day: i32) -> Result<(), Error> {
-        let rows = self.days.remove(&day).unwrap_or_default().rows;
-        let bucket = self.held_bucket(&rows)?;
+        let runs = self.days.remove(&day).unwrap_or_default().runs;
         let file = match &mut self.file {
             Some(file) => file,
             empty => empty.insert(SpillFile::create(&self.settings.temp_dir)?),
         };
         let spilled = self.spilled.entry(day).or_default();
         spilled.times += 1;
-        for part in bucket.entries().chunks(BLOCK_ROWS) {
-            let batch = bucket.gather(part).map_err(arrow_error)?;
-            spilled.blocks.push(file.write(&batch, part)?);
-        }
-        self.let_go(&rows);
-        Ok(())
-    }
-
-    /// The held rows of a day, sorted.
-    fn held_bucket(&self, rows: &[RowRef]) -> Result<Bucket, Error> {
-        let mut bucket = Bucket::new(Arc::clone(&self.settings.codes));
-        let mut places = vec![None; self.batches.len()];
-        for run in rows.chunk_by(|a, b| a.batch == b.batch) {
-            let batch = run[0].batch as usize;
-            let place = match (places[batch], &self.batches[batch]) {
-                (Some(place), _) => place,
-                (None, Some(held)) => bucket.add_batch(held.rows.clone()),
-                // Rows of a batch that is gone were written.
-                (None, None) => continue,
+        let unsorted_budget = (self.settings.range_budget() as f64 * UNSORTED_SHARE) as usize;
+        let mut others = Vec::new();
+        for run in &runs {
+            let batch = self.batches[run.batch as usize].as_ref();
+            let Some(batch) = batch.filter(|_| run.rows >= LEAST_RUN_ROWS) else {
+                others.push(*run);
+                continue;
             };
-            places[batch] = Some(place);
-            bucket.add_rows(place, run.iter().map(|r| r.row)).map_err(Error::Query)?;
+            let rows = batch.rows.slice(run.start as usize, run.rows as usize);
+            if spilled.unsorted_bytes + size_in_memory(&rows) > unsorted_budget {
+                others.push(*run);
+                continue;
+            }
+            let block = file.write(&rows, None)?;
+            spilled.unsorted_bytes += block.memory_bytes;
+            spilled.blocks.push(block);
         }
-        bucket.sort().map_err(arrow_error)?;
-        Ok(bucket)
+        if !others.is_empty() {
+            let mut bucket = bucket_of(&self.settings, &self.batches, &others)?;
+            bucket.sort().map_err(arrow_error)?;
+            bucket.gather_all(self.settings.gather_bytes(), BLOCK_ROWS, |batch, entries| {
+                spilled.blocks.push(file.write(batch, Some(entries))?);
+                Ok(true)
+            })?;
+        }
+        self.let_go(&runs);
+        Ok(())
     }
 
     /// Sends all rows, day after day.
@@ -220,34 +242,34 @@ impl DaySorter {
         days.dedup();
         for day in days {
             let blocks = self.spilled.get(&day).map_or(&[][..], |spilled| &spilled.blocks);
-            let is_in_order =
-                !self.days.contains_key(&day) && self.spilled.get(&day).is_some_and(|s| s.times == 1);
-            let bits = if is_in_order { Some(0) } else { range_bits(blocks, self.range_budget()) };
+            let is_sorted = |spilled: &SpilledDay| spilled.times == 1 && spilled.unsorted_bytes == 0;
+            let is_in_order = !self.days.contains_key(&day) && self.spilled.get(&day).is_some_and(is_sorted);
+            let bits = if is_in_order { Some(0) } else { range_bits(blocks, self.settings.range_budget()) };
             if bits.is_none() {
                 // The external sort takes the memory that held rows have.
                 self.make_room(0)?;
             }
-            let rows = self.days.remove(&day).unwrap_or_default().rows;
+            let runs = self.days.remove(&day).unwrap_or_default().runs;
             let blocks = self.spilled.remove(&day).unwrap_or_default().blocks;
             let is_open = match bits {
                 _ if is_in_order => self.send_blocks(&blocks, output)?,
-                Some(bits) => self.send_ranges(&self.held_bucket(&rows)?, &blocks, bits, output)?,
+                Some(bits) => self.send_ranges(&runs, &blocks, bits, output)?,
                 None => self.send_externally(&blocks, output)?,
             };
             if !is_open {
                 return Ok(());
             }
-            self.let_go(&rows);
+            self.let_go(&runs);
         }
         Ok(())
     }
 
     /// Rows are held no more.
-    fn let_go(&mut self, rows: &[RowRef]) {
-        for run in rows.chunk_by(|a, b| a.batch == b.batch) {
-            let place = &mut self.batches[run[0].batch as usize];
+    fn let_go(&mut self, runs: &[RowRun]) {
+        for run in runs {
+            let place = &mut self.batches[run.batch as usize];
             let Some(batch) = place else { continue };
-            batch.left -= run.len();
+            batch.left -= run.rows as usize;
             if batch.left == 0 {
                 self.held_bytes -= batch.bytes;
                 *place = None;
@@ -272,16 +294,24 @@ impl DaySorter {
     /// Puts a day together in `2^bits` ranges of people; `false` if nobody takes the rows.
     fn send_ranges(
         &self,
-        held: &Bucket,
+        held: &[RowRun],
         blocks: &[Block],
         bits: u8,
         output: &Sender<Result<RecordBatch, Error>>,
     ) -> Result<bool, Error> {
-        if blocks.is_empty() {
-            return send(held, output);
+        let gather_bytes = self.settings.gather_bytes();
+        let mut held = bucket_of(&self.settings, &self.batches, held)?;
+        if bits == 0 || blocks.is_empty() {
+            for block in blocks {
+                let place = held.add_batch(self.read(block)?);
+                held.add_rows_where(place, |_| true).map_err(Error::Query)?;
+            }
+            held.sort().map_err(arrow_error)?;
+            return send(&held, gather_bytes, output);
         }
+        held.sort().map_err(arrow_error)?;
         for range in 0..1_u64 << bits {
-            let range_of = |key: i64| if bits == 0 { 0 } else { layout::ordered(key) >> (64 - bits) };
+            let range_of = |key: i64| layout::ordered(key) >> (64 - bits);
             let mut bucket = held.part(|key| range_of(key).cmp(&range));
             for block in blocks {
                 if range_of(block.min_key) > range || range_of(block.max_key) < range {
@@ -291,7 +321,7 @@ impl DaySorter {
                 bucket.add_rows_where(place, |key| range_of(key) == range).map_err(Error::Query)?;
             }
             bucket.sort().map_err(arrow_error)?;
-            if !send(&bucket, output)? {
+            if !send(&bucket, gather_bytes, output)? {
                 return Ok(false);
             }
         }
@@ -340,15 +370,36 @@ impl DaySorter {
     }
 }
 
-/// Sends a sorted bucket; `false` if nobody takes it.
-fn send(bucket: &Bucket, output: &Sender<Result<RecordBatch, Error>>) -> Result<bool, Error> {
-    for part in bucket.entries().chunks(OUT_ROWS) {
-        let batch = bucket.gather(part).map_err(arrow_error)?;
-        if output.blocking_send(Ok(batch)).is_err() {
-            return Ok(false);
-        }
+/// The rows of some runs, not yet sorted.
+fn bucket_of(
+    settings: &SortSettings,
+    batches: &[Option<HeldBatch>],
+    runs: &[RowRun],
+) -> Result<Bucket, Error> {
+    let mut bucket = Bucket::new(Arc::clone(&settings.codes));
+    let mut places = vec![None; batches.len()];
+    for runs in runs.chunk_by(|a, b| a.batch == b.batch) {
+        let batch = runs[0].batch as usize;
+        let place = match (places[batch], &batches[batch]) {
+            (Some(place), _) => place,
+            (None, Some(held)) => bucket.add_batch(held.rows.clone()),
+            // Rows of a batch that is gone were written.
+            (None, None) => continue,
+        };
+        places[batch] = Some(place);
+        let rows = runs.iter().flat_map(|run| run.start..run.start + run.rows);
+        bucket.add_rows(place, rows).map_err(Error::Query)?;
     }
-    Ok(true)
+    Ok(bucket)
+}
+
+/// Sends a sorted bucket; `false` if nobody takes it.
+fn send(
+    bucket: &Bucket,
+    gather_bytes: usize,
+    output: &Sender<Result<RecordBatch, Error>>,
+) -> Result<bool, Error> {
+    bucket.gather_all(gather_bytes, OUT_ROWS, |batch, _| Ok(output.blocking_send(Ok(batch.clone())).is_ok()))
 }
 
 /// Into how many ranges of people, `2^bits`, a day must be cut so that the blocks of each fit into `budget` bytes;

@@ -1,14 +1,15 @@
 //! Which rows of a load are duplicates: an index over 128-bit event keys that spills.
 //!
 //! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
-//! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket that has no room to grow goes to a temporary
-//! file. Resolving takes one bucket a thread at a time, and sorts those that have the same key twice: O(n log n) time at
+//! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket that has no room to grow goes to the end of a
+//! temporary file. Resolving takes one bucket a thread at a time, and sorts those that have the same key twice: O(n log n) time at
 //! most, memory of a bucket a thread plus a bit per row.
 
 use std::fs::File;
 use std::hash::BuildHasher;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::io::Result;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -79,12 +80,23 @@ pub struct DuplicateIndex {
     room: usize,
     budget: usize,
     temp_dir: PathBuf,
+    /// `None` until the first bucket has no room.
+    spilled: Option<SpilledRecords>,
 }
 
 #[derive(Debug, Default)]
 struct Bucket {
     records: Vec<Record>,
-    spilled: Option<File>,
+    /// Where more of them begin in the file, and how many follow there.
+    parts: Vec<(u64, usize)>,
+}
+
+/// Records of all buckets on disk, one full bucket behind the other.
+#[derive(Debug)]
+struct SpilledRecords {
+    file: File,
+    end: u64,
+    buffer: Vec<u8>,
 }
 
 impl DuplicateIndex {
@@ -95,23 +107,24 @@ impl DuplicateIndex {
             room: 0,
             budget: budget_bytes / RECORD_BYTES,
             temp_dir,
+            spilled: None,
         }
     }
 
     /// Adds a row of the load. `key.occurrence` is ignored for a made id: it is numbered by [`Self::resolve`].
-    pub fn add_input(&mut self, day: i32, key: EventKey, row: RowNumber) -> std::io::Result<()> {
+    pub fn add_input(&mut self, day: i32, key: EventKey, row: RowNumber) -> Result<()> {
         let occurrence = if row.is_made() { UNNUMBERED } else { key.occurrence };
         let order = (row.bits() & !RowNumber::MADE_BIT) + 1;
         self.push(Record { hash: key.hash, day, order, occurrence })
     }
 
     /// Adds a row that the table already has.
-    pub fn add_existing(&mut self, day: i32, key: EventKey) -> std::io::Result<()> {
+    pub fn add_existing(&mut self, day: i32, key: EventKey) -> Result<()> {
         self.push(Record { hash: key.hash, day, order: 0, occurrence: key.occurrence })
     }
 
-    fn push(&mut self, record: Record) -> std::io::Result<()> {
-        let Self { buckets, room, budget, temp_dir } = self;
+    fn push(&mut self, record: Record) -> Result<()> {
+        let Self { buckets, room, budget, temp_dir, spilled } = self;
         let bucket = &mut buckets[(record.hash >> 120) as usize];
         let held = bucket.records.len();
         if held == bucket.records.capacity() {
@@ -121,7 +134,12 @@ impl DuplicateIndex {
                 bucket.records.reserve_exact(more);
                 *room += bucket.records.capacity() - held;
             } else {
-                bucket.spill(temp_dir)?;
+                let file = match spilled {
+                    Some(file) => file,
+                    empty => empty.insert(SpilledRecords::create(temp_dir)?),
+                };
+                bucket.parts.push(file.write(&bucket.records)?);
+                bucket.records.clear();
             }
         }
         bucket.records.push(record);
@@ -129,13 +147,13 @@ impl DuplicateIndex {
     }
 
     /// Decides which rows of the load are dropped, on so many threads.
-    pub fn resolve(self, threads: usize) -> std::io::Result<Dropped> {
-        let mut buckets = self.buckets;
+    pub fn resolve(self, threads: usize) -> Result<Dropped> {
+        let Self { mut buckets, spilled, .. } = self;
         let share = buckets.len().div_ceil(threads.max(1));
-        let resolve_all = |buckets: &mut [Bucket]| -> std::io::Result<Dropped> {
+        let resolve_all = |buckets: &mut [Bucket]| -> Result<Dropped> {
             let mut dropped = Dropped::default();
             for bucket in buckets {
-                let mut records = std::mem::take(bucket).into_records()?;
+                let mut records = std::mem::take(bucket).into_records(spilled.as_ref())?;
                 if has_repeats(&records) {
                     records.sort_unstable();
                     for group in records.chunk_by(|a, b| a.hash == b.hash && a.day == b.day) {
@@ -199,37 +217,50 @@ fn resolve_group(group: &[Record], dropped: &mut Dropped) {
 }
 
 impl Bucket {
-    fn spill(&mut self, temp_dir: &std::path::Path) -> std::io::Result<()> {
-        let file = match &mut self.spilled {
-            Some(file) => file,
-            empty => empty.insert(tempfile::tempfile_in(temp_dir)?),
-        };
-        let mut bytes = Vec::with_capacity(self.records.len() * RECORD_BYTES);
-        for record in self.records.drain(..) {
-            bytes.extend_from_slice(&record.hash.to_le_bytes());
-            bytes.extend_from_slice(&record.order.to_le_bytes());
-            bytes.extend_from_slice(&record.day.to_le_bytes());
-            bytes.extend_from_slice(&record.occurrence.to_le_bytes());
-        }
-        file.write_all(&bytes)
-    }
-
-    fn into_records(mut self) -> std::io::Result<Vec<Record>> {
-        let Some(mut file) = self.spilled.take() else { return Ok(self.records) };
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(0))?;
-        file.read_to_end(&mut bytes)?;
+    fn into_records(self, spilled: Option<&SpilledRecords>) -> Result<Vec<Record>> {
         let mut records = self.records;
-        records.reserve(bytes.len() / RECORD_BYTES);
-        let (chunks, _) = bytes.as_chunks::<RECORD_BYTES>();
-        for chunk in chunks {
-            records.push(Record::from_bytes(chunk));
+        let Some(spilled) = spilled else { return Ok(records) };
+        records.reserve_exact(self.parts.iter().map(|(_, count)| count).sum());
+        let mut bytes = Vec::new();
+        for (offset, count) in self.parts {
+            bytes.resize(count * RECORD_BYTES, 0);
+            spilled.file.read_exact_at(&mut bytes, offset)?;
+            let (chunks, _) = bytes.as_chunks::<RECORD_BYTES>();
+            records.extend(chunks.iter().map(Record::from_bytes));
         }
         Ok(records)
     }
 }
 
+impl SpilledRecords {
+    fn create(temp_dir: &Path) -> Result<Self> {
+        Ok(Self { file: tempfile::tempfile_in(temp_dir)?, end: 0, buffer: Vec::new() })
+    }
+
+    /// Appends records; gives their place.
+    fn write(&mut self, records: &[Record]) -> Result<(u64, usize)> {
+        self.buffer.clear();
+        self.buffer.reserve(records.len() * RECORD_BYTES);
+        for record in records {
+            self.buffer.extend_from_slice(&record.to_bytes());
+        }
+        self.file.write_all_at(&self.buffer, self.end)?;
+        let place = (self.end, records.len());
+        self.end += self.buffer.len() as u64;
+        Ok(place)
+    }
+}
+
 impl Record {
+    fn to_bytes(self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        bytes[..16].copy_from_slice(&self.hash.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.order.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.day.to_le_bytes());
+        bytes[28..].copy_from_slice(&self.occurrence.to_le_bytes());
+        bytes
+    }
+
     fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Self {
         let (mut hash, mut order, mut day, mut occurrence) = ([0; 16], [0; 8], [0; 4], [0; 4]);
         hash.copy_from_slice(&bytes[..16]);

@@ -42,6 +42,8 @@ use writing::write_part;
 
 /// Batches that may wait between reader and sorter.
 const CHANNEL_BATCHES: usize = 2;
+/// The same before each sorter: readers that are in the same days at the same time send all their rows to one of them.
+const SORTER_BATCHES: usize = 6;
 /// Encoded size of a row relative to its size in memory: what files of touchpoints came to, measured.
 const ENCODED_SHARE: f64 = 0.25;
 
@@ -200,7 +202,7 @@ pub async fn run(
     let mut senders = Vec::new();
     let mut writers = Vec::new();
     for _ in 0..job.parallelism {
-        let (sender, receiver) = channel(CHANNEL_BATCHES);
+        let (sender, receiver) = channel(SORTER_BATCHES);
         senders.push(sender);
         writers.push(tokio::spawn(write_part(
             Arc::clone(&job),

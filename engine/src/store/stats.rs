@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, RecordBatch};
 use arrow::compute;
 use arrow::datatypes::{
     DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -123,21 +123,21 @@ fn range_of(array: &ArrayRef) -> Result<BatchRange, datafusion::error::DataFusio
     }
     let pair = match array.data_type() {
         DataType::Int64 => {
-            let a = array.as_primitive::<Int64Type>();
-            (ScalarValue::Int64(compute::min(a)), ScalarValue::Int64(compute::max(a)))
+            let (min, max) = min_max(array.as_primitive::<Int64Type>()).unzip();
+            (ScalarValue::Int64(min), ScalarValue::Int64(max))
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let a = array.as_primitive::<TimestampMicrosecondType>();
+            let (min, max) = min_max(array.as_primitive::<TimestampMicrosecondType>()).unzip();
             (
-                ScalarValue::TimestampMicrosecond(compute::min(a), zone.clone()),
-                ScalarValue::TimestampMicrosecond(compute::max(a), zone.clone()),
+                ScalarValue::TimestampMicrosecond(min, zone.clone()),
+                ScalarValue::TimestampMicrosecond(max, zone.clone()),
             )
         }
         DataType::Decimal128(precision, scale) => {
-            let a = array.as_primitive::<Decimal128Type>();
+            let (min, max) = min_max(array.as_primitive::<Decimal128Type>()).unzip();
             (
-                ScalarValue::Decimal128(compute::min(a), *precision, *scale),
-                ScalarValue::Decimal128(compute::max(a), *precision, *scale),
+                ScalarValue::Decimal128(min, *precision, *scale),
+                ScalarValue::Decimal128(max, *precision, *scale),
             )
         }
         DataType::Float64 => {
@@ -161,6 +161,19 @@ fn range_of(array: &ArrayRef) -> Result<BatchRange, datafusion::error::DataFusio
         _ => return Ok(BatchRange::Unbounded),
     };
     Ok(BatchRange::Values(pair.0, pair.1))
+}
+
+/// The smallest and the largest value. Where most rows are NULL, as in money, only the others are looked at.
+fn min_max<T: ArrowPrimitiveType<Native: Ord>>(array: &PrimitiveArray<T>) -> Option<(T::Native, T::Native)> {
+    fn range<N: Copy + Ord>(mut values: impl Iterator<Item = N>) -> Option<(N, N)> {
+        let first = values.next()?;
+        Some(values.fold((first, first), |(min, max), value| (min.min(value), max.max(value))))
+    }
+    let values = array.values();
+    match array.nulls().filter(|nulls| nulls.null_count() > 0) {
+        None => range(values.iter().copied()),
+        Some(nulls) => range(nulls.valid_indices().map(|row| values[row])),
+    }
 }
 
 /// Each value of a dictionary that a row has, once.

@@ -3,6 +3,8 @@
 //! The codec's own writer hashes and compares the text of every row to find its place in the chunk's dictionary. Here
 //! that is done once for each code; a row costs a look into a small table and its bits in the page.
 
+use std::cell::RefCell;
+
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, UInt16Type};
@@ -15,6 +17,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncod
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use xxhash_rust::xxh3::xxh3_64;
+use zstd::bulk::Compressor;
 
 use super::hybrid;
 
@@ -189,7 +192,7 @@ impl TextChunk {
 
     fn compress(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         match self.compression {
-            Compression::ZSTD(level) => zstd::bulk::compress(&bytes, level.compression_level())
+            Compression::ZSTD(level) => zstd_compress(&bytes, level.compression_level())
                 .map_err(|error| ParquetError::External(Box::new(error))),
             _ => Ok(bytes),
         }
@@ -258,6 +261,17 @@ impl TextChunk {
         };
         Ok((bytes, close))
     }
+}
+
+fn zstd_compress(bytes: &[u8], level: i32) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        /// What a page is compressed with takes longer to set up than many a page takes.
+        static COMPRESSOR: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
+    }
+    COMPRESSOR.with_borrow_mut(|kept| match kept {
+        Some((its_level, compressor)) if *its_level == level => compressor.compress(bytes),
+        other => other.insert((level, Compressor::new(level)?)).1.compress(bytes),
+    })
 }
 
 fn too_large() -> ParquetError {

@@ -104,14 +104,22 @@ impl ColumnCodes {
         };
         let codes = &self.sources[at].1;
         let keys: &PrimitiveArray<K> = coded.keys();
-        let code = |key: &K::Native| codes.get(key.as_usize()).copied();
+        // Collecting into an `Option` would not know the length, and grow step by step.
+        let mut found = Vec::with_capacity(keys.len());
+        let mut all_known = true;
+        let mut code = |key: &K::Native| {
+            let code = codes.get(key.as_usize()).copied();
+            all_known &= code.is_some();
+            code.unwrap_or(NULL)
+        };
         match keys.nulls() {
-            None => keys.values().iter().map(code).collect(),
+            None => found.extend(keys.values().iter().map(code)),
             Some(nulls) => {
                 let keys = keys.values().iter().zip(nulls);
-                keys.map(|(key, is_valid)| if is_valid { code(key) } else { Some(NULL) }).collect()
+                found.extend(keys.map(|(key, is_valid)| if is_valid { code(key) } else { NULL }));
             }
         }
+        all_known.then_some(found)
     }
 
     /// Counts values met, and gives up if they repeat too little. Whether it is given up.

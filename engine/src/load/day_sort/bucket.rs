@@ -1,14 +1,18 @@
 //! Rows of one day that are sorted together.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::interleave;
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt64Type};
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 
+use super::gather::gather_text;
+use crate::error::Error;
 use crate::load::coded::Codes;
 use crate::load::rows::{WORK_ROW, required};
 use crate::schema;
@@ -17,6 +21,8 @@ use crate::store::layout;
 /// Entries of a part that is sorted at once, on average, and log2 of the most parts.
 const PART_ENTRIES: usize = 64;
 const MAX_PART_BITS: u32 = 12;
+/// Rows that are gathered at once, at most.
+const MAX_GATHER_ROWS: usize = 1 << 16;
 
 /// One row by what nearly always decides its place.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +31,12 @@ pub(super) struct Entry {
     ts: i64,
     batch: u32,
     row: u32,
+}
+
+impl Entry {
+    fn numbers(&self) -> (i64, i64) {
+        (self.key, self.ts)
+    }
 }
 
 /// Batches, and which of their rows in which order.
@@ -38,11 +50,6 @@ pub(super) struct Bucket {
 impl Bucket {
     pub(super) fn new(codes: Arc<Codes>) -> Self {
         Self { codes, batches: Vec::new(), entries: Vec::new() }
-    }
-
-    /// The rows, in order once [`Self::sort`] was called.
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
     }
 
     /// Adds a batch without its rows; gives its place.
@@ -78,52 +85,121 @@ impl Bucket {
         }
     }
 
-    /// Sorts by `(user_key, user_id, ts, event_id, row)` and makes the columns of the batches alike. O(n log n) on
-    /// numbers; text is looked at where they are equal.
+    /// Sorts by `(user_key, ts, event_id, row)` and makes the columns of the batches alike. O(n log n) on numbers; text is
+    /// looked at where they are equal.
     pub(super) fn sort(&mut self) -> Result<(), ArrowError> {
         self.codes.make_alike(&mut self.batches)?;
         let columns: Result<Vec<SortColumns<'_>>> = self.batches.iter().map(SortColumns::of).collect();
         let columns = columns?;
-        let at = |entry: &Entry| (&columns[entry.batch as usize], entry.row as usize);
         let by_text = |a: &Entry, b: &Entry| {
-            let ((left, i), (right, j)) = (at(a), at(b));
+            let (left, i) = (&columns[a.batch as usize], a.row as usize);
+            let (right, j) = (&columns[b.batch as usize], b.row as usize);
             let ids = || left.ids.value(i).as_bytes().cmp(right.ids.value(j).as_bytes());
             ids().then_with(|| left.rows[i].cmp(&right.rows[j]))
         };
-        // People in the order of their ids are rare within one key: they are set right afterwards.
         for part in distribute(&mut self.entries) {
-            part.sort_unstable_by(|a, b| (a.key, a.ts).cmp(&(b.key, b.ts)).then_with(|| by_text(a, b)));
-        }
-        let user = |entry: &Entry| {
-            let (columns, row) = at(entry);
-            columns.users.value(row).as_bytes()
-        };
-        for run in self.entries.chunk_by_mut(|a, b| a.key == b.key) {
-            if run.windows(2).any(|pair| user(&pair[0]) != user(&pair[1])) {
-                // Stable: within a person the order stays.
-                run.sort_by(|a, b| user(a).cmp(user(b)));
+            part.sort_unstable_by_key(Entry::numbers);
+            for same in part.chunk_by_mut(|a, b| a.numbers() == b.numbers()) {
+                same.sort_unstable_by(by_text);
             }
         }
         Ok(())
     }
 
+    /// Gives the rows to `take` by `(user_key, user_id, ts, event_id, row)` if they are sorted, at most `rows` at a time
+    /// with their entries; `false` once that gives it. About `bytes` of rows are gathered at once.
+    pub(super) fn gather_all(
+        &self,
+        bytes: usize,
+        rows: usize,
+        mut take: impl FnMut(&RecordBatch, &[Entry]) -> std::result::Result<bool, Error>,
+    ) -> std::result::Result<bool, Error> {
+        let (held_bytes, held_rows) = self
+            .batches
+            .iter()
+            .fold((0, 0), |(bytes, rows), batch| (bytes + size_in_memory(batch), rows + batch.num_rows()));
+        let wanted = bytes / (held_bytes / held_rows.max(1)).max(1);
+        // Whole parts, so that how the rows come out does not depend on how much is gathered at once.
+        let at_once = (wanted.min(MAX_GATHER_ROWS) / rows * rows).max(rows);
+        let mut all = Cow::Borrowed(self.entries.as_slice());
+        for start in (0..all.len()).step_by(at_once) {
+            let end = all.len().min(start + at_once);
+            if let Some(key) = key_across(&all, end).filter(|key| key.start >= start) {
+                let sorted = self.by_people(&all[key.clone()])?;
+                all.to_mut()[key].copy_from_slice(&sorted);
+            }
+            let mut gathered = self.gather(&all[start..end])?;
+            if has_people_of_one_key(&gathered)? {
+                gathered = self.gather(&self.by_people(&all[start..end])?)?;
+            }
+            for (part, entries) in all[start..end].chunks(rows).enumerate() {
+                if !take(&gathered.slice(part * rows, entries.len()), entries)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sorted entries with the people of each key one after the other, in the order of their ids.
+    fn by_people(&self, entries: &[Entry]) -> Result<Vec<Entry>> {
+        let columns: Result<Vec<SortColumns<'_>>> = self.batches.iter().map(SortColumns::of).collect();
+        let columns = columns?;
+        let user = |entry: &Entry| columns[entry.batch as usize].users.value(entry.row as usize).as_bytes();
+        let mut sorted = entries.to_vec();
+        for key in sorted.chunk_by_mut(|a, b| a.key == b.key) {
+            // Stable: within a person the order stays.
+            key.sort_by(|a, b| user(a).cmp(user(b)));
+        }
+        Ok(sorted)
+    }
+
     /// The rows of some entries, in their order.
-    pub(super) fn gather(&self, entries: &[Entry]) -> Result<RecordBatch, ArrowError> {
+    fn gather(&self, entries: &[Entry]) -> Result<RecordBatch> {
         let Some(first) = entries.first() else {
-            return Err(ArrowError::ComputeError("no rows to gather".to_owned()));
+            return Err(DataFusionError::Internal("no rows to gather".to_owned()));
         };
         let schema = self.batches[first.batch as usize].schema();
         let indices: Vec<(usize, usize)> =
             entries.iter().map(|e| (e.batch as usize, e.row as usize)).collect();
         let columns: Result<Vec<ArrayRef>, ArrowError> = (0..schema.fields().len())
             .map(|column| {
-                let arrays: Vec<&dyn Array> =
-                    self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+                let arrays = self.batches.iter().map(|batch| batch.column(column));
+                if *schema.field(column).data_type() == DataType::Utf8 {
+                    let texts: Vec<&StringArray> = arrays.map(|array| array.as_string()).collect();
+                    return Ok(Arc::new(gather_text(&texts, &indices)?) as ArrayRef);
+                }
+                let arrays: Vec<&dyn Array> = arrays.map(AsRef::as_ref).collect();
                 interleave(&arrays, &indices)
             })
             .collect();
-        RecordBatch::try_new(schema, columns?)
+        Ok(RecordBatch::try_new(schema, columns?)?)
     }
+}
+
+/// The entries of the key that stands on both sides of `end`, if there is one.
+fn key_across(entries: &[Entry], end: usize) -> Option<Range<usize>> {
+    let key = entries.get(end)?.key;
+    let other = |entry: &Entry| entry.key != key;
+    let start = entries[..end].iter().rposition(other).map_or(0, |last| last + 1);
+    let after = entries[end..].iter().position(other).map_or(entries.len(), |first| end + first);
+    (start < end).then_some(start..after)
+}
+
+/// Whether neighbours have one key and are not one person, which is rare: keys are hashes. O(rows), and in the order in
+/// which the rows lie.
+fn has_people_of_one_key(batch: &RecordBatch) -> Result<bool> {
+    let columns = SortColumns::of(batch)?;
+    let keys = columns.keys.windows(2).enumerate();
+    let mut same_key = keys.filter(|(_, pair)| pair[0] == pair[1]).map(|(row, _)| row);
+    Ok(same_key.any(|row| columns.users.value(row) != columns.users.value(row + 1)))
+}
+
+/// The bytes of the rows of a batch, without what else its buffers hold. O(columns).
+pub(super) fn size_in_memory(batch: &RecordBatch) -> usize {
+    let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    // Types whose size is not known do not get here: they could not be written either.
+    sizes.map(Result::unwrap_or_default).sum()
 }
 
 /// Brings entries into the order of the first bits of their keys, which are hashes and so spread evenly; gives the parts

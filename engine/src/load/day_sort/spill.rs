@@ -1,17 +1,16 @@
-//! Sorted rows on disk, in blocks that are read one by one.
+//! Rows on disk, in blocks that are read one by one.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::buffer::Buffer;
-use arrow::ipc::reader::StreamDecoder;
-use arrow::ipc::writer::StreamWriter;
+use arrow::buffer::MutableBuffer;
+use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 
-use super::{Entry, spill_error};
+use super::{Entry, block, spill_error};
 use crate::error::{Error, StoreError};
 
 /// Where a block of rows is, and whose rows it has.
@@ -19,6 +18,9 @@ use crate::error::{Error, StoreError};
 pub(super) struct Block {
     offset: u64,
     length: usize,
+    rows: usize,
+    /// The place of its schema among those of the file.
+    schema: usize,
     /// What it takes in memory.
     pub(super) memory_bytes: usize,
     pub(super) min_key: i64,
@@ -32,6 +34,8 @@ pub(super) struct SpillFile {
     temp_dir: PathBuf,
     end: u64,
     buffer: Vec<u8>,
+    /// The schemas of blocks: few, for they differ only in which columns are coded.
+    schemas: Vec<SchemaRef>,
 }
 
 impl SpillFile {
@@ -40,29 +44,30 @@ impl SpillFile {
             .prefix("wayfare-sort-")
             .tempfile_in(temp_dir)
             .map_err(|error| spill_error(temp_dir, error))?;
-        Ok(Self { file, temp_dir: temp_dir.to_owned(), end: 0, buffer: Vec::new() })
+        Ok(Self { file, temp_dir: temp_dir.to_owned(), end: 0, buffer: Vec::new(), schemas: Vec::new() })
     }
 
-    /// Appends the rows of `entries`, which are in order of their keys.
-    pub(super) fn write(&mut self, batch: &RecordBatch, entries: &[Entry]) -> Result<Block, Error> {
+    /// Appends rows; `entries`: what they are sorted by, if they are.
+    pub(super) fn write(&mut self, batch: &RecordBatch, entries: Option<&[Entry]>) -> Result<Block, Error> {
         self.buffer.clear();
-        let mut write = || {
-            let mut writer = StreamWriter::try_new(&mut self.buffer, batch.schema_ref())?;
-            writer.write(batch)?;
-            writer.finish()
-        };
-        write().map_err(|error| spill_error(&self.temp_dir, error))?;
+        block::encode(batch, &mut self.buffer).map_err(|error| spill_error(&self.temp_dir, error))?;
         let written = self.file.as_file().write_all_at(&self.buffer, self.end);
         written.map_err(|error| spill_error(&self.temp_dir, error))?;
-        let key = |entry: Option<&Entry>| entry.map(|entry| entry.key).unwrap_or_default();
-        let block = Block {
-            offset: self.end,
-            length: self.buffer.len(),
-            memory_bytes: self.buffer.len() + size_of_val(entries),
-            min_key: key(entries.first()),
-            max_key: key(entries.last()),
-        };
-        self.end += self.buffer.len() as u64;
+        let known =
+            |schema: &SchemaRef| Arc::ptr_eq(schema, batch.schema_ref()) || schema == batch.schema_ref();
+        let schema = self.schemas.iter().position(known).unwrap_or_else(|| {
+            self.schemas.push(batch.schema());
+            self.schemas.len() - 1
+        });
+        let keys = entries.map(|entries| {
+            let key = |entry: Option<&Entry>| entry.map(|entry| entry.key).unwrap_or_default();
+            (key(entries.first()), key(entries.last()))
+        });
+        let (min_key, max_key) = keys.unwrap_or((i64::MIN, i64::MAX));
+        let (length, rows) = (self.buffer.len(), batch.num_rows());
+        let memory_bytes = length + rows * size_of::<Entry>();
+        let block = Block { offset: self.end, length, rows, schema, memory_bytes, min_key, max_key };
+        self.end += length as u64;
         Ok(block)
     }
 
@@ -70,22 +75,17 @@ impl SpillFile {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::from(StoreError::io("read from", self.temp_dir.display().to_string(), error))
         };
-        let mut file: &File = self.file.as_file();
-        file.seek(SeekFrom::Start(block.offset)).map_err(|error| failed(error.into()))?;
-        let mut bytes = Vec::with_capacity(block.length);
-        file.take(block.length as u64).read_to_end(&mut bytes).map_err(|error| failed(error.into()))?;
-        if bytes.len() < block.length {
-            return Err(failed("a block was cut off".into()));
-        }
-        let mut bytes = Buffer::from_vec(bytes);
-        let batch = StreamDecoder::new().decode(&mut bytes).map_err(|error| failed(error.into()))?;
-        batch.ok_or_else(|| failed("a block without rows".into()))
+        let schema = self.schemas.get(block.schema).ok_or_else(|| failed("a block of no schema".into()))?;
+        let file: &File = self.file.as_file();
+        let mut bytes = MutableBuffer::from_len_zeroed(block.length);
+        file.read_exact_at(bytes.as_slice_mut(), block.offset).map_err(|error| failed(error.into()))?;
+        block::decode(&bytes.into(), schema, block.rows).map_err(|error| failed(error.into()))
     }
 }
 
 #[cfg(test)]
 impl Block {
     pub(super) fn for_tests(memory_bytes: usize, min_key: i64, max_key: i64) -> Self {
-        Self { offset: 0, length: 0, memory_bytes, min_key, max_key }
+        Self { offset: 0, length: 0, rows: 0, schema: 0, memory_bytes, min_key, max_key }
     }
 }
