@@ -41,7 +41,6 @@ use wayfare_engine::Session;
 use wayfare_engine::catalog::provider::CATALOG;
 
 use crate::postgres;
-use crate::postgres::checked::CheckedIntegers;
 use crate::postgres::text_casts::{self, TextCasts};
 use crate::wire::{CancelRegistry, SessionState};
 pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
@@ -144,8 +143,7 @@ impl CatalogTemplate {
         let state = context.state_ref();
         let mut builder = SessionStateBuilder::new_from_existing(state.read().clone())
             // Makes `::regclass`, `::pg_catalog.text` and their like known to the planner.
-            .with_type_planner(Arc::new(PgOidTypePlanner))
-            .with_analyzer_rule(Arc::new(CheckedIntegers::new()));
+            .with_type_planner(Arc::new(PgOidTypePlanner));
         if let Some(rule) = to_text {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }

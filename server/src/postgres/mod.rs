@@ -4,12 +4,12 @@
 
 mod averages;
 mod casts;
-pub(crate) mod checked;
 mod date_formats;
 pub(crate) mod date_parts;
 mod date_patterns;
 mod date_read;
 mod date_write;
+pub(crate) mod inputs;
 pub(crate) mod interval_in;
 pub(crate) mod intervals;
 pub(crate) mod json;
@@ -74,7 +74,8 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
     for function in scalar_functions() {
         FunctionRegistry::register_udf(context, Arc::new(function))?;
     }
-    for aggregate in [single_value::function(), averages::function(), marks::array_agg()] {
+    let sum = context.udaf("sum")?;
+    for aggregate in [single_value::function(), averages::function(sum), marks::array_agg()] {
         FunctionRegistry::register_udaf(context, Arc::new(aggregate))?;
     }
     context.register_expr_planner(Arc::new(literals::Literals))?;
