@@ -37,10 +37,10 @@ use datafusion_pg_catalog::pg_catalog::{
     PgCatalogStaticTables, array_bounds_udf, create_pg_get_partition_ancestors_udf, format_type,
     quote_ident_udf,
 };
-use wayfare_engine::Session;
+use wayfare_engine::{GuardedOperands, Session};
 use wayfare_engine::catalog::provider::CATALOG;
 
-use crate::postgres;
+use crate::postgres::{self, quotients};
 use crate::postgres::text_casts::{self, TextCasts};
 use crate::wire::{CancelRegistry, SessionState};
 pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
@@ -143,7 +143,8 @@ impl CatalogTemplate {
         let state = context.state_ref();
         let mut builder = SessionStateBuilder::new_from_existing(state.read().clone())
             // Makes `::regclass`, `::pg_catalog.text` and their like known to the planner.
-            .with_type_planner(Arc::new(PgOidTypePlanner));
+            .with_type_planner(Arc::new(PgOidTypePlanner))
+            .with_analyzer_rule(Arc::new(GuardedOperands::with_functions(&[(quotients::NAME, 1)])));
         if let Some(rule) = to_text {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }

@@ -10,6 +10,7 @@ pub mod by_person;
 mod calendar;
 pub mod checked;
 mod docs;
+pub mod guarded;
 pub mod interval;
 pub mod journey;
 mod length;

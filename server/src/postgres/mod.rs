@@ -21,7 +21,8 @@ pub(crate) mod marks;
 pub(crate) mod misc;
 mod number_format;
 mod operators;
-mod quotients;
+pub(crate) mod outer_elements;
+pub(crate) mod quotients;
 mod rounding;
 mod single_value;
 mod sized;
@@ -58,7 +59,7 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(logarithms::all())
         .chain(text_format::all())
         .chain(whole_numbers::all())
-        .chain([timezone::function(), rounding::function(), sleep::function()])
+        .chain([timezone::function(), rounding::function(), sleep::function(), outer_elements::function()])
 }
 
 /// Their names.
