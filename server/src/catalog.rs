@@ -40,8 +40,10 @@ use datafusion_pg_catalog::pg_catalog::{
 use wayfare_engine::{GuardedOperands, Session};
 use wayfare_engine::catalog::provider::CATALOG;
 
-use crate::postgres::{self, quotients};
+use crate::postgres::float_digits::FloatCasts;
+use crate::postgres::mixed_numbers::MixedNumbers;
 use crate::postgres::text_casts::{self, TextCasts};
+use crate::postgres::{self, quotients};
 use crate::wire::{CancelRegistry, SessionState};
 pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
 use builtin::Builtin;
@@ -149,7 +151,13 @@ impl CatalogTemplate {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }
         // Behind the one for identifiers, which are numbers here.
-        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))));
+        builder = builder
+            .with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))))
+            .with_analyzer_rule(Arc::new(FloatCasts));
+        if let Some(analyzer) = builder.analyzer() {
+            let coercion = analyzer.rules.iter().position(|rule| rule.name() == "type_coercion");
+            analyzer.rules.insert(coercion.unwrap_or(analyzer.rules.len()), Arc::new(MixedNumbers));
+        }
         let mut with_catalog = builder.build();
         // DataFusion's own schema of this name would stand before ours.
         with_catalog.config_mut().options_mut().catalog.information_schema = false;

@@ -9,6 +9,7 @@ pub(crate) mod date_parts;
 mod date_patterns;
 mod date_read;
 mod date_write;
+pub(crate) mod float_digits;
 pub(crate) mod inputs;
 pub(crate) mod interval_in;
 pub(crate) mod intervals;
@@ -19,6 +20,7 @@ mod literals;
 mod logarithms;
 pub(crate) mod marks;
 pub(crate) mod misc;
+pub(crate) mod mixed_numbers;
 mod number_format;
 mod operators;
 pub(crate) mod outer_elements;
@@ -59,6 +61,7 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(logarithms::all())
         .chain(text_format::all())
         .chain(whole_numbers::all())
+        .chain(mixed_numbers::all())
         .chain([timezone::function(), rounding::function(), sleep::function(), outer_elements::function()])
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
     }
     context.register_expr_planner(Arc::new(literals::Literals))?;
     context.register_expr_planner(Arc::new(quotients::Quotients))?;
+    context.register_expr_planner(Arc::new(mixed_numbers::Comparisons))?;
     context.register_expr_planner(Arc::new(operators::IntervalOperators))?;
     context.register_expr_planner(Arc::new(operators::JsonOperators))
 }
