@@ -17,6 +17,8 @@ use crate::interval::rewrite_nodes;
 
 /// How many conditions stand before an operand at most: those that name a column of it, the nearest.
 const MAX_CONDITIONS: usize = 8;
+/// How large each may be: one that is guarded itself repeats others, and chains of such would grow without bound.
+const MAX_NODES: usize = 32;
 
 /// `rules` with the one of this module behind them. Give them to `SessionStateBuilder::with_analyzer_rules`.
 pub fn with_guard_rule(
@@ -48,7 +50,7 @@ impl AnalyzerRule for GuardedOperands {
         rewrite_nodes(
             plan,
             |expr, schema| {
-                if !may_guard(&expr) {
+                if !self.may_guard(&expr) {
                     return Ok(Transformed::no(expr));
                 }
                 Guards { rule: *self, schema, conditions: Vec::new() }.guarded(expr).map(Transformed::yes)
@@ -58,14 +60,23 @@ impl AnalyzerRule for GuardedOperands {
     }
 }
 
-/// Whether there is anything in `expr` that one part of it may keep from another.
-fn may_guard(expr: &Expr) -> bool {
-    let is_choice = |expr: &Expr| match expr {
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => matches!(op, Operator::And | Operator::Or),
-        Expr::AggregateFunction(call) => call.params.filter.is_some(),
-        other => matches!(other, Expr::Case(_)),
-    };
-    expr.exists(|expr| Ok(is_choice(expr))).unwrap_or(false)
+impl GuardedOperands {
+    /// Whether there is anything in `expr` that may fail, and a part that may keep it from that.
+    fn may_guard(&self, expr: &Expr) -> bool {
+        let is_choice = |expr: &Expr| match expr {
+            Expr::BinaryExpr(BinaryExpr { op, .. }) => matches!(op, Operator::And | Operator::Or),
+            Expr::AggregateFunction(call) => call.params.filter.is_some(),
+            other => matches!(other, Expr::Case(_)),
+        };
+        let may_fail = |expr: &Expr| match expr {
+            Expr::BinaryExpr(BinaryExpr { op, .. }) => matches!(op, Operator::Divide | Operator::Modulo),
+            Expr::Cast(cast) => !cast.field.data_type().is_string(),
+            Expr::ScalarFunction(call) => self.functions.iter().any(|(name, _)| *name == call.func.name()),
+            _ => false,
+        };
+        let exists = |is: &dyn Fn(&Expr) -> bool| expr.exists(|expr| Ok(is(expr))).unwrap_or(false);
+        exists(&may_fail) && exists(&is_choice)
+    }
 }
 
 struct Guards<'a> {
@@ -185,16 +196,18 @@ impl Guards<'_> {
     }
 }
 
-/// Whether `condition` can be asked twice: the same answer each time, and no query.
+/// Whether `condition` can be asked twice: small, the same answer each time, and no query.
 fn is_plain(condition: &Expr) -> bool {
     let mut is_plain = !condition.is_volatile();
+    let mut nodes = 0;
     let _ = condition.apply(|expr| {
         let is_query = matches!(
             expr,
             Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
         );
-        is_plain &= !is_query;
-        Ok(if is_query { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        nodes += 1;
+        is_plain &= !is_query && nodes <= MAX_NODES;
+        Ok(if !is_plain { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     is_plain
 }
