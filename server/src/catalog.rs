@@ -37,8 +37,8 @@ use datafusion_pg_catalog::pg_catalog::{
     PgCatalogStaticTables, array_bounds_udf, create_pg_get_partition_ancestors_udf, format_type,
     quote_ident_udf,
 };
-use wayfare_engine::{GuardedOperands, Session};
 use wayfare_engine::catalog::provider::CATALOG;
+use wayfare_engine::{GuardedOperands, Session};
 
 use crate::postgres::float_digits::FloatCasts;
 use crate::postgres::mixed_numbers::MixedNumbers;

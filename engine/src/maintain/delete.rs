@@ -134,7 +134,12 @@ impl Selection for Condition {
         let groups = Pruning::new(keys, &key_schema())?.row_groups(&files)?;
         // What other writers append has no hashes, and so no row groups in the log.
         let can_hold = |groups: &Vec<bool>| groups.is_empty() || groups.contains(&true);
-        Ok(files.into_iter().zip(groups).filter(|(_, groups)| can_hold(groups)).map(|(file, _)| file).collect())
+        Ok(files
+            .into_iter()
+            .zip(groups)
+            .filter(|(_, groups)| can_hold(groups))
+            .map(|(file, _)| file)
+            .collect())
     }
 
     fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray> {

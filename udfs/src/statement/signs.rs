@@ -26,11 +26,16 @@ impl VisitorMut for Signs {
             return ControlFlow::Continue(());
         };
         match operand.as_mut() {
-            Expr::Interval(_) => **operand = Expr::Nested(operand.clone()),
+            // Two signs without a bracket would be a comment where the text of a view is read again.
+            Expr::Interval(_) | Expr::UnaryOp { .. } => **operand = Expr::Nested(operand.clone()),
             Expr::BinaryOp { op: BinaryOperator::PGExp, .. } => {
                 let mut power = operand.as_ref().clone();
                 let base = base(&mut power);
-                *base = Expr::UnaryOp { op: *op, expr: Box::new(base.clone()) };
+                let unsigned = match &*base {
+                    Expr::UnaryOp { .. } => Expr::Nested(Box::new(base.clone())),
+                    other => other.clone(),
+                };
+                *base = Expr::UnaryOp { op: *op, expr: Box::new(unsigned) };
                 *expr = power;
             }
             _ => {}
@@ -59,7 +64,8 @@ mod tests {
         for (written, bound) in [
             ("-2 ^ 2", "-2 ^ 2"),
             ("-a ^ 2 ^ 3 + -b", "-a ^ 2 ^ 3 + -b"),
-            ("- -2 ^ 2", "- -2 ^ 2"),
+            ("- -2 ^ 2", "-(-2) ^ 2"),
+            ("- -2", "-(-2)"),
             ("-(2 ^ 2)", "-(2 ^ 2)"),
             ("-INTERVAL '1 day'", "-(INTERVAL '1 day')"),
             ("-(INTERVAL '1 day')", "-(INTERVAL '1 day')"),

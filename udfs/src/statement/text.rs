@@ -90,9 +90,7 @@ impl Edit {
 
 /// The word `VIEW` of each statement that renames one.
 fn renamed_views(tokens: &[&TokenWithSpan]) -> Vec<Edit> {
-    let is_word = |token: &Token, wanted: Keyword| {
-        matches!(token, Token::Word(word) if word.keyword == wanted && word.quote_style.is_none())
-    };
+    let is_word = |token: &Token, wanted: Keyword| matches!(token, Token::Word(word) if word.keyword == wanted && word.quote_style.is_none());
     let statements = tokens.split(|token| token.token == Token::SemiColon);
     let renamed = statements.filter_map(|statement| {
         let [alter, view, rest @ ..] = statement else { return None };
@@ -106,10 +104,9 @@ fn renamed_views(tokens: &[&TokenWithSpan]) -> Vec<Edit> {
         };
         let end = name.iter().position(|token| !matches!(token.token, Token::Word(_) | Token::Period));
         let words = &name[..end.unwrap_or(name.len())];
-        let renames =
-            words.windows(2).any(|pair| {
-                is_word(&pair[0].token, Keyword::RENAME) && is_word(&pair[1].token, Keyword::TO)
-            });
+        let renames = words
+            .windows(2)
+            .any(|pair| is_word(&pair[0].token, Keyword::RENAME) && is_word(&pair[1].token, Keyword::TO));
         let is_one = is_word(&alter.token, Keyword::ALTER) && is_word(&view.token, Keyword::VIEW) && renames;
         is_one.then(|| Edit { place: view.span.start, length: VIEW.len(), new: TABLE })
     });
@@ -238,12 +235,19 @@ mod tests {
         let renamed = |sql| rewrite_text(sql, &PostgreSqlDialect {}, &|_| false);
         for (sql, expected) in [
             ("ALTER VIEW v RENAME TO w", "ALTER TABLE v RENAME TO w"),
-            ("alter view if exists \"V\".v rename to w; ALTER VIEW a RENAME TO b", "alter TABLE if exists \"V\".v rename to w; ALTER TABLE a RENAME TO b"),
+            (
+                "alter view if exists \"V\".v rename to w; ALTER VIEW a RENAME TO b",
+                "alter TABLE if exists \"V\".v rename to w; ALTER TABLE a RENAME TO b",
+            ),
             ("SELECT 'ä'; ALTER VIEW v RENAME TO w", "SELECT 'ä'; ALTER TABLE v RENAME TO w"),
         ] {
             assert_eq!(renamed(sql), expected);
         }
-        for same in ["ALTER VIEW v AS SELECT 1", "ALTER VIEW v RENAME COLUMN a TO b", "CREATE VIEW rename AS SELECT 1"] {
+        for same in [
+            "ALTER VIEW v AS SELECT 1",
+            "ALTER VIEW v RENAME COLUMN a TO b",
+            "CREATE VIEW rename AS SELECT 1",
+        ] {
             assert_eq!(renamed(same), same);
         }
     }

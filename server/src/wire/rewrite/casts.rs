@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, CharacterLength, DataType as SqlType, ExactNumberInfo, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement, TimezoneInfo, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
+    TimezoneInfo, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::{numbers, varchar};

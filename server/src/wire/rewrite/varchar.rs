@@ -102,7 +102,8 @@ fn with_tables(query: &Query, outer: &Scope) -> Scope {
 fn columns(select: &Select, tables: &Scope) -> Scope {
     let mut found = Scope::new();
     for table in &select.from {
-        for relation in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
+        for relation in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
+        {
             match relation {
                 TableFactor::Derived { subquery, alias: Some(alias), .. } => {
                     let name = folded(&alias.name);

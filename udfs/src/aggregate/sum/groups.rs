@@ -3,12 +3,13 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::accumulate::NullState;
-use datafusion_functions_aggregate_common::aggregate::groups_accumulator::nulls::apply_filter_as_nulls;
+use datafusion_functions_aggregate_common::aggregate::groups_accumulator::nulls::filter_to_nulls;
 
 use super::partial_type;
 use super::total::{Number, NumberType, Total, carried, out_of_range};
@@ -110,9 +111,12 @@ impl<T: NumberType> GroupsAccumulator for Groups<T> {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let lows = values[0].as_primitive::<T>().clone().with_data_type(partial_type(&self.result));
+        let values = values[0].as_primitive::<T>();
+        let passed = filter.map(filter_to_nulls);
+        let nulls = NullBuffer::union(values.nulls(), passed.as_ref());
+        let lows = PrimitiveArray::<T>::new(values.values().clone(), nulls);
         let carries = Int64Array::from(vec![0; lows.len()]);
-        Ok(vec![apply_filter_as_nulls(&lows, filter)?, Arc::new(carries)])
+        Ok(vec![Arc::new(lows.with_data_type(partial_type(&self.result))), Arc::new(carries)])
     }
 
     fn size(&self) -> usize {
@@ -124,7 +128,6 @@ impl<T: NumberType> GroupsAccumulator for Groups<T> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Array;
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;

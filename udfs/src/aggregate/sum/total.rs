@@ -179,8 +179,8 @@ mod tests {
         assert!(total([most, 1]).exact(&type_).is_err());
         assert!(total([-most, -1]).exact(&type_).is_err());
         assert!(total([most, most]).exact(&type_).is_err());
-        assert_eq!(total([99, 1]).exact(&DataType::Decimal128(3, 0)).unwrap(), 100);
-        assert!(total([999, 1]).exact(&DataType::Decimal128(3, 0)).is_err());
+        assert_eq!(total([99_i128, 1]).exact(&DataType::Decimal128(3, 0)).unwrap(), 100);
+        assert!(total([999_i128, 1]).exact(&DataType::Decimal128(3, 0)).is_err());
         let most = i256::from_i128(10).checked_pow(76).unwrap().wrapping_sub(i256::ONE);
         assert_eq!(
             total([most, most, most.wrapping_neg()]).exact(&DataType::Decimal256(76, 0)).unwrap(),
