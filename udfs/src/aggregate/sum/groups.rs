@@ -138,9 +138,21 @@ mod tests {
 
     const GROUPS: usize = 4;
 
+    /// At least one row for each group: there is no group without.
     fn rows() -> impl Strategy<Value = Vec<Row>> {
-        let value = prop_oneof![Just(i64::MAX), Just(i64::MIN), any::<i64>(), -3..3_i64];
-        vec((0..GROUPS, option::weighted(0.8, value), option::weighted(0.8, any::<bool>())), 0..40)
+        let value = || {
+            let value = prop_oneof![Just(i64::MAX), Just(i64::MIN), any::<i64>(), -3..3_i64];
+            (option::weighted(0.8, value), option::weighted(0.8, any::<bool>()))
+        };
+        let more = vec((0..GROUPS, value()), 0..40);
+        (vec(value(), GROUPS), more).prop_map(|(first, more)| {
+            first
+                .into_iter()
+                .enumerate()
+                .chain(more)
+                .map(|(group, (value, passes))| (group, value, passes))
+                .collect()
+        })
     }
 
     fn columns(rows: &[Row]) -> (Vec<usize>, [ArrayRef; 1], BooleanArray) {
