@@ -36,7 +36,8 @@ pub fn rewrite_text<'a>(
     is_table_function: IsTableFunction<'_>,
 ) -> Cow<'a, str> {
     let mentions = |word| contains_ignoring_case(sql, word);
-    if !mentions(TABLE) && !sql.contains(ASSIGNMENT) && !(mentions(RENAME) && mentions(VIEW)) {
+    let renames_view = mentions(RENAME) && mentions(VIEW);
+    if !mentions(TABLE) && !sql.contains(ASSIGNMENT) && !renames_view {
         return Cow::Borrowed(sql);
     }
     let Ok(tokens) = Tokenizer::new(dialect, sql).tokenize_with_location() else {
