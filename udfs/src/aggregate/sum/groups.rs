@@ -180,20 +180,23 @@ mod tests {
             first in rows(), second in rows(), is_filtered in any::<bool>(), is_raw in any::<bool>(),
         ) {
             let mut whole = Groups::<Int64Type>::new(DataType::Int64);
+            let mut known = 0;
             for rows in [&first, &second] {
                 let (groups, values, filter) = columns(rows);
                 let filter = is_filtered.then_some(&filter);
                 let mut part = Groups::<Int64Type>::new(DataType::Int64);
                 if is_raw {
                     let state = part.convert_to_state(&values, filter).unwrap();
-                    whole.merge_batch(&state, &groups, GROUPS).unwrap();
+                    known = GROUPS;
+                    whole.merge_batch(&state, &groups, known).unwrap();
                 } else {
                     part.update_batch(&values, &groups, filter, GROUPS).unwrap();
                     let (mut from, all) = (0, [0, 1, 2, 3]);
                     for emit in [EmitTo::First(1), EmitTo::First(2), EmitTo::All] {
                         let state = part.state(emit).unwrap();
                         let to = from + state[0].len();
-                        whole.merge_batch(&state, &all[from..to], GROUPS).unwrap();
+                        known = known.max(to);
+                        whole.merge_batch(&state, &all[from..to], known).unwrap();
                         from = to;
                     }
                     prop_assert_eq!(from, GROUPS);
