@@ -48,3 +48,4 @@ pub use engine::{Engine, ResourceUsage, TableSummary};
 pub use error::{Error, Result, StoreError};
 pub use session::Session;
 pub use store::history::CommitSummary;
+pub use wayfare_udfs::guarded::GuardedOperands;

@@ -16,6 +16,8 @@ use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
+use wayfare_udfs::checked::with_checked_rule;
+use wayfare_udfs::guarded::with_guard_rule;
 use wayfare_udfs::interval::with_interval_rules;
 use wayfare_udfs::table;
 use wayfare_udfs::unnest::with_unnest_rule;
@@ -85,7 +87,9 @@ impl Session {
             .with_config(session_config(config, options))
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
-            .with_analyzer_rules(with_unnest_rule(with_interval_rules(Analyzer::new().rules)))
+            .with_analyzer_rules(with_guard_rule(with_checked_rule(with_unnest_rule(with_interval_rules(
+                Analyzer::new().rules,
+            )))))
             .with_optimizer_rules(table::with_table_rules(Optimizer::new().rules))
             .with_physical_optimizer_rules(with_yielding_joins(with_people_rule(
                 PhysicalOptimizer::new().rules,

@@ -37,12 +37,13 @@ use datafusion_pg_catalog::pg_catalog::{
     PgCatalogStaticTables, array_bounds_udf, create_pg_get_partition_ancestors_udf, format_type,
     quote_ident_udf,
 };
-use wayfare_engine::Session;
 use wayfare_engine::catalog::provider::CATALOG;
+use wayfare_engine::{GuardedOperands, Session};
 
-use crate::postgres;
-use crate::postgres::checked::CheckedIntegers;
+use crate::postgres::float_digits::FloatCasts;
+use crate::postgres::mixed_numbers::MixedNumbers;
 use crate::postgres::text_casts::{self, TextCasts};
+use crate::postgres::{self, quotients};
 use crate::wire::{CancelRegistry, SessionState};
 pub(crate) use bits::{TO_BITS, TO_CHAR_TYPE};
 use builtin::Builtin;
@@ -145,12 +146,18 @@ impl CatalogTemplate {
         let mut builder = SessionStateBuilder::new_from_existing(state.read().clone())
             // Makes `::regclass`, `::pg_catalog.text` and their like known to the planner.
             .with_type_planner(Arc::new(PgOidTypePlanner))
-            .with_analyzer_rule(Arc::new(CheckedIntegers::new()));
+            .with_analyzer_rule(Arc::new(GuardedOperands::with_functions(&[(quotients::NAME, 1)])));
         if let Some(rule) = to_text {
             builder = builder.with_analyzer_rule(Arc::new(rule));
         }
         // Behind the one for identifiers, which are numbers here.
-        builder = builder.with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))));
+        builder = builder
+            .with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))))
+            .with_analyzer_rule(Arc::new(FloatCasts));
+        if let Some(analyzer) = builder.analyzer() {
+            let coercion = analyzer.rules.iter().position(|rule| rule.name() == "type_coercion");
+            analyzer.rules.insert(coercion.unwrap_or(analyzer.rules.len()), Arc::new(MixedNumbers));
+        }
         let mut with_catalog = builder.build();
         // DataFusion's own schema of this name would stand before ours.
         with_catalog.config_mut().options_mut().catalog.information_schema = false;

@@ -7,6 +7,7 @@
 //! `XX000` is for our own bugs only.
 
 mod plan_text;
+mod ranges;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -278,7 +279,7 @@ pub fn from_datafusion(error: &DataFusionError) -> ErrorInfo {
             info
         }
         DataFusionError::ArrowError(e, _) => from_arrow(e),
-        DataFusionError::ParquetError(e) => out_of_order("cannot read a data file", e.as_ref()),
+        DataFusionError::ParquetError(e) => from_parquet(e),
         DataFusionError::ObjectStore(e) => out_of_order("cannot read the store", e.as_ref()),
         DataFusionError::IoError(e) if e.to_string().contains("disk space during the spilling") => {
             disk_full()
@@ -338,7 +339,10 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
     if let Some(e) = error.downcast_ref::<StoreError>() {
         return from_store(e);
     }
-    if error.is::<std::io::Error>() || error.is::<ObjectStoreError>() || error.is::<ParquetError>() {
+    if let Some(e) = error.downcast_ref::<ParquetError>() {
+        return from_parquet(e);
+    }
+    if error.is::<std::io::Error>() || error.is::<ObjectStoreError>() {
         return out_of_order("cannot read or write a file", error);
     }
     let text = error.to_string();
@@ -349,6 +353,19 @@ fn from_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Err
         return disk_full();
     }
     error_info(sqlstate::IO_ERROR, text)
+}
+
+/// Reading a file failed, or a condition that is looked at while it is read: that is the statement's.
+fn from_parquet(error: &ParquetError) -> ErrorInfo {
+    if let ParquetError::External(inner) = error {
+        let of_condition = inner.downcast_ref::<ArrowError>();
+        let of_condition =
+            of_condition.filter(|e| !matches!(e, ArrowError::ParquetError(_) | ArrowError::IoError(..)));
+        if let Some(e) = of_condition {
+            return from_arrow(e);
+        }
+    }
+    out_of_order("cannot read a data file", error)
 }
 
 /// The last line of the parser of regular expressions, which says what is wrong with one.
@@ -376,7 +393,8 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
     match error {
         ArrowError::DivideByZero => error_info(sqlstate::DIVISION_BY_ZERO, "division by zero"),
         ArrowError::ArithmeticOverflow(message) => {
-            error_info(sqlstate::NUMERIC_VALUE_OUT_OF_RANGE, clean(message))
+            let text = clean(message);
+            ranges::known(&text).unwrap_or_else(|| error_info(sqlstate::NUMERIC_VALUE_OUT_OF_RANGE, text))
         }
         ArrowError::CastError(message) | ArrowError::ParseError(message) => from_cast_text(message),
         ArrowError::InvalidArgumentError(message) => {
@@ -401,6 +419,9 @@ fn from_arrow(error: &ArrowError) -> ErrorInfo {
 }
 
 fn from_cast_text(message: &str) -> ErrorInfo {
+    if let Some(info) = ranges::known(&clean(message)) {
+        return info;
+    }
     let lower = message.to_ascii_lowercase();
     // arrow: Can't cast value 99999999999 to type Int32
     if let Some(target) =
@@ -607,6 +628,9 @@ fn names_an_argument(text: &str) -> bool {
 /// Running failed: the data is wrong for what the statement does with it.
 fn from_execution_text(message: &str) -> ErrorInfo {
     let text = clean(message);
+    if let Some(info) = ranges::known(&text) {
+        return info;
+    }
     let lower = text.to_ascii_lowercase();
     if lower.starts_with("scalar subquery returned more than one row") {
         return error_info("21000", "more than one row returned by a subquery used as an expression");

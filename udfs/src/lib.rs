@@ -8,7 +8,9 @@ mod aggregate;
 mod arguments;
 pub mod by_person;
 mod calendar;
+pub mod checked;
 mod docs;
+pub mod guarded;
 pub mod interval;
 pub mod journey;
 mod length;
@@ -46,6 +48,7 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udf(function)?;
     }
     registry.register_udf(Arc::new(date_trunc()))?;
+    registry.register_udaf(aggregate::sum_function())?;
     registry.register_expr_planner(Arc::new(aggregate::FunnelPlanner))?;
     registry.register_expr_planner(Arc::new(aggregate::SequencePlanner))
 }

@@ -1,4 +1,4 @@
-//! `ALTER TABLE v RENAME TO w`, where `v` is a view of the store: what tools end with that build a view beside the old one.
+//! `ALTER VIEW v RENAME TO w` and `ALTER TABLE v RENAME TO w`, where `v` is a view of the store: what tools end with that build a view beside the old one.
 
 use std::fmt;
 use std::sync::Arc;

@@ -27,7 +27,7 @@ use crate::config::EngineConfig;
 use crate::error::{Result, StoreError};
 use crate::maintain::optimize::merge::{Selection, Without};
 use crate::maintain::{rewrite, touchpoint_snapshot};
-use crate::scan::prune;
+use crate::scan::prune::{self, Pruning};
 use crate::schema;
 use crate::settings::Settings;
 use crate::store::replace::Terms;
@@ -129,24 +129,17 @@ impl Selection for Condition {
 
     fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
         let Some(condition) = &self.condition else { return Ok(snapshot.files().iter().collect()) };
-        let mut files = prune::prune_files(snapshot.files(), condition, &self.columns)?;
-        if let Some(keys) = &self.keys {
-            let mut chosen = Vec::with_capacity(files.len());
-            for file in files {
-                // What other writers append has no hashes.
-                let can_hold = match &file.row_groups {
-                    Some(groups) if !groups.is_empty() => {
-                        prune::prune_row_groups(groups, keys, &key_schema())?.contains(&true)
-                    }
-                    _ => true,
-                };
-                if can_hold {
-                    chosen.push(file);
-                }
-            }
-            files = chosen;
-        }
-        Ok(files)
+        let files = Pruning::new(condition, &self.columns)?.files(snapshot.files())?;
+        let Some(keys) = &self.keys else { return Ok(files) };
+        let groups = Pruning::new(keys, &key_schema())?.row_groups(&files)?;
+        // What other writers append has no hashes, and so no row groups in the log.
+        let can_hold = |groups: &Vec<bool>| groups.is_empty() || groups.contains(&true);
+        Ok(files
+            .into_iter()
+            .zip(groups)
+            .filter(|(_, groups)| can_hold(groups))
+            .map(|(file, _)| file)
+            .collect())
     }
 
     fn choose(&self, day: i32, batch: &RecordBatch) -> Result<BooleanArray> {

@@ -21,7 +21,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::scan::exec::{ScanSummary, TableScanExec};
 use crate::scan::lookup::{self, LookupExec};
-use crate::scan::prune;
+use crate::scan::prune::{self, Pruning};
 use crate::scan::source::{self, ScanSource};
 use crate::schema;
 use crate::settings::Settings;
@@ -115,19 +115,15 @@ impl SnapshotTable {
         let Some(predicate) = predicate else {
             return Ok(self.snapshot.files().iter().map(|file| ChosenFile { file, access: None }).collect());
         };
-        let mut chosen = Vec::new();
-        for file in prune::prune_files(self.snapshot.files(), predicate, &self.full_schema)? {
-            let access = match &file.row_groups {
-                Some(groups) if !groups.is_empty() => {
-                    Some(prune::prune_row_groups(groups, predicate, &self.full_schema)?)
-                }
-                _ => None,
-            };
-            if access.as_ref().is_none_or(|a| a.contains(&true)) {
-                chosen.push(ChosenFile { file, access });
-            }
-        }
-        Ok(chosen)
+        let pruning = Pruning::new(predicate, &self.full_schema)?;
+        let files = pruning.files(self.snapshot.files())?;
+        let accesses = pruning.row_groups(&files)?;
+        let chosen = files.into_iter().zip(accesses).filter_map(|(file, access)| {
+            // Without row groups in the log the whole file is read.
+            let access = (!access.is_empty()).then_some(access);
+            access.as_ref().is_none_or(|a| a.contains(&true)).then_some(ChosenFile { file, access })
+        });
+        Ok(chosen.collect())
     }
 
     fn partitioned_file(&self, chosen: &ChosenFile<'_>) -> PartitionedFile {

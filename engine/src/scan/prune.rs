@@ -69,32 +69,50 @@ fn text_of(expr: &Expr) -> Option<String> {
     value.try_as_str().flatten().map(str::to_owned)
 }
 
-/// The files that may hold rows for `predicate`, in the order given.
-pub fn prune_files<'a>(
-    files: &'a [DataFile],
-    predicate: &Arc<dyn PhysicalExpr>,
-    schema: &SchemaRef,
-) -> Result<Vec<&'a DataFile>> {
-    let pruning = pruning_predicate(predicate, schema)?;
-    if pruning.always_true() {
-        return Ok(files.iter().collect());
+/// What the log says against reading, for one condition. Made once for all files: making it takes longer than asking it.
+#[derive(Debug)]
+pub struct Pruning<'a> {
+    predicate: PruningPredicate,
+    schema: &'a SchemaRef,
+}
+
+impl<'a> Pruning<'a> {
+    /// For the rows of `predicate`, over columns of `schema`.
+    ///
+    /// # Errors
+    /// Those of the predicate.
+    pub fn new(predicate: &Arc<dyn PhysicalExpr>, schema: &'a SchemaRef) -> Result<Self> {
+        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema));
+        Ok(Self { predicate: builder.try_build(Arc::clone(predicate))?, schema })
     }
-    let keep = pruning.prune(&FileRanges { files, schema })?;
-    Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
-}
 
-/// Which of `row_groups` may hold rows for `predicate`, by their ranges of `user_key`.
-pub fn prune_row_groups(
-    row_groups: &[RowGroup],
-    predicate: &Arc<dyn PhysicalExpr>,
-    schema: &SchemaRef,
-) -> Result<Vec<bool>> {
-    let pruning = pruning_predicate(predicate, schema)?;
-    pruning.prune(&RowGroupRanges { row_groups })
-}
+    /// The files that may hold rows, in the order given.
+    ///
+    /// # Errors
+    /// Those of the predicate.
+    pub fn files<'f>(&self, files: &'f [DataFile]) -> Result<Vec<&'f DataFile>> {
+        if self.predicate.always_true() {
+            return Ok(files.iter().collect());
+        }
+        let keep = self.predicate.prune(&FileRanges { files, schema: self.schema })?;
+        Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    }
 
-fn pruning_predicate(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<PruningPredicate> {
-    PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).try_build(Arc::clone(predicate))
+    /// Which row groups of each of `files` may hold rows, by their ranges of `user_key`; none where the log tells no row
+    /// groups.
+    ///
+    /// # Errors
+    /// Those of the predicate.
+    pub fn row_groups(&self, files: &[&DataFile]) -> Result<Vec<Vec<bool>>> {
+        let row_groups: Vec<RowGroup> =
+            files.iter().filter_map(|file| file.row_groups.as_deref()).flatten().copied().collect();
+        if row_groups.is_empty() {
+            return Ok(vec![Vec::new(); files.len()]);
+        }
+        let mut keep = self.predicate.prune(&RowGroupRanges { row_groups: &row_groups })?.into_iter();
+        let counts = files.iter().map(|file| file.row_groups.as_ref().map_or(0, Vec::len));
+        Ok(counts.map(|count| keep.by_ref().take(count).collect()).collect())
+    }
 }
 
 struct FileRanges<'a> {

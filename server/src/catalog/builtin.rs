@@ -17,7 +17,7 @@ use datafusion_pg_catalog::pg_catalog::{ArrowTable, PgCatalogStaticTables};
 use super::layout;
 use super::objects::PG_CATALOG;
 use super::reg::FunctionNames;
-use crate::wire::params::array_items;
+use crate::wire::array_text::array_items;
 use crate::wire::types::OID_ALIAS_KEY;
 
 /// The tables by name.

@@ -23,7 +23,7 @@ use super::row_function::{RowFunction, integer_of, returns, text, text_of};
 use super::schema::Sources;
 use super::{CatalogTemplate, pg_functions};
 use crate::error::{SqlError, sqlstate};
-use crate::postgres::checked::input_schema;
+use crate::postgres::inputs::input_schema;
 use crate::wire::types::{OID_ALIAS_KEY, name_alias};
 use wayfare_engine::catalog::provider::PUBLIC_SCHEMA;
 

@@ -284,7 +284,11 @@ fn justified(value: IntervalMonthDayNano, kind: Kind) -> Result<IntervalMonthDay
 }
 
 /// Fractions of months become days and those of days time, with PostgreSQL's rounding.
-fn scaled(value: IntervalMonthDayNano, number: f64, divides: bool) -> Result<IntervalMonthDayNano> {
+pub(super) fn scaled(
+    value: IntervalMonthDayNano,
+    number: f64,
+    divides: bool,
+) -> Result<IntervalMonthDayNano> {
     if divides && number == 0.0 {
         return Err(SqlError::new(sqlstate::DIVISION_BY_ZERO, "division by zero").into());
     }

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::checked::input_schema;
+use super::inputs::input_schema;
 use crate::wire::encode::pg_type_of;
 use crate::wire::types::{OID_ALIAS_KEY, PG_CHAR_KEY, PG_TYPE_KEY};
 

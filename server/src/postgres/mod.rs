@@ -4,12 +4,13 @@
 
 mod averages;
 mod casts;
-pub(crate) mod checked;
 mod date_formats;
 pub(crate) mod date_parts;
 mod date_patterns;
 mod date_read;
 mod date_write;
+pub(crate) mod float_digits;
+pub(crate) mod inputs;
 pub(crate) mod interval_in;
 pub(crate) mod intervals;
 pub(crate) mod json;
@@ -19,9 +20,11 @@ mod literals;
 mod logarithms;
 pub(crate) mod marks;
 pub(crate) mod misc;
+pub(crate) mod mixed_numbers;
 mod number_format;
 mod operators;
-mod quotients;
+pub(crate) mod outer_elements;
+pub(crate) mod quotients;
 mod rounding;
 mod single_value;
 mod sized;
@@ -58,7 +61,8 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(logarithms::all())
         .chain(text_format::all())
         .chain(whole_numbers::all())
-        .chain([timezone::function(), rounding::function(), sleep::function()])
+        .chain(mixed_numbers::all())
+        .chain([timezone::function(), rounding::function(), sleep::function(), outer_elements::function()])
 }
 
 /// Their names.
@@ -74,11 +78,13 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
     for function in scalar_functions() {
         FunctionRegistry::register_udf(context, Arc::new(function))?;
     }
-    for aggregate in [single_value::function(), averages::function(), marks::array_agg()] {
+    let sum = context.udaf("sum")?;
+    for aggregate in [single_value::function(), averages::function(sum), marks::array_agg()] {
         FunctionRegistry::register_udaf(context, Arc::new(aggregate))?;
     }
     context.register_expr_planner(Arc::new(literals::Literals))?;
     context.register_expr_planner(Arc::new(quotients::Quotients))?;
+    context.register_expr_planner(Arc::new(mixed_numbers::Comparisons))?;
     context.register_expr_planner(Arc::new(operators::IntervalOperators))?;
     context.register_expr_planner(Arc::new(operators::JsonOperators))
 }

@@ -18,6 +18,8 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::error::{SqlError, sqlstate};
 
+/// The function that divides; its second argument may be 0.
+pub(crate) const NAME: &str = "pg_quotient";
 /// Digits of all results.
 pub(super) const DIGITS: u8 = 38;
 /// Digits behind the point that columns get.
@@ -113,7 +115,7 @@ struct Quotient {
 
 impl ScalarUDFImpl for Quotient {
     fn name(&self) -> &str {
-        "pg_quotient"
+        NAME
     }
 
     fn signature(&self) -> &Signature {

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
     TypeSignature, Volatility,
 };
 
+use super::float_digits;
 use super::text_in::wrong;
 use super::time_in;
 use super::timezone::zone_named;
@@ -182,12 +183,20 @@ impl ScalarUDFImpl for Numeric {
 
     fn simplify(&self, mut arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let Some(value) = arguments.pop() else { return Ok(ExprSimplifyResult::Original(arguments)) };
-        let target = numeric_of(&info.get_data_type(&value)?);
+        let source = info.get_data_type(&value)?;
+        let target = numeric_of(&source);
+        if source.is_floating() {
+            return Ok(ExprSimplifyResult::Simplified(float_digits::call(value, &target)));
+        }
         Ok(ExprSimplifyResult::Simplified(Expr::Cast(Cast::new(Box::new(value), target))))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        arguments.args[0].cast_to(arguments.return_field.data_type(), None)
+        let target = arguments.return_field.data_type();
+        match &arguments.args[0] {
+            numbers if numbers.data_type().is_floating() => float_digits::value(numbers, target),
+            other => other.cast_to(target, None),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use pgwire::api::portal::Format;
 use pgwire::error::PgWireError;
 use pgwire::types::format::FormatOptions;
 
-use super::checked::input_schema;
+use super::inputs::input_schema;
 use super::{rounding, text_in};
 use crate::error::SqlError;
 use crate::wire::encode::{BatchEncoder, field_infos};

@@ -22,7 +22,8 @@ use super::interval_in;
 use super::time_in::{self, Wrong};
 use super::timezone::zone_named;
 use crate::error::{SqlError, sqlstate};
-use crate::wire::params::{array_items, bytea};
+use crate::wire::array_text::{array_items, sub_arrays};
+use crate::wire::params::bytea;
 
 /// Whether texts of `target` are read here.
 pub(super) fn reads(target: &DataType) -> bool {
@@ -113,12 +114,17 @@ fn values(texts: &StringArray, target: &DataType, zone: Tz) -> Result<ArrayRef> 
             Arc::new(BinaryArray::from_iter(bytes?))
         }
         DataType::List(item) => {
+            let is_nested = matches!(item.data_type(), DataType::List(_));
+            let items_of = |text: &str| match is_nested {
+                true => Some(sub_arrays(text)?.into_iter().map(Some).collect()),
+                false => array_items(text),
+            };
             let mut items: Vec<Option<String>> = Vec::new();
             let mut lengths = Vec::with_capacity(texts.len());
             for text in texts {
                 let before = items.len();
                 if let Some(text) = text {
-                    items.extend(array_items(text).ok_or_else(|| {
+                    items.extend(items_of(text).ok_or_else(|| {
                         let message = format!("malformed array literal: \"{text}\"");
                         SqlError::new(sqlstate::INVALID_TEXT_REPRESENTATION, message)
                     })?);

@@ -12,6 +12,7 @@
 //! is not a plain query, for both protocols; [`encode`] writes the rows; [`cancel`] ends a statement early.
 
 mod activity;
+pub(crate) mod array_text;
 mod cancel;
 mod connection;
 mod copy;

@@ -14,6 +14,7 @@ use pgwire::api::Type;
 use pgwire::api::results::FieldFormat;
 use pgwire::error::{PgWireError, PgWireResult};
 
+use super::array_text::array_items;
 use super::encode::{POSTGRES_EPOCH_US, array_type};
 use super::numeric;
 use crate::error::{error, sqlstate, user_error};
@@ -423,49 +424,6 @@ fn list(position: usize, values: &[ScalarValue], element: &Type) -> PgWireResult
     Ok(ScalarValue::List(ScalarValue::new_list_nullable(values, &data_type)))
 }
 
-/// The items of `{a,"b,c",NULL}`; `None` if it is malformed or has more than one dimension.
-pub(crate) fn array_items(text: &str) -> Option<Vec<Option<String>>> {
-    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-    let mut items = Vec::new();
-    if inner.trim().is_empty() {
-        return Some(items);
-    }
-    let mut chars = inner.chars().peekable();
-    loop {
-        while chars.next_if(|c| c.is_whitespace()).is_some() {}
-        let mut item = String::new();
-        if chars.next_if_eq(&'"').is_some() {
-            loop {
-                match chars.next()? {
-                    '"' => break,
-                    '\\' => item.push(chars.next()?),
-                    other => item.push(other),
-                }
-            }
-            while chars.next_if(|c| c.is_whitespace()).is_some() {}
-            items.push(Some(item));
-        } else {
-            while let Some(c) = chars.next_if(|c| *c != ',') {
-                match c {
-                    '{' | '}' | '"' => return None,
-                    '\\' => item.push(chars.next()?),
-                    other => item.push(other),
-                }
-            }
-            let item = item.trim_end();
-            if item.is_empty() {
-                return None;
-            }
-            items.push((!item.eq_ignore_ascii_case("null")).then(|| item.to_owned()));
-        }
-        match chars.next() {
-            None => return Some(items),
-            Some(',') => {}
-            Some(_) => return None,
-        }
-    }
-}
-
 /// The items of a binary array; `None` if it is malformed or has more than one dimension.
 fn binary_array_items(mut bytes: &[u8]) -> Option<Vec<Option<&[u8]>>> {
     let dimensions = bytes.try_get_i32().ok()?;
@@ -627,13 +585,6 @@ mod tests {
             0xff, 0xff, 0xff, 0xff,
         ];
         assert_eq!(binary(&bytes, &Type::INT8_ARRAY).unwrap(), expected);
-        assert_eq!(
-            array_items(r#"{a, "b,\"c", "NULL", null}"#).unwrap(),
-            [Some("a".to_owned()), Some("b,\"c".to_owned()), Some("NULL".to_owned()), None]
-        );
-        for wrong in ["a", "{a", "{{a}}", "{a,}", "{\"a}"] {
-            assert_eq!(array_items(wrong), None, "{wrong}");
-        }
         // A count that no message could hold.
         let mut false_count = bytes;
         false_count[12] = 0x7f;

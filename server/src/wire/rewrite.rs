@@ -12,6 +12,7 @@ mod lateral;
 mod lateral_sets;
 mod numbers;
 mod ordered_input;
+mod outer_columns;
 mod overlaps;
 mod predicates;
 mod recursion;
@@ -24,6 +25,7 @@ mod tables;
 mod templates;
 mod temporal;
 mod type_names;
+mod varchar;
 mod whole_rows;
 
 use std::ops::ControlFlow;
@@ -426,6 +428,18 @@ mod tests {
         assert_eq!(
             rewritten("SELECT (SELECT d.a FROM d WHERE d.id = t.id ORDER BY d.b LIMIT 1) FROM t"),
             "SELECT (SELECT first_value(d.a ORDER BY d.b) FROM d WHERE d.id = t.id) FROM t"
+        );
+        // A column of the outer query stays what it is, though the inner one that it equals may be of another type.
+        let row = "(SELECT single_value(true) FROM d WHERE d.id = t.id)";
+        assert_eq!(
+            rewritten("SELECT (SELECT t.id FROM d WHERE d.id = t.id) FROM t"),
+            format!("SELECT CASE WHEN {row} THEN t.id END AS id FROM t")
+        );
+        assert_eq!(
+            rewritten("SELECT (SELECT t.id || d.a FROM d WHERE d.id = t.id) AS x FROM t"),
+            format!(
+                "SELECT CASE WHEN {row} THEN t.id || (SELECT single_value(d.a) FROM d WHERE d.id = t.id) END AS x FROM t"
+            )
         );
         let plain = "SELECT (SELECT a FROM d) FROM t";
         assert_eq!(rewritten(plain), plain);

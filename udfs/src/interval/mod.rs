@@ -66,7 +66,7 @@ impl AnalyzerRule for IntervalComparisons {
 }
 
 /// Rewrites the expressions of each node of `plan`, sub-queries included, then the node itself.
-fn rewrite_nodes(
+pub(crate) fn rewrite_nodes(
     plan: LogicalPlan,
     rewrite_expr: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
     rewrite_plan: impl Fn(LogicalPlan, &DFSchema) -> Result<Transformed<LogicalPlan>>,

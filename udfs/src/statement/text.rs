@@ -13,10 +13,13 @@ const ASSIGNMENT: &str = ":=";
 const ARROW: &str = "=>";
 /// As long as [`TABLE`].
 const BLANK: &str = "     ";
+const VIEW: &str = "VIEW";
+const RENAME: &str = "RENAME";
 /// Name of the first argument of every table function.
 pub(super) const DATA: &str = "data";
 
-/// Rewrites two spellings of arguments, keeping every position in the text.
+/// Rewrites spellings that the parser does not know, or takes for something else. Positions in the text stay, but for those
+/// in a line behind a view that is renamed.
 ///
 /// - The word `TABLE` becomes spaces where it stands before the data of a table function: in `f(TABLE t)`,
 ///   `f(TABLE(t))`, `f((TABLE t))`, `f(TABLE (SELECT ..))` and `f(data => TABLE t)`. Every other `TABLE` stays:
@@ -24,30 +27,38 @@ pub(super) const DATA: &str = "data";
 /// - `:=` behind the name of an argument becomes `=>`. The parser would read `f(c := a = 1 AND b)` as
 ///   `f(((c := a) = 1) AND b)`.
 ///
+/// - `ALTER VIEW v RENAME TO w` becomes `ALTER TABLE v RENAME TO w`, which PostgreSQL takes for views as well.
+///
 /// Text that has no tokens (an open quote) comes back as it is: the parser says why. O(n).
 pub fn rewrite_text<'a>(
     sql: &'a str,
     dialect: &dyn Dialect,
     is_table_function: IsTableFunction<'_>,
 ) -> Cow<'a, str> {
-    if !contains_ignoring_case(sql, TABLE) && !sql.contains(ASSIGNMENT) {
+    let mentions = |word| contains_ignoring_case(sql, word);
+    let renames_view = mentions(RENAME) && mentions(VIEW);
+    if !mentions(TABLE) && !sql.contains(ASSIGNMENT) && !renames_view {
         return Cow::Borrowed(sql);
     }
     let Ok(tokens) = Tokenizer::new(dialect, sql).tokenize_with_location() else {
         return Cow::Borrowed(sql);
     };
-    let edits = edits(&tokens, is_table_function);
+    let tokens: Vec<&TokenWithSpan> =
+        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let mut edits = edits(&tokens, is_table_function);
+    edits.extend(renamed_views(&tokens));
+    edits.sort_by_key(|edit| edit.place);
     if edits.is_empty() {
         return Cow::Borrowed(sql);
     }
     let mut positions = Positions::new(sql);
     let mut text = String::with_capacity(sql.len());
     let mut copied = 0;
-    for (place, new) in edits {
+    for Edit { place, length, new } in edits {
         let start = positions.byte_index(place);
         text.push_str(sql.get(copied..start).unwrap_or_default());
         text.push_str(new);
-        copied = start + new.len();
+        copied = start + length;
     }
     text.push_str(sql.get(copied..).unwrap_or_default());
     Cow::Owned(text)
@@ -64,10 +75,47 @@ enum Bracket {
     Other,
 }
 
-/// Places, and what is written over what stands there, which has the same length.
-fn edits(tokens: &[TokenWithSpan], is_table_function: IsTableFunction<'_>) -> Vec<(Location, &'static str)> {
-    let tokens: Vec<&TokenWithSpan> =
-        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+/// What is written in the place of how many bytes.
+struct Edit {
+    place: Location,
+    length: usize,
+    new: &'static str,
+}
+
+impl Edit {
+    /// One that takes as many bytes as it gives.
+    fn over(place: Location, new: &'static str) -> Self {
+        Self { place, length: new.len(), new }
+    }
+}
+
+/// The word `VIEW` of each statement that renames one.
+fn renamed_views(tokens: &[&TokenWithSpan]) -> Vec<Edit> {
+    let is_word = |token: &Token, wanted: Keyword| matches!(token, Token::Word(word) if word.keyword == wanted && word.quote_style.is_none());
+    let statements = tokens.split(|token| token.token == Token::SemiColon);
+    let renamed = statements.filter_map(|statement| {
+        let [alter, view, rest @ ..] = statement else { return None };
+        let name = match rest {
+            [first, second, name @ ..]
+                if is_word(&first.token, Keyword::IF) && is_word(&second.token, Keyword::EXISTS) =>
+            {
+                name
+            }
+            name => name,
+        };
+        let end = name.iter().position(|token| !matches!(token.token, Token::Word(_) | Token::Period));
+        let words = &name[..end.unwrap_or(name.len())];
+        let renames = words
+            .windows(2)
+            .any(|pair| is_word(&pair[0].token, Keyword::RENAME) && is_word(&pair[1].token, Keyword::TO));
+        let is_one = is_word(&alter.token, Keyword::ALTER) && is_word(&view.token, Keyword::VIEW) && renames;
+        is_one.then(|| Edit { place: view.span.start, length: VIEW.len(), new: TABLE })
+    });
+    renamed.collect()
+}
+
+/// The edits of arguments, each as long as what it is written over.
+fn edits(tokens: &[&TokenWithSpan], is_table_function: IsTableFunction<'_>) -> Vec<Edit> {
     let mut found = Vec::new();
     let mut open = Vec::new();
     // Whether the data of a table function may begin at this token.
@@ -91,14 +139,14 @@ fn edits(tokens: &[TokenWithSpan], is_table_function: IsTableFunction<'_>) -> Ve
             }
             Token::RArrow | Token::Assignment => {
                 if token.token == Token::Assignment && follows_argument_name(&tokens[..index]) {
-                    found.push((token.span.start, ARROW));
+                    found.push(Edit::over(token.span.start, ARROW));
                 }
                 at_data = open.last() == Some(&Bracket::Call) && is_data(&tokens[..index]);
             }
             Token::Word(word) if at_data && word.keyword == Keyword::TABLE && word.quote_style.is_none() => {
                 let next = tokens.get(index + 1).map(|token| &token.token);
                 if matches!(next, Some(Token::Word(_) | Token::LParen | Token::SingleQuotedString(_))) {
-                    found.push((token.span.start, BLANK));
+                    found.push(Edit::over(token.span.start, BLANK));
                 }
             }
             _ => at_data = false,
@@ -180,6 +228,28 @@ mod tests {
             ("SELECT a := 1, f(a + b := 1, ':=')", "SELECT a := 1, f(a + b := 1, ':=')"),
         ] {
             assert_eq!(rewritten(sql), expected);
+        }
+    }
+
+    #[test]
+    fn views_are_renamed_as_tables_are() {
+        let renamed = |sql| rewrite_text(sql, &PostgreSqlDialect {}, &|_| false);
+        for (sql, expected) in [
+            ("ALTER VIEW v RENAME TO w", "ALTER TABLE v RENAME TO w"),
+            (
+                "alter view if exists \"V\".v rename to w; ALTER VIEW a RENAME TO b",
+                "alter TABLE if exists \"V\".v rename to w; ALTER TABLE a RENAME TO b",
+            ),
+            ("SELECT 'ä'; ALTER VIEW v RENAME TO w", "SELECT 'ä'; ALTER TABLE v RENAME TO w"),
+        ] {
+            assert_eq!(renamed(sql), expected);
+        }
+        for same in [
+            "ALTER VIEW v AS SELECT 1",
+            "ALTER VIEW v RENAME COLUMN a TO b",
+            "CREATE VIEW rename AS SELECT 1",
+        ] {
+            assert_eq!(renamed(same), same);
         }
     }
 

@@ -7,46 +7,22 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, CharacterLength, DataType as SqlType, ExactNumberInfo, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, SelectItem,
-    SetExpr, Statement, TimezoneInfo, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
+    TimezoneInfo, TypedString, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
-use super::numbers;
+use super::{numbers, varchar};
 use crate::catalog::reg::REG_TYPES;
+use crate::wire::array_text;
 
 /// Makes the casts of `statement` into calls.
 pub(super) fn to_functions(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Casts);
-    if let Statement::Query(query) = statement {
-        varchar_columns(&mut query.body);
-    }
-}
-
-/// Columns of the result that are cast to `varchar` get its mark. Elsewhere the cast is the engine's, to text, which
-/// costs nothing and lets conditions reach the files.
-fn varchar_columns(body: &mut SetExpr) {
-    match body {
-        SetExpr::Select(select) if select.distinct.is_none() => {
-            for item in &mut select.projection {
-                let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
-                    continue;
-                };
-                match expr {
-                    Expr::Cast { data_type, .. } if matches!(varying(data_type), Some(None)) => {
-                        *expr = call("varchar", vec![expr.clone()]);
-                    }
-                    Expr::Subquery(query) => varchar_columns(&mut query.body),
-                    _ => {}
-                }
-            }
-        }
-        SetExpr::Query(query) => varchar_columns(&mut query.body),
-        _ => {}
-    }
+    varchar::mark(statement);
 }
 
 /// Of a `varchar`: its length, if it has one.
-fn varying(data_type: &SqlType) -> Option<Option<u64>> {
+pub(super) fn varying(data_type: &SqlType) -> Option<Option<u64>> {
     let length = match data_type {
         SqlType::Varchar(length)
         | SqlType::CharacterVarying(length)
@@ -159,6 +135,9 @@ impl VisitorMut for Casts {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { expr: operand, data_type, .. } = expr {
+            nest(operand, data_type);
+        }
         match expr {
             Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: operand, data_type, .. } => {
                 if let Some(name) = function_of(data_type) {
@@ -182,6 +161,23 @@ impl VisitorMut for Casts {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Makes the type of an array that of the literal's dimensions: `int[]` is that of all arrays of integers, but the engine has
+/// one for each number of dimensions.
+fn nest(literal: &Expr, data_type: &mut SqlType) {
+    let (Expr::Value(value), SqlType::Array(ArrayElemTypeDef::SquareBracket(..))) = (literal, &*data_type)
+    else {
+        return;
+    };
+    let Value::SingleQuotedString(text) = &value.value else { return };
+    let Some(dimensions) = array_text::dimensions(text) else { return };
+    let mut element = &*data_type;
+    while let SqlType::Array(ArrayElemTypeDef::SquareBracket(inner, _)) = element {
+        element = inner;
+    }
+    let array = |inner| SqlType::Array(ArrayElemTypeDef::SquareBracket(Box::new(inner), None));
+    *data_type = (0..dimensions).fold(element.clone(), |inner, _| array(inner));
 }
 
 /// Whether `expr` is a call whose result is text with the mark of a type, which a cast to text would keep.

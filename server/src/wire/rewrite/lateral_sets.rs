@@ -1,18 +1,21 @@
 //! `FROM t, unnest(t.a) AS x`: the elements of an array of the row beside it.
 //!
 //! The engine has no join for that, but its select list gives a row for each element: `t` becomes `(SELECT *, unnest(t.a) AS x
-//! FROM t) AS t`, and what names a column of `x` names that of `t`.
+//! FROM t) AS t`, and what names a column of `x` names that of `t`. For `LEFT JOIN ... ON true` an array without elements has
+//! one that is NULL.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement,
-    TableAlias, TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableAlias,
+    TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::casts::call;
+use super::sets::first_argument;
 use super::subqueries::folded;
 use super::templates::{query, select_mut};
+use crate::postgres::outer_elements;
 
 /// Rewrites such relations of `statement`.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -41,12 +44,21 @@ impl VisitorMut for Queries {
 struct Elements {
     alias: Ident,
     column: Ident,
-    /// A call that gives a row for each of them.
-    call: Expr,
+    array: Expr,
+    /// Whether rows without elements stay.
+    is_left: bool,
+}
+
+impl Elements {
+    /// A call that gives a row for each element.
+    fn call(&self) -> Expr {
+        let array = self.array.clone();
+        call("unnest", vec![if self.is_left { call(outer_elements::NAME, vec![array]) } else { array }])
+    }
 }
 
 /// The elements that `factor` is; `None` for any other relation.
-fn elements(factor: &TableFactor) -> Option<Elements> {
+fn elements(factor: &TableFactor, is_left: bool) -> Option<Elements> {
     match factor {
         TableFactor::UNNEST {
             alias: Some(alias),
@@ -57,7 +69,7 @@ fn elements(factor: &TableFactor) -> Option<Elements> {
         } => {
             let [array] = array_exprs.as_slice() else { return None };
             let column = column_of(alias, &alias.name);
-            Some(Elements { alias: alias.name.clone(), column, call: call("unnest", vec![array.clone()]) })
+            Some(Elements { alias: alias.name.clone(), column, array: array.clone(), is_left })
         }
         TableFactor::Derived { subquery, alias: Some(alias), .. } => {
             let SetExpr::Select(select) = subquery.body.as_ref() else { return None };
@@ -66,12 +78,11 @@ fn elements(factor: &TableFactor) -> Option<Elements> {
             else {
                 return None;
             };
-            let Expr::Function(Function { name, .. }) = expr else { return None };
-            if !name.to_string().eq_ignore_ascii_case("unnest") || subquery.limit_clause.is_some() {
-                return None;
-            }
+            let Expr::Function(function) = expr else { return None };
+            let is_unnest = function.name.to_string().eq_ignore_ascii_case("unnest");
+            let array = first_argument(function).filter(|_| is_unnest && subquery.limit_clause.is_none())?;
             let column = column_of(alias, own);
-            Some(Elements { alias: alias.name.clone(), column, call: expr.clone() })
+            Some(Elements { alias: alias.name.clone(), column, array, is_left })
         }
         _ => None,
     }
@@ -83,22 +94,26 @@ fn column_of(alias: &TableAlias, other: &Ident) -> Ident {
 
 /// Takes one set that depends on another relation out of FROM and into that relation.
 fn move_one(select: &mut Select) -> Option<Moved> {
-    let may_move = |operator: &JoinOperator| match operator {
-        JoinOperator::CrossJoin(constraint)
-        | JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint) => match constraint {
+    let kind = |operator: &JoinOperator| {
+        let (constraint, is_left) = match operator {
+            JoinOperator::CrossJoin(constraint)
+            | JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint) => (constraint, false),
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, true),
+            _ => return None,
+        };
+        let is_every_row = match constraint {
             JoinConstraint::None => true,
             JoinConstraint::On(Expr::Value(value)) => value.value == Value::Boolean(true),
             _ => false,
-        },
-        _ => false,
+        };
+        is_every_row.then_some(is_left)
     };
     for at in 0..select.from.len() {
         for join in 0..select.from[at].joins.len() {
             let one = &select.from[at].joins[join];
-            let Some(set) = elements(&one.relation).filter(|_| may_move(&one.join_operator)) else {
-                continue;
-            };
+            let Some(is_left) = kind(&one.join_operator) else { continue };
+            let Some(set) = elements(&one.relation, is_left) else { continue };
             let Some(moved) = moved_into(&mut select.from, (at, join + 1), &set) else { continue };
             select.from[at].joins.remove(join);
             return Some(moved);
@@ -106,7 +121,7 @@ fn move_one(select: &mut Select) -> Option<Moved> {
         if at == 0 || !select.from[at].joins.is_empty() {
             continue;
         }
-        let Some(set) = elements(&select.from[at].relation) else { continue };
+        let Some(set) = elements(&select.from[at].relation, false) else { continue };
         let Some(moved) = moved_into(&mut select.from, (at, 0), &set) else { continue };
         select.from.remove(at);
         return Some(moved);
@@ -128,12 +143,18 @@ fn moved_into(from: &mut [TableWithJoins], place: (usize, usize), set: &Elements
                 JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_) => {
                     before.push(&mut join.relation);
                 }
-                JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => nullable = true,
+                JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => {
+                    nullable = true;
+                    // Where that relation has no row, its array is NULL and the set has none either.
+                    if set.is_left {
+                        before.push(&mut join.relation);
+                    }
+                }
                 _ => return None,
             }
         }
     }
-    let owner = match qualifier(&set.call)? {
+    let owner = match qualifier(&set.array)? {
         Some(name) => before
             .into_iter()
             .find(|relation| known_as(relation).as_ref().map(folded) == Some(name.clone()))?,
@@ -144,7 +165,7 @@ fn moved_into(from: &mut [TableWithJoins], place: (usize, usize), set: &Elements
     let alias = known_as(owner)?;
     let mut subquery = query("SELECT * FROM relation")?;
     let select = select_mut(&mut subquery)?;
-    select.projection.push(SelectItem::ExprWithAlias { expr: set.call.clone(), alias: set.column.clone() });
+    select.projection.push(SelectItem::ExprWithAlias { expr: set.call(), alias: set.column.clone() });
     std::mem::swap(&mut select.from.first_mut()?.relation, owner);
     let whole = TableAlias { explicit: true, name: alias.clone(), columns: Vec::new(), at: None };
     *owner = TableFactor::Derived { lateral: false, subquery, alias: Some(whole), sample: None };
@@ -242,10 +263,18 @@ mod tests {
             rewritten("SELECT x FROM (VALUES ('a')) AS v (t), UNNEST(f(v.t)) AS x"),
             "SELECT x FROM (SELECT *, unnest(f(v.t)) AS x FROM (VALUES ('a')) AS v (t)) AS v"
         );
+        assert_eq!(
+            rewritten("SELECT t.id, x.x FROM t LEFT JOIN UNNEST(t.a) AS x ON true"),
+            "SELECT t.id, t.x FROM (SELECT *, unnest(pg_outer_elements(t.a)) AS x FROM t) AS t"
+        );
+        assert_eq!(
+            rewritten("SELECT x FROM d LEFT JOIN t ON d.n = t.n LEFT JOIN UNNEST(t.a) AS x ON true"),
+            "SELECT x FROM d LEFT JOIN (SELECT *, unnest(pg_outer_elements(t.a)) AS x FROM t) AS t ON d.n = t.n"
+        );
         for same in [
             "SELECT x FROM t, UNNEST(ARRAY[1, 2]) AS x",
             "SELECT x FROM t, d, UNNEST(a) AS x",
-            "SELECT x FROM t LEFT JOIN UNNEST(t.a) AS x ON true",
+            "SELECT x FROM t LEFT JOIN UNNEST(t.a) AS x ON x > 1",
             "SELECT x FROM d LEFT JOIN t ON true CROSS JOIN UNNEST(t.a) AS x",
             "SELECT x FROM t, UNNEST(t.a || d.a) AS x",
         ] {

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaFunction,
     LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, SelectItem, SetExpr,
-    Statement, TableAlias, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    Statement, TableAlias, TableFactor, TableFunctionArgs, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::casts::call;
@@ -19,6 +19,9 @@ use super::templates::{query, select_mut};
 
 /// Functions whose schema says nothing.
 const SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
+
+/// Functions that give several values, and no table.
+const SETS: [&str; 4] = ["unnest", "generate_series", "generate_subscripts", "range"];
 
 /// Rewrites the calls of `statement`; `scalar` are the functions that give one value for each row.
 pub(super) fn rewrite(statement: &mut Statement, scalar: &HashSet<String>) {
@@ -43,6 +46,7 @@ impl VisitorMut for Sets<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        plain(factor);
         if let Some(replacement) = in_from(factor, self.0) {
             *factor = replacement;
         }
@@ -77,7 +81,7 @@ impl VisitorMut for Sets<'_> {
     }
 }
 
-fn first_argument(function: &Function) -> Option<Expr> {
+pub(super) fn first_argument(function: &Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &function.args else { return None };
     match list.args.first()? {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
@@ -99,6 +103,27 @@ fn bare_name(name: &ObjectName) -> Option<String> {
         [schema, name] if SCHEMAS.contains(&schema.as_str()) => Some(name.clone()),
         _ => None,
     }
+}
+
+/// `LATERAL f(..)` as `f(..)`: functions in FROM see what stands before them either way.
+fn plain(factor: &mut TableFactor) {
+    let TableFactor::Function { name, args, with_ordinality, alias, .. } = factor else { return };
+    let Some(name) = bare_name(name) else { return };
+    if !SETS.contains(&name.as_str()) {
+        return;
+    }
+    *factor = TableFactor::Table {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        alias: alias.take(),
+        args: Some(TableFunctionArgs { args: std::mem::take(args), settings: None }),
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: *with_ordinality,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    };
 }
 
 /// A call in FROM in a form that the engine has.
@@ -229,6 +254,10 @@ mod tests {
         assert_eq!(
             rewritten("SELECT ARRAY(SELECT 'toast.' || x FROM pg_catalog.unnest(t.o) x) FROM t"),
             "SELECT array_transform(t.o, x -> 'toast.' || x) FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT 1 FROM t, LATERAL unnest(t.a) AS x, LATERAL generate_series(1, t.n) AS i"),
+            "SELECT 1 FROM t, UNNEST(t.a) AS x, (SELECT unnest(generate_series(1, t.n)) AS i) AS i"
         );
         for same in [
             "SELECT 1 FROM generate_series(1, 10) AS i",

@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::casts::call;
 use super::empty_catalogs::{has_no_rows, no_texts, null_text};
+use super::outer_columns::{inner_columns, outer_conditions, outside, selected_outer, selecting, truth};
 use super::recursion;
 
 /// The aggregate that is an error for more than one row.
@@ -71,6 +72,30 @@ impl SubQueries {
         aggregate(query, name, &order);
         let SetExpr::Select(select) = query.body.as_mut() else { return Vec::new() };
         outer_conditions(select, &known)
+    }
+
+    /// `query`, which gives one value, as the engine can plan it.
+    fn scalar(&self, mut query: Query) -> Expr {
+        inner_columns(&mut query);
+        let outer = self.one_value(&mut query).into_iter().reduce(and);
+        let value = Expr::Subquery(Box::new(query));
+        match outer {
+            Some(condition) => case(condition, value),
+            None => value,
+        }
+    }
+
+    /// `query` if its value is one of the outer query's columns, or made of one: that value outside, where the query has a
+    /// row.
+    fn with_outer_value(&self, query: &Query) -> Option<Expr> {
+        let SetExpr::Select(select) = query.body.as_ref() else { return None };
+        let is_one = limit_of(query) == Limit::None && query.order_by.is_none() && query.fetch.is_none();
+        if !is_one || query.with.is_some() || select.from.is_empty() || !self.is_plain(select) {
+            return None;
+        }
+        let expr = selected_outer(query)?;
+        let has_a_row = self.scalar(selecting(query, truth()));
+        Some(case(has_a_row, outside(query, expr, &|query| self.scalar(query))))
     }
 
     /// Whether the query gives no row because it asks about what this server does not have, and asks it of an outer row.
@@ -174,23 +199,23 @@ struct SubQueryVisitor<'a>(&'a SubQueries);
 impl VisitorMut for SubQueryVisitor<'_> {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            select.projection.iter_mut().for_each(name_outer_value);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Subquery(query) if self.0.is_never_a_row(query) => *expr = null_text(),
             Expr::Subquery(query) => {
                 recursion::take_out_key(query);
-                inner_columns(query);
-                let outer = self.0.one_value(query).into_iter().reduce(and);
-                if let Some(condition) = outer {
-                    let result = Expr::Subquery(query.clone());
-                    *expr = Expr::Case {
-                        case_token: AttachedToken::empty(),
-                        end_token: AttachedToken::empty(),
-                        operand: None,
-                        conditions: vec![CaseWhen { condition, result }],
-                        else_result: None,
-                    };
-                }
+                let query = query.as_ref().clone();
+                *expr = match self.0.with_outer_value(&query) {
+                    Some(value) => value,
+                    None => self.0.scalar(query),
+                };
             }
             Expr::Function(Function { name, args: FunctionArguments::Subquery(query), .. })
                 if name.to_string().eq_ignore_ascii_case("array") =>
@@ -206,6 +231,28 @@ impl VisitorMut for SubQueryVisitor<'_> {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Names a sub-query that selects a column of the outer query after it: it will be another expression.
+fn name_outer_value(item: &mut SelectItem) {
+    if let SelectItem::UnnamedExpr(expr) = item
+        && let Expr::Subquery(query) = expr
+        && let Some(Expr::CompoundIdentifier(parts)) = selected_outer(query)
+        && let Some(name) = parts.last()
+    {
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: name.clone() };
+    }
+}
+
+/// `value` where `condition` is true, and else NULL.
+fn case(condition: Expr, value: Expr) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: value }],
+        else_result: None,
     }
 }
 
@@ -314,60 +361,6 @@ pub(super) fn and(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
 }
 
-/// Conditions of WHERE as the engine can take them out of a sub-query: equalities of an inner and an outer column.
-///
-/// An outer column in any other condition is replaced by the inner one that it equals; conditions about outer columns
-/// alone are taken out and returned.
-fn outer_conditions(select: &mut Select, known: &HashSet<String>) -> Vec<Expr> {
-    let Some(selection) = select.selection.take() else { return Vec::new() };
-    let mut conditions = Vec::new();
-    conjuncts(selection, &mut conditions);
-    let equal = equalities(&conditions, known);
-    let mut outer = Vec::new();
-    let mut inner = Vec::new();
-    for mut condition in conditions {
-        let is_link = matches!(&condition, Expr::BinaryOp { left, op: BinaryOperator::Eq, right }
-            if side(left, known).is_some() && side(right, known).is_some() && side(left, known) != side(right, known));
-        if is_link {
-            inner.push(condition);
-        } else if is_outer(&condition, known) {
-            outer.push(condition);
-        } else {
-            let _ = VisitMut::visit(&mut condition, &mut Replace(&equal));
-            inner.push(condition);
-        }
-    }
-    select.selection = inner.into_iter().reduce(and);
-    outer
-}
-
-/// Outer columns with the inner ones that they equal.
-fn equalities(conditions: &[Expr], known: &HashSet<String>) -> Vec<(Expr, Expr)> {
-    conditions
-        .iter()
-        .filter_map(|condition| match condition {
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-                match (side(left, known), side(right, known)) {
-                    (Some(true), Some(false)) => Some((right.as_ref().clone(), left.as_ref().clone())),
-                    (Some(false), Some(true)) => Some((left.as_ref().clone(), right.as_ref().clone())),
-                    _ => None,
-                }
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-/// Puts inner columns in the place of outer ones in what a sub-query selects: the engine cannot take those out.
-fn inner_columns(query: &mut Query) {
-    let SetExpr::Select(select) = query.body.as_mut() else { return };
-    let Some(selection) = select.selection.clone() else { return };
-    let mut conditions = Vec::new();
-    conjuncts(selection, &mut conditions);
-    let equal = equalities(&conditions, &relations(select));
-    let _ = VisitMut::visit(&mut select.projection, &mut Replace(&equal));
-}
-
 pub(super) fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
     match expr {
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
@@ -389,46 +382,6 @@ pub(super) fn side(expr: &Expr, known: &HashSet<String>) -> Option<bool> {
             Some(known.contains(&folded(qualifier)))
         }
         _ => None,
-    }
-}
-
-/// Whether all columns of `condition` are outer ones, and there is one.
-fn is_outer(condition: &Expr, known: &HashSet<String>) -> bool {
-    struct Columns<'a>(&'a HashSet<String>, bool);
-    impl Visitor for Columns<'_> {
-        type Break = ();
-
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Identifier(_) | Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => {
-                    ControlFlow::Break(())
-                }
-                Expr::CompoundIdentifier(_) => match side(expr, self.0) {
-                    Some(false) => {
-                        self.1 = true;
-                        ControlFlow::Continue(())
-                    }
-                    _ => ControlFlow::Break(()),
-                },
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    let mut columns = Columns(known, false);
-    Visit::visit(condition, &mut columns).is_continue() && columns.1
-}
-
-/// Puts inner columns in the place of the outer ones that they equal.
-struct Replace<'a>(&'a [(Expr, Expr)]);
-
-impl VisitorMut for Replace<'_> {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Some((_, inner)) = self.0.iter().find(|(outer, _)| outer == expr) {
-            *expr = inner.clone();
-        }
-        ControlFlow::Continue(())
     }
 }
 

@@ -57,6 +57,7 @@ async fn errors_are_those_of_postgres() {
 async fn values_are_those_of_postgres() {
     let server = TestServer::start().await;
     let client = server.connect().await;
+    client.batch_execute(PEOPLE).await.unwrap();
     let mut wrong = Vec::new();
     for row in VALUES.lines().skip(1).chain(CATALOGS.lines().skip(1)) {
         let columns: Vec<&str> = row.split('\t').collect();

@@ -2,12 +2,12 @@
 
 use arrow::datatypes::{DataType, IntervalMonthDayNanoType};
 use datafusion::common::{Column, JoinType, Result, ScalarValue, plan_err};
-use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ident, lit};
 
 use super::arguments::{AttributionArguments, TEXT};
 use super::credits::conversions_of_keys;
 use crate::aggregate::attribution::NamedModel;
+use crate::aggregate::sum_function;
 use crate::money::money_type;
 use crate::table::TableCall;
 
@@ -79,7 +79,10 @@ pub(super) fn spend(
     let in_time = conversion.clone().gt_eq(ident(SPEND_TS)).and(conversion.lt_eq(ident(SPEND_END)));
     let conversions = conversions_of_keys(call, &participating(arguments))?.build()?;
     let counted = rows.join(conversions, JoinType::LeftSemi, keys, Some(in_time))?;
-    counted.aggregate([ident(SPEND_KEY)], [sum(ident(SPEND_COST)).alias(SPEND_COST)])?.build().map(Some)
+    counted
+        .aggregate([ident(SPEND_KEY)], [sum_function().call(vec![ident(SPEND_COST)]).alias(SPEND_COST)])?
+        .build()
+        .map(Some)
 }
 
 /// The same touches by one model only: here it matters whether a key led to a conversion, and not how much it gets.

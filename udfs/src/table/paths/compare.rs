@@ -7,7 +7,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
-use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -15,6 +14,7 @@ use datafusion::logical_expr::{
 };
 
 use super::figures::{ratio, sum_over, windows};
+use crate::aggregate::sum_function;
 use crate::journey::stats::two_proportions;
 
 /// Turns rows (`by`, keys, measures) into one for each key, with the figures of both segments: `segment_a`, `segment_b`,
@@ -38,7 +38,7 @@ pub(super) fn compared(
     // With one value only, it is `a`, and `b` has nothing.
     let is_b = || is("__b").and(ident("__a").not_eq(ident("__b")));
     let sum = |condition: Expr, of: &str| -> Result<Expr> {
-        Ok(sum_udaf().call(vec![when(condition, ident(of)).otherwise(lit(0))?]))
+        Ok(sum_function().call(vec![when(condition, ident(of)).otherwise(lit(0))?]))
     };
     let group: Vec<Expr> = keys.iter().map(|key| ident(*key)).collect();
     let mut figures = vec![

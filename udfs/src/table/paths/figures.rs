@@ -3,7 +3,6 @@
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_err};
 use datafusion::functions::core::expr_fn::get_field;
-use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{Sort, WindowFunction};
 use datafusion::logical_expr::{
     Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when,
@@ -11,6 +10,7 @@ use datafusion::logical_expr::{
 
 use super::arguments::FIGURES;
 use crate::aggregate::paths::field;
+use crate::aggregate::sum_function;
 use crate::table::TableCall;
 
 /// Digits of the decimals in which counts are added up: no sum of BIGINTs is wrong.
@@ -25,7 +25,7 @@ pub(super) fn figure(name: &str) -> Expr {
 pub(super) fn summed(name: &str) -> Expr {
     let figure = figure(name);
     let exact = if name == field::TICKS || name == field::VALUE { figure } else { cast(figure, SUM) };
-    sum_udaf().call(vec![exact]).alias(name)
+    sum_function().call(vec![exact]).alias(name)
 }
 
 /// A summed count as BIGINT.
@@ -35,7 +35,7 @@ pub(super) fn count(name: &str) -> Expr {
 
 /// The sum of `of` over all rows that are equal in `partition`.
 pub(super) fn sum_over(of: Expr, partition: Vec<Expr>) -> Result<Expr> {
-    Expr::from(WindowFunction::new(sum_udaf(), vec![of])).partition_by(partition).build()
+    Expr::from(WindowFunction::new(sum_function(), vec![of])).partition_by(partition).build()
 }
 
 /// Adds columns of window functions, whose partitions may differ.

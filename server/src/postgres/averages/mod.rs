@@ -1,39 +1,42 @@
-//! `avg` of whole numbers and of `numeric`, which is `numeric`, exact and rounded; every other average is the engine's.
+//! `avg` of whole numbers and of `numeric`, which is `numeric`, exact and rounded, and of intervals; every other average is
+//! the engine's.
 //!
 //! The scale is 16, or that of the numbers if it is more (see [`super::quotients`]).
 
-use std::collections::HashSet;
-use std::mem::size_of;
+mod groups;
+mod intervals;
+mod single;
+
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Int64Array, ListArray,
-    PrimitiveArray,
-};
-use arrow::buffer::OffsetBuffer;
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::Result;
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
 
+use self::groups::Groups;
+use self::intervals::{INTERVAL, IntervalAverage};
+use self::single::{Distinct, Running};
 use super::quotients::{DIGITS, SCALE, out_of_range, within};
 
 /// Digits of `bigint`.
 const WHOLE: u8 = 20;
 
-pub(super) fn function() -> AggregateUDF {
+/// The function; `sum` is the one that intervals are added up by.
+pub(super) fn function(sum: Arc<AggregateUDF>) -> AggregateUDF {
     let engine = avg_udaf();
-    AggregateUDF::from(Average { engine, signature: Signature::user_defined(Volatility::Immutable) })
+    AggregateUDF::from(Average { engine, sum, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Average {
     engine: Arc<AggregateUDF>,
+    sum: Arc<AggregateUDF>,
     signature: Signature,
 }
 
@@ -47,6 +50,10 @@ fn scale_of(data_type: &DataType) -> Option<i8> {
         }
         _ => None,
     }
+}
+
+fn is_interval(arguments: &[FieldRef]) -> bool {
+    arguments.first().is_some_and(|field| field.data_type() == &INTERVAL)
 }
 
 fn sum_type(scale: i8) -> DataType {
@@ -70,6 +77,7 @@ impl AggregateUDFImpl for Average {
         match arguments {
             [DataType::UInt64] => Ok(vec![DataType::Decimal128(WHOLE, 0)]),
             [one] if one.is_integer() => Ok(vec![DataType::Int64]),
+            [DataType::Interval(_)] => Ok(vec![INTERVAL]),
             _ => {
                 let fields: Vec<FieldRef> =
                     arguments.iter().map(|one| Arc::new(Field::new("value", one.clone(), true))).collect();
@@ -82,11 +90,15 @@ impl AggregateUDFImpl for Average {
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments.first().and_then(scale_of) {
             Some(scale) => Ok(sum_type(SCALE.max(scale))),
+            None if arguments.first() == Some(&INTERVAL) => Ok(INTERVAL),
             None => self.engine.return_type(arguments),
         }
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if is_interval(arguments.input_fields) {
+            return intervals::state_fields(&self.sum, arguments);
+        }
         let Some(scale) = arguments.input_fields.first().and_then(|field| scale_of(field.data_type())) else {
             return self.engine.state_fields(arguments);
         };
@@ -102,8 +114,11 @@ impl AggregateUDFImpl for Average {
 
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         match arguments.expr_fields.first().and_then(|field| scale_of(field.data_type())) {
-            Some(scale) if arguments.is_distinct => Ok(Box::new(Distinct { values: HashSet::new(), scale })),
-            Some(scale) => Ok(Box::new(Running { sum: 0, count: 0, scale })),
+            Some(scale) if arguments.is_distinct => Ok(Box::new(Distinct::new(scale))),
+            Some(scale) => Ok(Box::new(Running::new(scale))),
+            None if is_interval(arguments.expr_fields) => {
+                Ok(Box::new(IntervalAverage::new(self.sum.accumulator(arguments)?)))
+            }
             None => self.engine.accumulator(arguments),
         }
     }
@@ -111,6 +126,7 @@ impl AggregateUDFImpl for Average {
     fn create_sliding_accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         match arguments.expr_fields.first().and_then(|field| scale_of(field.data_type())) {
             Some(_) => self.accumulator(arguments),
+            None if is_interval(arguments.expr_fields) => self.accumulator(arguments),
             None => self.engine.create_sliding_accumulator(arguments),
         }
     }
@@ -118,6 +134,7 @@ impl AggregateUDFImpl for Average {
     fn groups_accumulator_supported(&self, arguments: AccumulatorArgs<'_>) -> bool {
         match arguments.expr_fields.first().and_then(|field| scale_of(field.data_type())) {
             Some(_) => !arguments.is_distinct,
+            None if is_interval(arguments.expr_fields) => false,
             None => self.engine.groups_accumulator_supported(arguments),
         }
     }
@@ -127,7 +144,7 @@ impl AggregateUDFImpl for Average {
         arguments: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
         match arguments.expr_fields.first().and_then(|field| scale_of(field.data_type())) {
-            Some(scale) => Ok(Box::new(Groups { sums: Vec::new(), counts: Vec::new(), scale })),
+            Some(scale) => Ok(Box::new(Groups::new(scale))),
             None => self.engine.create_groups_accumulator(arguments),
         }
     }
@@ -176,189 +193,8 @@ where
     rows.try_for_each(|(row, value)| add(row, value.into()))
 }
 
-fn is_kept(filter: Option<&BooleanArray>, row: usize) -> bool {
-    filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
-}
-
 fn added(sum: i128, value: i128) -> Result<i128> {
     Ok(sum.checked_add(value).ok_or_else(out_of_range)?)
-}
-
-fn decimal(value: Option<i128>, scale: i8) -> ScalarValue {
-    ScalarValue::Decimal128(value, DIGITS, scale)
-}
-
-#[derive(Debug)]
-struct Running {
-    sum: i128,
-    count: i64,
-    scale: i8,
-}
-
-impl Accumulator for Running {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        each(&values[0], |_, value| {
-            self.sum = added(self.sum, value)?;
-            self.count += 1;
-            Ok(())
-        })
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        each(&values[0], |_, value| {
-            self.sum = added(self.sum, -value)?;
-            self.count -= 1;
-            Ok(())
-        })
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.count += states[0].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
-        each(&states[1], |_, sum| {
-            self.sum = added(self.sum, sum)?;
-            Ok(())
-        })
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::from(self.count), decimal(Some(self.sum), self.scale)])
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(decimal(average(self.sum, self.count, self.scale)?, SCALE.max(self.scale)))
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
-/// `avg(DISTINCT x)`.
-#[derive(Debug)]
-struct Distinct {
-    values: HashSet<i128>,
-    scale: i8,
-}
-
-impl Accumulator for Distinct {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        each(&values[0], |_, value| {
-            self.values.insert(value);
-            Ok(())
-        })
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let lists = states[0].as_list::<i32>();
-        for row in (0..lists.len()).filter(|row| lists.is_valid(*row)) {
-            self.update_batch(&[lists.value(row)])?;
-        }
-        Ok(())
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let values: Decimal128Array = self.values.iter().copied().map(Some).collect();
-        let values = values.with_precision_and_scale(DIGITS, self.scale)?;
-        let item = Arc::new(Field::new_list_field(sum_type(self.scale), true));
-        let lengths = OffsetBuffer::from_lengths([values.len()]);
-        let list = ListArray::try_new(item, lengths, Arc::new(values), None)?;
-        Ok(vec![ScalarValue::List(Arc::new(list))])
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let sum = self.values.iter().try_fold(0, |sum, value| added(sum, *value))?;
-        let count = i64::try_from(self.values.len()).unwrap_or(i64::MAX);
-        Ok(decimal(average(sum, count, self.scale)?, SCALE.max(self.scale)))
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.values.capacity() * (size_of::<i128>() + 1)
-    }
-}
-
-/// All groups at once.
-#[derive(Debug)]
-struct Groups {
-    sums: Vec<i128>,
-    counts: Vec<i64>,
-    scale: i8,
-}
-
-impl Groups {
-    fn grow(&mut self, total: usize) {
-        self.sums.resize(total, 0);
-        self.counts.resize(total, 0);
-    }
-
-    fn taken(&mut self, emit: EmitTo) -> (Vec<i64>, Vec<i128>) {
-        (emit.take_needed(&mut self.counts), emit.take_needed(&mut self.sums))
-    }
-}
-
-impl GroupsAccumulator for Groups {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        groups: &[usize],
-        filter: Option<&BooleanArray>,
-        total: usize,
-    ) -> Result<()> {
-        self.grow(total);
-        each(&values[0], |row, value| {
-            if is_kept(filter, row) {
-                let group = groups[row];
-                self.sums[group] = added(self.sums[group], value)?;
-                self.counts[group] += 1;
-            }
-            Ok(())
-        })
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
-        self.grow(total);
-        for (count, group) in states[0].as_primitive::<Int64Type>().iter().zip(groups) {
-            self.counts[*group] += count.unwrap_or(0);
-        }
-        each(&states[1], |row, sum| {
-            self.sums[groups[row]] = added(self.sums[groups[row]], sum)?;
-            Ok(())
-        })
-    }
-
-    fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
-        let scale = self.scale;
-        let (counts, sums) = self.taken(emit);
-        let averages: Result<Decimal128Array> =
-            counts.into_iter().zip(sums).map(|(count, sum)| average(sum, count, scale)).collect();
-        Ok(Arc::new(averages?.with_precision_and_scale(DIGITS, SCALE.max(scale))?))
-    }
-
-    fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
-        let scale = self.scale;
-        let (counts, sums) = self.taken(emit);
-        let sums = Decimal128Array::from(sums).with_precision_and_scale(DIGITS, scale)?;
-        Ok(vec![Arc::new(Int64Array::from(counts)), Arc::new(sums)])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let (mut counts, mut sums) = (vec![0_i64; values[0].len()], vec![0_i128; values[0].len()]);
-        each(&values[0], |row, value| {
-            if is_kept(filter, row) {
-                (counts[row], sums[row]) = (1, value);
-            }
-            Ok(())
-        })?;
-        let sums = Decimal128Array::from(sums).with_precision_and_scale(DIGITS, self.scale)?;
-        Ok(vec![Arc::new(Int64Array::from(counts)), Arc::new(sums)])
-    }
-
-    fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<i128>() + self.counts.capacity() * size_of::<i64>()
-    }
 }
 
 #[cfg(test)]
