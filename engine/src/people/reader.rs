@@ -26,6 +26,8 @@ pub struct Reader {
 pub struct Fetched {
     /// Which row group.
     pub part: Part,
+    /// Whether it says of itself that its rows are in the order of the layout.
+    pub is_sorted: bool,
     bytes: FetchedBytes,
 }
 
@@ -63,6 +65,7 @@ impl Reader {
     /// Those of the object store, and of a damaged footer.
     pub async fn fetch(&self, parts: Vec<Part>) -> Result<Vec<Fetched>> {
         let mut wanted = Vec::with_capacity(parts.len());
+        let mut are_sorted = Vec::with_capacity(parts.len());
         for part in &parts {
             let file = self.files[part.file].get_or_try_init(|| self.read.open(part.file)).await?;
             let row_group = self.read.row_group(part.file, file, part.row_group, &part.range)?;
@@ -71,9 +74,11 @@ impl Reader {
                 start..start + length
             });
             wanted.push((part.file, ranges.collect()));
+            are_sorted.push(self.read.is_sorted(file, row_group));
         }
         let fetched = self.read.fetch(wanted).await?;
-        Ok(parts.into_iter().zip(fetched).map(|(part, bytes)| Fetched { part, bytes }).collect())
+        let fetched = parts.into_iter().zip(are_sorted).zip(fetched);
+        Ok(fetched.map(|((part, is_sorted), bytes)| Fetched { part, is_sorted, bytes }).collect())
     }
 
     /// The rows of a row group.
@@ -81,7 +86,7 @@ impl Reader {
     /// # Errors
     /// An error that names the file if it is damaged.
     pub fn decode(&self, fetched: Fetched) -> Result<RecordBatch> {
-        let Fetched { part, bytes } = fetched;
+        let Fetched { part, bytes, .. } = fetched;
         let Some(file) = self.files[part.file].get() else {
             return exec_err!("{} was not opened", self.path(&part));
         };

@@ -170,7 +170,7 @@ impl Reading {
     /// The rows of a row group that belong to the bucket; `None` if there are none.
     fn chunk(&self, bytes: Fetched) -> Result<Option<Chunk>> {
         let _timer = self.steps.time.timer();
-        let part = bytes.part;
+        let (part, is_sorted) = (bytes.part, bytes.is_sorted);
         let mut batch = self.reader.decode(bytes)?;
         self.steps.rows_read.add(batch.num_rows());
         if let Some(filter) = &self.steps.filter {
@@ -179,7 +179,7 @@ impl Reading {
         if self.steps.drops_repeats {
             batch = without_repeats(&batch)?;
         }
-        if !self.is_in_order(&batch) {
+        if !self.is_in_order(&batch, is_sorted) {
             self.is_given_up.store(true, Ordering::Relaxed);
             return Ok(None);
         }
@@ -189,12 +189,14 @@ impl Reading {
         Chunk::new(&batch, self.user_id, |id| self.belongs(id, &part)).map(Some)
     }
 
-    /// Whether the order of each person's rows is told by what was promised to tell it.
-    fn is_in_order(&self, batch: &RecordBatch) -> bool {
+    /// Whether the order of each person's rows is told by what was promised to tell it, in a row group that says that it
+    /// is sorted or does not.
+    fn is_in_order(&self, batch: &RecordBatch, is_sorted: bool) -> bool {
         let follows: fn(i64, i64) -> bool = match self.steps.order {
             Order::Any => return true,
             Order::ByDistinctTimes => |before, after| before < after,
-            Order::ByPlace { .. } => |before, after| before <= after,
+            Order::ByPlace { .. } if is_sorted => |before, after| before <= after,
+            Order::ByPlace { .. } => return false,
         };
         let people = batch.column(self.user_id).as_dictionary_opt::<Int32Type>();
         let times = self.ts.and_then(|ts| batch.column(ts).as_primitive_opt::<TimestampMicrosecondType>());

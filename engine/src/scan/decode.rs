@@ -25,6 +25,7 @@ use super::fetch::{FetchedBytes, Wanted, fetch_all};
 use super::source::ScanSource;
 use crate::schema;
 use crate::store::layout::RowGroup;
+use crate::store::writer::SORT_COLUMNS;
 
 /// Reads columns of the files of a scan.
 #[derive(Debug)]
@@ -129,6 +130,18 @@ impl FileColumns {
             );
         }
         Ok(found)
+    }
+
+    /// Whether a row group says of itself that its rows are in the order of the layout.
+    pub fn is_sorted(&self, open: &OpenFile, row_group: &RowGroupMetaData) -> bool {
+        let columns = open.metadata.file_metadata().schema_descr();
+        let Some(sorted) = row_group.sorting_columns() else { return false };
+        sorted.len() == SORT_COLUMNS.len()
+            && sorted.iter().zip(SORT_COLUMNS).all(|(by, name)| {
+                let column = usize::try_from(by.column_idx).unwrap_or(usize::MAX);
+                let is_named = column < columns.num_columns() && columns.column(column).name() == name;
+                is_named && !by.descending && !by.nulls_first
+            })
     }
 
     /// Brings bytes of files into memory: for each file its ranges.
