@@ -194,6 +194,9 @@ impl Turn {
         loop {
             if let Some(work) = &mut self.work {
                 if work.next_slice < work.held.gathered.slices() {
+                    // A partition that was woken by this one waits on the same thread, where nobody takes it away; and a
+                    // query that is ended ends here.
+                    tokio::task::yield_now().await;
                     let timer = self.baseline.elapsed_compute().timer();
                     let rows = work.held.gathered.assemble(work.next_slice, &mut self.before)?;
                     timer.done();
@@ -225,10 +228,7 @@ impl Turn {
         loop {
             let lean = gatherer.lean.as_ref().filter(|_| !gatherer.lean_failed.load(Ordering::Relaxed));
             let gathering = gatherer.gathering(bucket, lean.is_some());
-            let gathered = gathering.clone().await;
-            // Whoever waits too must not wait until this partition has done its first slice on the same thread.
-            tokio::task::yield_now().await;
-            let Some(held) = gathered.map_err(DataFusionError::Shared)? else {
+            let Some(held) = gathering.clone().await.map_err(DataFusionError::Shared)? else {
                 gatherer.lean_failed.store(true, Ordering::Relaxed);
                 continue;
             };

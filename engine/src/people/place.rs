@@ -1,7 +1,7 @@
 //! When the place of a row tells more than its time.
 //!
-//! Our files are sorted by person, time and event id. Where all rows of a person and a day are in one row group, rows of
-//! one instant lie in the order of their event ids, so that these need not be read.
+//! Our files are sorted by person, time and event id. Where all rows of a person and a day are in one file, rows of one
+//! instant lie in the order of their event ids, so that these need not be read.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,15 @@ pub fn tells_order(source: &ScanSource, sequence: usize) -> bool {
     let mut days: HashMap<i32, Vec<(i64, i64)>> = HashMap::new();
     for file in &source.files {
         let (Some(day), Some(row_groups)) = (file.day, &file.row_groups) else { return false };
-        let keys = row_groups.iter().map(|(_, range)| (range.min_key, range.max_key));
-        days.entry(day).or_default().extend(keys);
+        let ranges = row_groups.iter().map(|(_, range)| (range.min_key, range.max_key));
+        // A person may be in two row groups of a file, one behind the other.
+        if !ranges.clone().zip(ranges.clone().skip(1)).all(|(before, after)| before.1 <= after.0) {
+            return false;
+        }
+        let whole = ranges.reduce(|first, last| (first.0, last.1));
+        days.entry(day).or_default().extend(whole);
     }
-    days.into_values().all(|keys| are_apart(keys))
+    days.into_values().all(are_apart)
 }
 
 /// Whether no two of the ranges, which include their ends, share a key.
