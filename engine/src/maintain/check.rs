@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::layout::{self, KeyPrefix, RowGroup};
 use crate::store::snapshot::{DataFile, TableSnapshot};
 use crate::store::stats::StatisticsCollector;
-use crate::store::table::STATISTICS_COLUMNS;
+use crate::store::table::{COUNTED_COLUMNS, STATISTICS_COLUMNS};
 use crate::store::{integrity, writer};
 
 const BATCH_ROWS: usize = 8192;
@@ -78,14 +78,19 @@ async fn check_file(snapshot: &TableSnapshot, file: &DataFile) -> Result<(u64, O
         if let Some(problem) = misplaced(file, &batch)? {
             return Ok((rows, Some(problem)));
         }
-        statistics.add(&batch, &STATISTICS_COLUMNS)?;
+        statistics.add(&batch, &STATISTICS_COLUMNS, &COUNTED_COLUMNS)?;
         keys.extend_from_slice(required(&batch, schema::USER_KEY)?.as_primitive::<Int64Type>().values());
     }
     if !is_ours {
         let told = file.statistics.num_records.filter(|told| *told != rows);
         return Ok((rows, told.map(|told| format!("has {rows} rows, but the log says {told}"))));
     }
-    if statistics.finish() != file.statistics {
+    let mut found = statistics.finish();
+    // Files of before tell nothing of them.
+    found.null_count.retain(|column, _| {
+        file.statistics.null_count.contains_key(column) || !COUNTED_COLUMNS.contains(&column.as_str())
+    });
+    if found != file.statistics {
         return Ok((rows, Some("has other statistics than the log says".to_owned())));
     }
     let groups = file.row_groups.as_deref().unwrap_or_default();

@@ -66,7 +66,7 @@ struct ColumnRange {
 }
 
 impl StatisticsCollector {
-    /// Adds one batch; `columns` are the names to keep.
+    /// Adds one batch; `columns` are the names to keep, `counted` those of which only NULLs are counted.
     ///
     /// # Errors
     /// Those of Arrow's kernels, for types that a touchpoint table cannot have.
@@ -74,8 +74,13 @@ impl StatisticsCollector {
         &mut self,
         batch: &RecordBatch,
         columns: &[&str],
+        counted: &[&str],
     ) -> Result<(), datafusion::error::DataFusionError> {
         self.rows += batch.num_rows() as u64;
+        for name in counted {
+            let Some(array) = batch.column_by_name(name) else { continue };
+            self.columns.entry((*name).to_owned()).or_default().nulls += array.null_count() as u64;
+        }
         for name in columns {
             let Some(array) = batch.column_by_name(name) else { continue };
             let entry = self.columns.entry((*name).to_owned()).or_default();
@@ -249,10 +254,10 @@ mod tests {
         let columns = ["user_key", "ts", "event"];
         let mut collector = StatisticsCollector::default();
         collector
-            .add(&batch(vec![Some(5), None], vec![1_000_001, 2], vec!["b", "c"]), &columns)
+            .add(&batch(vec![Some(5), None], vec![1_000_001, 2], vec!["b", "c"]), &columns, &[])
             .expect("add");
         collector
-            .add(&batch(vec![Some(i64::MIN)], vec![1_700_000_000_123_456], vec!["a"]), &columns)
+            .add(&batch(vec![Some(i64::MIN)], vec![1_700_000_000_123_456], vec!["a"]), &columns, &[])
             .expect("add");
         let text = serde_json::to_string(&collector.finish()).expect("json");
         let back = FileStatistics::parse(Some(&text));
@@ -276,7 +281,7 @@ mod tests {
         let coded = RecordBatch::try_new(schema, vec![Arc::new(coded)]).expect("batch");
         let statistics = [&plain, &coded].map(|batch| {
             let mut collector = StatisticsCollector::default();
-            collector.add(batch, &["event"]).expect("add");
+            collector.add(batch, &["event"], &[]).expect("add");
             collector.finish()
         });
         let [plain, coded] = &statistics;
@@ -288,7 +293,7 @@ mod tests {
     fn long_text_has_no_range() {
         let long = "x".repeat(MAX_TEXT_BYTES + 1);
         let mut collector = StatisticsCollector::default();
-        collector.add(&batch(vec![Some(1)], vec![1], vec![&long]), &["event"]).expect("add");
+        collector.add(&batch(vec![Some(1)], vec![1], vec![&long]), &["event"], &[]).expect("add");
         assert!(collector.finish().min_values.is_empty());
     }
 

@@ -27,6 +27,9 @@ pub const PROPERTY_LAYOUT: &str = "wayfare.layout";
 pub const STATISTICS_COLUMNS: [&str; 8] =
     [schema::USER_KEY, schema::TS, "received_at", schema::EVENT, "channel", "revenue", "cost", "score"];
 
+/// Columns of which the log only tells how many rows have no value: nobody needs to see ids there.
+pub const COUNTED_COLUMNS: [&str; 1] = [schema::EVENT_ID];
+
 /// What a table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableKind {

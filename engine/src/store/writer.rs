@@ -25,7 +25,7 @@ use crate::store::commit;
 use crate::store::group_writer::GroupWriter;
 use crate::store::layout::{self, DayDivision, KeyPrefix, RowGroup};
 use crate::store::stats::StatisticsCollector;
-use crate::store::table::{STATISTICS_COLUMNS, Table};
+use crate::store::table::{COUNTED_COLUMNS, STATISTICS_COLUMNS, Table};
 
 /// Rows per data page: a point lookup decodes at least one page per column.
 const PAGE_ROWS: usize = 20_000;
@@ -124,7 +124,7 @@ impl OpenFile {
         }
         self.group = Some(prefix);
         self.statistics
-            .add(batch, &STATISTICS_COLUMNS)
+            .add(batch, &STATISTICS_COLUMNS, &COUNTED_COLUMNS)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
         self.writer.write(batch)
     }
@@ -290,7 +290,7 @@ impl ReferenceWriter {
     /// Appends rows.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         // Only the number of rows: any column of a reference table may hold personal data.
-        self.statistics.add(batch, &[]).map_err(|e| StoreError::io("write", self.place.clone(), e))?;
+        self.statistics.add(batch, &[], &[]).map_err(|e| StoreError::io("write", self.place.clone(), e))?;
         self.writer.write(batch).await.map_err(|e| StoreError::io("write", self.place.clone(), e))
     }
 
