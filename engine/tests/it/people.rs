@@ -470,7 +470,8 @@ async fn ids_order_the_rows_of_one_instant() {
             groups.iter().map(reversed).collect()
         });
     }
-    check(&support::engine(config.clone()).await, first, true).await;
+    let engine = support::engine(config).await;
+    check(&engine, first, true).await;
     // A late row of the same day is in another file.
     load(&engine, "late.csv", &"0,ben,@,referral".replace('@', instant)).await;
     check(&engine, [["ann", "search"], ["ben", "referral"]], false).await;
