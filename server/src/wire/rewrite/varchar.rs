@@ -45,7 +45,8 @@ fn mark_select(select: &mut Select, tables: &Scope) {
     }
     for item in &mut select.projection {
         match item {
-            SelectItem::UnnamedExpr(Expr::Subquery(query)) => mark_query(query, tables),
+            SelectItem::UnnamedExpr(Expr::Subquery(query))
+            | SelectItem::ExprWithAlias { expr: Expr::Subquery(query), .. } => mark_query(query, tables),
             SelectItem::UnnamedExpr(expr) if is_cast(expr) => *expr = marked(expr),
             SelectItem::ExprWithAlias { expr, .. } if is_varchar(expr, &columns) => *expr = marked(expr),
             SelectItem::UnnamedExpr(expr) if is_varchar(expr, &columns) => {
