@@ -10,10 +10,9 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature, Volatility,
@@ -23,7 +22,7 @@ use pgwire::api::portal::Format;
 use pgwire::error::PgWireError;
 use pgwire::types::format::FormatOptions;
 
-use super::inputs::input_schema;
+use super::inputs::rewrite_expressions;
 use super::{rounding, text_in};
 use crate::error::SqlError;
 use crate::wire::encode::{BatchEncoder, field_infos};
@@ -88,16 +87,7 @@ impl AnalyzerRule for TextCasts {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|node| {
-            let schema = input_schema(&node);
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| Ok(self.rewritten(expr, &schema)))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
-        })?;
-        Ok(rewritten.data)
+        rewrite_expressions(plan, |expr, schema| self.rewritten(expr, schema))
     }
 }
 
