@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use datafusion::common::{DataFusionError, Result, SharedResult};
+use datafusion::common::{DataFusionError, Result, SharedResult, exec_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
@@ -194,8 +194,7 @@ impl Turn {
         loop {
             if let Some(work) = &mut self.work {
                 if work.next_slice < work.held.gathered.slices() {
-                    // A partition that was woken by this one waits on the same thread, where nobody takes it away; and a
-                    // query that is ended ends here.
+                    // A query that is ended ends here.
                     tokio::task::yield_now().await;
                     let timer = self.baseline.elapsed_compute().timer();
                     let rows = work.held.gathered.assemble(work.next_slice, &mut self.before)?;
@@ -232,6 +231,12 @@ impl Turn {
                 gatherer.lean_failed.store(true, Ordering::Relaxed);
                 continue;
             };
+            if gatherer.division.partitions > 1 {
+                // Who is woken by a worker of the runtime waits for that worker, even when others are idle, and would
+                // begin when the one that woke it has ended. Who is woken from elsewhere goes to an idle one.
+                let woken = tokio::task::spawn_blocking(|| ()).await;
+                woken.map_err(|error| exec_datafusion_err!("the runtime is being shut down: {error}"))?;
+            }
             let needs_distinct_times = lean.is_some_and(|lean| lean.told_by_place.is_none());
             return Ok(Work { bucket, _gathering: gathering, held, needs_distinct_times, next_slice });
         }

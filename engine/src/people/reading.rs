@@ -1,17 +1,19 @@
 //! Reading the rows of one bucket, by several tasks at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use datafusion::common::runtime::JoinSet;
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, internal_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, Time};
+use futures::stream::BoxStream;
 use futures::StreamExt;
+use tokio::sync::Mutex;
 
 use super::assemble::{Chunk, Gathered};
 use super::buckets::{Bucket, Part};
@@ -20,7 +22,7 @@ use super::repeats::without_repeats;
 use crate::schema;
 use crate::store::layout::KeyPrefix;
 
-/// Batches of row groups whose bytes a task fetches ahead of the one that it decodes.
+/// Batches of row groups whose bytes are fetched ahead, for each task that decodes.
 const FETCH_AHEAD: usize = 2;
 /// Row groups are fetched together up to so many rows: small ones would cost more in fetching than in reading.
 const FETCHED_ROWS: u64 = 64 * 1024;
@@ -73,10 +75,8 @@ struct Reading {
     /// The time, if it is read.
     ts: Option<usize>,
     prefix: KeyPrefix,
-    /// What is fetched together.
-    batches: Vec<Vec<Part>>,
-    /// The first of them that no task has taken.
-    next: AtomicUsize,
+    /// Row groups that no task has taken. One that is fetched is for whoever is free: tasks end together.
+    fetched: Mutex<BoxStream<'static, Result<(usize, Fetched)>>>,
     /// Whether it was given up.
     is_given_up: AtomicBool,
     reservation: MemoryReservation,
@@ -101,13 +101,12 @@ pub(super) async fn read(
     };
     let ts = columns.position(schema::TS);
     let prefix = bucket.prefix;
-    let batches = batches_of(&bucket.parts);
     let time = steps.time.clone();
-    let (next, is_given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let reading = Reading { reader, steps, user_id, ts, prefix, batches, next, is_given_up, reservation };
-    let reading = Arc::new(reading);
+    let fetched = Mutex::new(fetched(Arc::clone(&reader), &bucket.parts, tasks));
+    let is_given_up = AtomicBool::new(false);
+    let reading = Arc::new(Reading { reader, steps, user_id, ts, prefix, fetched, is_given_up, reservation });
     let mut running = JoinSet::new();
-    for _ in 0..tasks.min(reading.batches.len()) {
+    for _ in 0..tasks.min(bucket.parts.len()) {
         running.spawn(Arc::clone(&reading).take_part());
     }
     let mut chunks = Vec::new();
@@ -139,32 +138,19 @@ pub(super) async fn read(
 
 impl Reading {
     /// Reads what no other task has taken, until nothing is left. Row groups come with their number.
-    async fn take_part(self: Arc<Self>) -> Result<Vec<((usize, usize), Chunk)>> {
-        let taking = Arc::clone(&self);
-        let taken = std::iter::from_fn(move || {
-            let number = taking.next.fetch_add(1, Ordering::Relaxed);
-            taking.batches.get(number).map(|parts| (number, parts.clone()))
-        });
-        let fetching = Arc::clone(&self);
-        let fetched = futures::stream::iter(taken).map(move |(number, parts)| {
-            let reading = Arc::clone(&fetching);
-            async move { Ok::<_, DataFusionError>((number, reading.reader.fetch(parts).await?)) }
-        });
-        let mut fetched = Box::pin(fetched.buffered(FETCH_AHEAD));
+    async fn take_part(self: Arc<Self>) -> Result<Vec<(usize, Chunk)>> {
         let mut chunks = Vec::new();
-        while let Some(batch) = fetched.next().await {
-            let (number, batch) = batch?;
-            for (within, bytes) in batch.into_iter().enumerate() {
-                if self.is_given_up.load(Ordering::Relaxed) {
-                    return Ok(Vec::new());
-                }
-                if let Some(chunk) = self.chunk(bytes)? {
-                    self.reservation.try_grow(chunk.allocated_bytes())?;
-                    chunks.push(((number, within), chunk));
-                }
+        loop {
+            let taken = self.fetched.lock().await.next().await.transpose()?;
+            let Some((number, bytes)) = taken else { return Ok(chunks) };
+            if self.is_given_up.load(Ordering::Relaxed) {
+                return Ok(Vec::new());
+            }
+            if let Some(chunk) = self.chunk(bytes)? {
+                self.reservation.try_grow(chunk.allocated_bytes())?;
+                chunks.push((number, chunk));
             }
         }
-        Ok(chunks)
     }
 
     /// The rows of a row group that belong to the bucket; `None` if there are none.
@@ -226,6 +212,24 @@ impl Reading {
         let is_here = KeyPrefix::of(key, self.prefix.bits) == self.prefix;
         Ok(is_here.then_some(key))
     }
+}
+
+/// The bytes of `parts`, fetched ahead for `tasks` tasks, with the number of each.
+fn fetched(
+    reader: Arc<Reader>,
+    parts: &[Part],
+    tasks: usize,
+) -> BoxStream<'static, Result<(usize, Fetched)>> {
+    let batches = futures::stream::iter(batches_of(parts));
+    let fetched = batches.map(move |parts| {
+        let reader = Arc::clone(&reader);
+        async move { reader.fetch(parts).await }
+    });
+    let row_groups = fetched.buffered(FETCH_AHEAD * tasks).flat_map(|batch: Result<Vec<Fetched>>| {
+        let (batch, error) = batch.map_or_else(|error| (Vec::new(), Some(Err(error))), |batch| (batch, None));
+        futures::stream::iter(batch.into_iter().map(Ok).chain(error))
+    });
+    row_groups.enumerate().map(|(number, bytes)| Ok((number, bytes?))).boxed()
 }
 
 /// `parts`, divided into what is fetched together.
