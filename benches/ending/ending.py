@@ -32,8 +32,8 @@ STATEMENTS = {
     "aggregate of 10^11 rows": "SELECT count(DISTINCT g % 1000) FROM generate_series(1, 100000000000) AS s(g)",
     "aggregate by pairs of people": "SELECT a.user_id, count(DISTINCT b.user_id) FROM touchpoints a JOIN touchpoints b ON a.channel = b.channel GROUP BY 1",
     "cross join": "SELECT count(*) FROM touchpoints a, touchpoints b WHERE a.ts < b.ts",
-    "sort": "SELECT t.* FROM touchpoints t, generate_series(1, 1000) ORDER BY t.page, t.event_id DESC",
-    "COPY": "COPY (SELECT t.* FROM touchpoints t, generate_series(1, 1000)) TO STDOUT",
+    "sort": "SELECT t.* FROM generate_series(1, 1000), touchpoints t ORDER BY t.page, t.event_id DESC",
+    "COPY": "COPY (SELECT t.* FROM generate_series(1, 1000), touchpoints t) TO STDOUT",
 }
 START = 1.0
 # What the client does in a process of its own that is killed.

@@ -32,6 +32,7 @@ pub mod maintain;
 mod object_file;
 pub mod people;
 mod query_memory;
+mod settled;
 pub mod scan;
 pub mod schema;
 pub mod session;

@@ -37,6 +37,7 @@ use crate::error::{Error, Result};
 use crate::execute::Executor;
 use crate::people::rule::with_people_rule;
 use crate::settings::Settings;
+use crate::settled::settled;
 use crate::store::Store;
 use crate::yielding::with_yielding_joins;
 use crate::{bounded, copies, deep, limits, statement};
@@ -292,7 +293,7 @@ impl Planner {
         }
         let state = self.context.state();
         let error = match state.statement_to_plan(statement.clone()).await {
-            Ok(plan) => return self.checked(plan),
+            Ok(plan) => return self.checked(settled(plan, &state)?),
             Err(error) => error,
         };
         if !hidden::misses_physical_column(&error) {
@@ -304,7 +305,7 @@ impl Planner {
         self.scope.show_physical(true);
         let plan = state.statement_to_plan(statement).await;
         self.scope.show_physical(false);
-        self.checked(plan?)
+        self.checked(settled(plan?, &state)?)
     }
 
     /// Refuses what a statement must not do anywhere in it: reach files, or change the store.

@@ -41,6 +41,7 @@ use wayfare_engine::catalog::provider::CATALOG;
 use wayfare_engine::{GuardedOperands, Session};
 
 use crate::postgres::float_digits::FloatCasts;
+use crate::postgres::float_operators::FloatOperators;
 use crate::postgres::mixed_numbers::MixedNumbers;
 use crate::postgres::text_casts::{self, TextCasts};
 use crate::postgres::{self, quotients};
@@ -153,7 +154,8 @@ impl CatalogTemplate {
         // Behind the one for identifiers, which are numbers here.
         builder = builder
             .with_analyzer_rule(Arc::new(TextCasts::new(Arc::clone(&identity.state))))
-            .with_analyzer_rule(Arc::new(FloatCasts));
+            .with_analyzer_rule(Arc::new(FloatCasts))
+            .with_analyzer_rule(Arc::new(FloatOperators));
         if let Some(analyzer) = builder.analyzer() {
             let coercion = analyzer.rules.iter().position(|rule| rule.name() == "type_coercion");
             analyzer.rules.insert(coercion.unwrap_or(analyzer.rules.len()), Arc::new(MixedNumbers));

@@ -39,6 +39,7 @@ pub mod sqlstate {
     pub const DATETIME_FIELD_OVERFLOW: &str = "22008";
     pub const DIVISION_BY_ZERO: &str = "22012";
     pub const INVALID_ARGUMENT_FOR_LOGARITHM: &str = "2201E";
+    pub const INVALID_ARGUMENT_FOR_POWER_FUNCTION: &str = "2201F";
     pub const INVALID_PARAMETER_VALUE: &str = "22023";
     pub const INVALID_BINARY_REPRESENTATION: &str = "22P03";
     pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";

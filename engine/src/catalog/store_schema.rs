@@ -28,6 +28,7 @@ use crate::error::StoreError;
 use crate::limits::{self, Limit};
 use crate::scan::provider::SnapshotTable;
 use crate::settings::Settings;
+use crate::settled::settled;
 use crate::statement;
 use crate::store::snapshot::TableSnapshot;
 use crate::store::table::TableKind;
@@ -211,7 +212,7 @@ impl StatementScope {
         // Boxed: a view may name a view.
         let plan = Box::pin(state.statement_to_plan(statement)).await?;
         limits::check_plan(&plan)?;
-        Ok(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
+        Ok(Arc::new(ViewTable::new(settled(plan, &state)?, Some(sql.to_owned()))))
     }
 }
 

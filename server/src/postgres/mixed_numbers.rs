@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::core;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
 use datafusion::logical_expr::{
     Between, Case, Cast, ColumnarValue, Documentation, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -29,6 +30,37 @@ fn is_numeric(data_type: &DataType) -> bool {
 
 fn as_float(expr: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(expr), DataType::Float64))
+}
+
+/// Gives the `CASE`s in operands their type before other planners ask for it: the planner takes it from the first result, so
+/// that `CASE ... THEN 0 ELSE 2.50 END / 4` would be a quotient of whole numbers.
+#[derive(Debug)]
+pub(super) struct CaseOperands;
+
+impl ExprPlanner for CaseOperands {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let inner = |expr: Expr| {
+            Ok(match expr {
+                Expr::Case(case) => of_one_number_type(case, schema),
+                other => Transformed::no(other),
+            })
+        };
+        let typed = |operand: Expr| {
+            let typed = operand.transform_down(|part| {
+                let part = match part {
+                    Expr::Case(_) => part.transform_up(inner)?,
+                    other => Transformed::no(other),
+                };
+                // Operands of operators below were here when those were planned.
+                let is_done = matches!(part.data, Expr::Case(_) | Expr::BinaryExpr(_));
+                let next = if is_done { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue };
+                Ok(Transformed { tnr: next, ..part })
+            });
+            typed.map(|typed| typed.data)
+        };
+        let (left, right) = (typed(expr.left)?, typed(expr.right)?);
+        Ok(PlannerResult::Original(RawBinaryExpr { left, right, ..expr }))
+    }
 }
 
 /// Plans comparisons of such numbers.
@@ -61,8 +93,7 @@ impl ExprPlanner for Comparisons {
     }
 }
 
-/// The same for `IN`, `BETWEEN`, and `CASE` whose first result is a floating-point number. To stand before the coercion of
-/// types.
+/// The same for `IN`, `BETWEEN` and `CASE`. To stand before the coercion of types.
 #[derive(Debug)]
 pub(crate) struct MixedNumbers;
 
@@ -92,18 +123,36 @@ fn of_one_type(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let (low, high) = (converted(between.low), converted(between.high));
             Transformed::yes(Expr::Between(Between { low, high, ..between }))
         }
-        Expr::Case(case) => {
-            let results = || case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
-            let first = results().find(|then| !is(then, DataType::is_null));
-            if !first.is_some_and(|first| floating(first)) || !results().any(|then| numeric(then)) {
-                return Transformed::no(Expr::Case(case));
-            }
-            let branches = case.when_then_expr.into_iter().map(|(when, then)| (when, converted(then)));
-            let otherwise = case.else_expr.map(converted);
-            Transformed::yes(Expr::Case(Case::new(case.expr, branches.collect(), otherwise)))
-        }
+        Expr::Case(case) => of_one_number_type(case, schema),
         other => Transformed::no(other),
     }
+}
+
+/// A `CASE` whose results are numbers of several kinds: the one kind that all of them fit, as in PostgreSQL.
+fn of_one_number_type(case: Case, schema: &DFSchema) -> Transformed<Expr> {
+    let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+    let types = results.map(|result| result.get_type(schema)).collect::<Result<Vec<_>>>();
+    let mut types = types.unwrap_or_default();
+    types.retain(|of| !of.is_null());
+    types.dedup();
+    let are_exact = types.iter().all(DataType::is_integer);
+    if types.len() < 2 || are_exact || !types.iter().all(DataType::is_numeric) {
+        return Transformed::no(Expr::Case(case));
+    }
+    let whole = if types.iter().any(DataType::is_floating) {
+        let are_real = types.iter().all(|of| *of == DataType::Float32);
+        Some(if are_real { DataType::Float32 } else { DataType::Float64 })
+    } else {
+        get_coerce_type_for_case_expression(&types, None)
+    };
+    let Some(whole) = whole else { return Transformed::no(Expr::Case(case)) };
+    let converted = |expr: Box<Expr>| match expr.get_type(schema) {
+        Ok(of) if of != whole && !of.is_null() => Box::new(Expr::Cast(Cast::new(expr, whole.clone()))),
+        _ => expr,
+    };
+    let branches = case.when_then_expr.into_iter().map(|(when, then)| (when, converted(then)));
+    let otherwise = case.else_expr.map(converted);
+    Transformed::yes(Expr::Case(Case::new(case.expr, branches.collect(), otherwise)))
 }
 
 /// `coalesce`, `greatest`, `least` and `nullif`.

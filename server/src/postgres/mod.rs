@@ -10,6 +10,7 @@ mod date_patterns;
 mod date_read;
 mod date_write;
 pub(crate) mod float_digits;
+pub(crate) mod float_operators;
 pub(crate) mod inputs;
 pub(crate) mod interval_in;
 pub(crate) mod intervals;
@@ -17,13 +18,13 @@ pub(crate) mod json;
 mod json_write;
 mod jsonb_text;
 mod literals;
-mod logarithms;
 pub(crate) mod marks;
 pub(crate) mod misc;
 pub(crate) mod mixed_numbers;
 mod number_format;
 mod operators;
 pub(crate) mod outer_elements;
+mod partial_functions;
 pub(crate) mod quotients;
 mod rounding;
 mod single_value;
@@ -58,7 +59,7 @@ fn scalar_functions() -> impl Iterator<Item = ScalarUDF> {
         .chain(sized::all())
         .chain(intervals::all())
         .chain(misc::all())
-        .chain(logarithms::all())
+        .chain(partial_functions::all())
         .chain(text_format::all())
         .chain(whole_numbers::all())
         .chain(mixed_numbers::all())
@@ -83,6 +84,7 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
         FunctionRegistry::register_udaf(context, Arc::new(aggregate))?;
     }
     context.register_expr_planner(Arc::new(literals::Literals))?;
+    context.register_expr_planner(Arc::new(mixed_numbers::CaseOperands))?;
     context.register_expr_planner(Arc::new(quotients::Quotients))?;
     context.register_expr_planner(Arc::new(mixed_numbers::Comparisons))?;
     context.register_expr_planner(Arc::new(operators::IntervalOperators))?;

@@ -275,6 +275,15 @@ impl BatchEncoder {
         let is_union = matches!(shown.data_type(), DataType::Union(_, _));
         if !is_union && !same_kind(&shown, promised, info) {
             let promised = shown_field(promised);
+            if is_lossy(shown.data_type(), promised.data_type()) {
+                let message = format!(
+                    "internal error: column {:?} came as {} instead of {}",
+                    info.name(),
+                    shown.data_type(),
+                    promised.data_type()
+                );
+                return Err(error(sqlstate::INTERNAL_ERROR, message));
+            }
             shown = Arc::new(shown.as_ref().clone().with_data_type(promised.data_type().clone()));
         }
         if array.data_type() != shown.data_type() {
@@ -463,6 +472,15 @@ fn same_kind(batch: &FieldRef, promised: &FieldRef, info: &FieldInfo) -> bool {
         _ => true,
     };
     same_type && same_scale
+}
+
+/// Whether values of one type lose something as values of another: sent so they would be wrong.
+fn is_lossy(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (from, to) if from.is_floating() || from.is_decimal() => to.is_integer(),
+        (DataType::Timestamp(..), DataType::Date32 | DataType::Date64) => true,
+        _ => false,
+    }
 }
 
 fn cast(array: &ArrayRef, target: &DataType) -> PgWireResult<ArrayRef> {

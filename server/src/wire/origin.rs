@@ -62,7 +62,12 @@ fn case_branch(plan: &LogicalPlan, index: usize, whole: &DataType) -> Option<Fie
     match plan {
         LogicalPlan::Projection(projection) => {
             let input = projection.input.schema();
-            match unaliased(projection.expr.get(index)?) {
+            // A cast of the whole to the type that was found for it changes nothing of what it is.
+            let shown = match unaliased(projection.expr.get(index)?) {
+                Expr::Cast(cast) if matches!(*cast.expr, Expr::Column(_)) => &cast.expr,
+                shown => shown,
+            };
+            match shown {
                 Expr::Column(column) => {
                     let index = input.index_of_column(column).ok()?;
                     case_branch(&projection.input, index, whole)

@@ -264,7 +264,7 @@ struct RowSink<'a> {
 
 impl RowSink<'_> {
     /// Takes one member; `is_expected`: its key is known to be the one expected at its place; `is_plain`: its value is known
-    /// to be a string without escapes.
+    /// to have neither escapes nor white space between its tokens.
     fn put(&mut self, key: &str, is_expected: bool, raw: &str, is_plain: bool) {
         let place = self.place;
         self.place += 1;
@@ -312,7 +312,11 @@ impl RowSink<'_> {
                     out.push(b',');
                 }
                 out.extend_from_slice(&entry.json);
-                append_compact(raw, out);
+                if is_plain {
+                    out.extend_from_slice(raw.as_bytes());
+                } else {
+                    append_compact(raw, out);
+                }
             }
         }
     }
@@ -345,7 +349,11 @@ fn append_value(
             if !takes_nested {
                 return Err("is a JSON object or array; expected a single value".to_owned());
             }
-            column.push_with(|out| append_compact(raw, out));
+            if is_plain {
+                column.push(raw.as_bytes());
+            } else {
+                column.push_with(|out| append_compact(raw, out));
+            }
         }
         _ => column.push(raw.as_bytes()),
     }

@@ -6,12 +6,15 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// How deep plain values may be nested.
+const MAX_DEPTH: usize = 16;
+
 /// One member: its key and the value as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
     key: (usize, usize),
     value: (usize, usize),
-    /// Whether the value is a string without escapes.
+    /// Whether the value has neither escapes nor white space between its tokens.
     pub(super) is_plain: bool,
     /// Whether the key is the one that was expected at its place.
     pub(super) is_expected: bool,
@@ -95,24 +98,52 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the value that begins at `at` ends, and whether it is a string without escapes.
+/// Where the value that begins at `at` ends, and whether it is plain.
 fn value_end(text: &str, at: usize) -> Option<(usize, bool)> {
-    let bytes = text.as_bytes();
-    let literal = |word: &str| bytes[at..].starts_with(word.as_bytes()).then_some((at + word.len(), false));
-    match bytes.get(at)? {
-        b'"' => match plain_string_end(bytes, at + 1) {
-            Some(end) => Some((end + 1, true)),
-            None => any_value_end(text, at),
-        },
-        b'n' => literal("null"),
-        b't' => literal("true"),
-        b'f' => literal("false"),
-        b'-' | b'0'..=b'9' => number_end(bytes, at).map(|end| (end, false)),
-        _ => any_value_end(text, at),
+    match plain_value_end(text.as_bytes(), at, MAX_DEPTH) {
+        Some(end) => Some((end, true)),
+        None => any_value_end(text, at),
     }
 }
 
-/// By serde_json, for what is nested or has escapes.
+/// Whether `text` is a JSON object without escapes, and without white space between its tokens: then it is valid, and as
+/// short as it can be. Others may be that too. O(length).
+pub(super) fn is_plain_object(text: &str) -> bool {
+    text.starts_with('{') && plain_value_end(text.as_bytes(), 0, MAX_DEPTH) == Some(text.len())
+}
+
+/// Where the value that begins at `at` ends; `None` if it is not plain, is nested deeper than `depth`, or is no JSON.
+fn plain_value_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
+    let literal = |word: &str| bytes[at..].starts_with(word.as_bytes()).then_some(at + word.len());
+    let close = match bytes.get(at)? {
+        b'"' => return plain_string_end(bytes, at + 1).map(|end| end + 1),
+        b'n' => return literal("null"),
+        b't' => return literal("true"),
+        b'f' => return literal("false"),
+        b'-' | b'0'..=b'9' => return number_end(bytes, at),
+        b'{' => b'}',
+        b'[' => b']',
+        _ => return None,
+    };
+    let depth = depth.checked_sub(1)?;
+    let mut at = at + 1;
+    if bytes.get(at) == Some(&close) {
+        return Some(at + 1);
+    }
+    loop {
+        if close == b'}' {
+            let key_end = plain_string_end(bytes, expect(bytes, at, b'"')?)?;
+            at = expect(bytes, key_end + 1, b':')?;
+        }
+        at = plain_value_end(bytes, at, depth)?;
+        match bytes.get(at)? {
+            b',' => at += 1,
+            end => return (*end == close).then_some(at + 1),
+        }
+    }
+}
+
+/// By serde_json, for what is not plain.
 fn any_value_end(text: &str, at: usize) -> Option<(usize, bool)> {
     let mut deserializer = serde_json::Deserializer::from_str(text.get(at..)?);
     let value = <&RawValue>::deserialize(&mut deserializer).ok()?;
@@ -188,12 +219,12 @@ mod tests {
     #[test]
     fn usual_objects_are_scanned() {
         let text =
-            r#" {"a" : "x", "b":-1.50,"c":null , "d":{"e":[1,"}"]},"f":"q\"r","g":true,"h":"ä long text"}"#;
+            r#" {"a" : "x", "b":-1.50,"c":null , "d":{"e":[1,"}"]},"f":"q\"r","g":true,"h":"ä long text","i":1e5}"#;
         let text = text.trim_start();
         let found = scanned(text).expect("members");
         let values: Vec<&str> = found.iter().map(|(_, value)| value.as_str()).collect();
         let expected =
-            [r#""x""#, "-1.50", "null", r#"{"e":[1,"}"]}"#, r#""q\"r""#, "true", r#""ä long text""#];
+            [r#""x""#, "-1.50", "null", r#"{"e":[1,"}"]}"#, r#""q\"r""#, "true", r#""ä long text""#, "1e5"];
         assert_eq!(values, expected);
         assert_eq!(scanned("{}").expect("members"), []);
     }
@@ -212,7 +243,6 @@ mod tests {
             "[1]",
             "{\"a\":\"\n\"}",
             "{\"a\\n\":1}",
-            "{\"a\":1e5}",
             "{\"a\":-}",
             "{\"a\":\"b}",
             "{'a':1}",
@@ -221,7 +251,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn plain_objects_are_told() {
+        let deep = |depth| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        for text in ["{}", r#"{"a":[],"b":{"c":[1,-2.5,null]}}"#, r#"{"ä":"x y","z":true}"#, &deep(MAX_DEPTH)] {
+            assert!(is_plain_object(text), "{text}");
+        }
+        for text in
+            ["", "1", "[1]", "{", "{}}", r#"{"a": 1}"#, r#"{"a":1,}"#, r#"{"a":[1}}"#, r#"{"a":"\n"}"#, r#"{"a" :1}"#]
+        {
+            assert!(!is_plain_object(text), "{text}");
+        }
+        assert!(!is_plain_object(&deep(MAX_DEPTH + 1)));
+    }
+
     proptest! {
+        /// What is taken for plain is what serde_json takes for an object, and has nothing that could be left out.
+        #[test]
+        fn plain_objects_are_objects(text in r#"[{}\[\]:,"a1 .e-]{0,12}"#, whole in any::<bool>()) {
+            let text = if whole { format!("{{\"a\":{text}}}") } else { text };
+            if is_plain_object(&text) {
+                let raw: &RawValue = serde_json::from_str(&text).expect("JSON");
+                prop_assert_eq!(raw.get(), &text);
+                let mut compact = Vec::new();
+                super::super::json_text::append_compact(&text, &mut compact);
+                prop_assert_eq!(compact, text.as_bytes());
+            }
+        }
+
         #[test]
         fn beginnings_are_found(start in "[ab]{0,20}", rest in "[ab]{0,20}", other in "[ab]{0,12}") {
             let whole = format!("{start}{rest}");

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::json_scan::is_plain_object;
+
 /// Why a text cannot be the value of `properties`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum JsonError {
@@ -25,6 +27,9 @@ pub(super) enum JsonError {
 /// # Errors
 /// [`JsonError`] for text that is no JSON object.
 pub(super) fn compact_object(text: &str) -> Result<Cow<'_, str>, JsonError> {
+    if is_plain_object(text) {
+        return Ok(Cow::Borrowed(text));
+    }
     let raw: &RawValue = serde_json::from_str(text).map_err(|e| JsonError::Invalid(parse_message(&e)))?;
     let object = raw.get();
     if !object.starts_with('{') {
