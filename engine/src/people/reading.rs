@@ -11,8 +11,8 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, Time};
-use futures::stream::BoxStream;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use tokio::sync::Mutex;
 
 use super::assemble::{Chunk, Gathered};

@@ -218,8 +218,7 @@ mod tests {
 
     #[test]
     fn usual_objects_are_scanned() {
-        let text =
-            r#" {"a" : "x", "b":-1.50,"c":null , "d":{"e":[1,"}"]},"f":"q\"r","g":true,"h":"ä long text","i":1e5}"#;
+        let text = r#" {"a" : "x", "b":-1.50,"c":null , "d":{"e":[1,"}"]},"f":"q\"r","g":true,"h":"ä long text","i":1e5}"#;
         let text = text.trim_start();
         let found = scanned(text).expect("members");
         let values: Vec<&str> = found.iter().map(|(_, value)| value.as_str()).collect();
@@ -254,12 +253,22 @@ mod tests {
     #[test]
     fn plain_objects_are_told() {
         let deep = |depth| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        for text in ["{}", r#"{"a":[],"b":{"c":[1,-2.5,null]}}"#, r#"{"ä":"x y","z":true}"#, &deep(MAX_DEPTH)] {
+        for text in ["{}", r#"{"a":[],"b":{"c":[1,-2.5,null]}}"#, r#"{"ä":"x y","z":true}"#, &deep(MAX_DEPTH)]
+        {
             assert!(is_plain_object(text), "{text}");
         }
-        for text in
-            ["", "1", "[1]", "{", "{}}", r#"{"a": 1}"#, r#"{"a":1,}"#, r#"{"a":[1}}"#, r#"{"a":"\n"}"#, r#"{"a" :1}"#]
-        {
+        for text in [
+            "",
+            "1",
+            "[1]",
+            "{",
+            "{}}",
+            r#"{"a": 1}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":[1}}"#,
+            r#"{"a":"\n"}"#,
+            r#"{"a" :1}"#,
+        ] {
             assert!(!is_plain_object(text), "{text}");
         }
         assert!(!is_plain_object(&deep(MAX_DEPTH + 1)));
