@@ -244,7 +244,7 @@ fn setting() -> Vec<String> {
         "ALTER SYSTEM SET max_connections = 1000000",
         "SELECT set_config('statement_timeout', '0', false)",
         "SELECT pg_sleep(1000000)",
-        "SELECT pg_terminate_backend(pg_backend_pid() + 1)",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'reader'",
         "LISTEN x",
         "LOCK TABLE touchpoints",
         "DO $$ BEGIN LOOP END LOOP; END $$",
