@@ -10,19 +10,20 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::core;
-use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr::{InList, InSubquery};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
 use datafusion::logical_expr::{
-    Between, Case, Cast, ColumnarValue, Documentation, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    Between, BinaryExpr, Case, Cast, ColumnarValue, Documentation, Expr, ExprSchemable, LogicalPlan,
+    LogicalPlanBuilder, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Union,
+    Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
-use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::inputs::rewrite_expressions;
+use super::inputs::rewrite_nodes;
+use super::quotients;
 
 fn is_numeric(data_type: &DataType) -> bool {
     data_type.is_decimal()
@@ -30,6 +31,12 @@ fn is_numeric(data_type: &DataType) -> bool {
 
 fn as_float(expr: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(expr), DataType::Float64))
+}
+
+/// What numbers of `types` are together, if one is a floating-point number: `double precision` if one is that, else `real`.
+fn float_of<'a>(types: impl IntoIterator<Item = &'a DataType>) -> Option<DataType> {
+    let floats = types.into_iter().filter(|of| of.is_floating());
+    floats.max_by_key(|of| of.primitive_width()).cloned()
 }
 
 /// Gives the `CASE`s in operands their type before other planners ask for it: the planner takes it from the first result, so
@@ -63,37 +70,8 @@ impl ExprPlanner for CaseOperands {
     }
 }
 
-/// Plans comparisons of such numbers.
-#[derive(Debug)]
-pub(super) struct Comparisons;
-
-impl ExprPlanner for Comparisons {
-    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        let compares = matches!(
-            expr.op,
-            BinaryOperator::Eq
-                | BinaryOperator::NotEq
-                | BinaryOperator::Lt
-                | BinaryOperator::LtEq
-                | BinaryOperator::Gt
-                | BinaryOperator::GtEq
-        );
-        if !compares {
-            return Ok(PlannerResult::Original(expr));
-        }
-        Ok(PlannerResult::Original(match (expr.left.get_type(schema), expr.right.get_type(schema)) {
-            (Ok(left), Ok(right)) if left.is_floating() && is_numeric(&right) => {
-                RawBinaryExpr { right: as_float(expr.right), ..expr }
-            }
-            (Ok(left), Ok(right)) if is_numeric(&left) && right.is_floating() => {
-                RawBinaryExpr { left: as_float(expr.left), ..expr }
-            }
-            _ => expr,
-        }))
-    }
-}
-
-/// The same for `IN`, `BETWEEN` and `CASE`. To stand before the coercion of types.
+/// Comparisons, `IN`, `BETWEEN`, `CASE` and `UNION` of such numbers, and quotients by the types that come of them. To stand
+/// before the coercion of types.
 #[derive(Debug)]
 pub(crate) struct MixedNumbers;
 
@@ -103,8 +81,38 @@ impl AnalyzerRule for MixedNumbers {
     }
 
     fn analyze(&self, plan: LogicalPlan, _options: &ConfigOptions) -> Result<LogicalPlan> {
-        rewrite_expressions(plan, of_one_type)
+        rewrite_nodes(plan, of_one_type, of_one_float_type)
     }
+}
+
+/// A union with floating-point numbers beside decimals in a column: floating-point numbers in all inputs.
+fn of_one_float_type(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Union(union) = node else { return Ok(Transformed::no(node)) };
+    // For each column the type that its decimals become.
+    let float = |column: usize| {
+        let fields = union.inputs.iter().filter_map(|input| input.schema().fields().get(column));
+        let types: Vec<&DataType> = fields.map(|field| field.data_type()).collect();
+        float_of(types.iter().copied()).filter(|_| types.into_iter().any(is_numeric))
+    };
+    let floats: Vec<Option<DataType>> = (0..union.schema.fields().len()).map(float).collect();
+    if floats.iter().all(Option::is_none) {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    let inputs = union.inputs.iter().map(|input| with_floats(input, &floats).map(Arc::new));
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// `plan` with its decimals as what `floats` says for their columns.
+fn with_floats(plan: &Arc<LogicalPlan>, floats: &[Option<DataType>]) -> Result<LogicalPlan> {
+    let columns = plan.schema().iter().zip(floats).map(|((qualifier, field), float)| {
+        let column = Expr::from((qualifier, field));
+        let Some(float) = float.as_ref().filter(|_| is_numeric(field.data_type())) else { return column };
+        let converted = Expr::Cast(Cast::new(Box::new(column), float.clone()));
+        converted.alias_qualified(qualifier.cloned(), field.name())
+    });
+    let columns: Vec<Expr> = columns.collect();
+    LogicalPlanBuilder::from(Arc::clone(plan)).project(columns)?.build()
 }
 
 fn of_one_type(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -123,8 +131,35 @@ fn of_one_type(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let (low, high) = (converted(between.low), converted(between.high));
             Transformed::yes(Expr::Between(Between { low, high, ..between }))
         }
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if op.is_comparison_operator()
+                && (floating(&left) && numeric(&right) || numeric(&left) && floating(&right)) =>
+        {
+            let (left, right) = (converted(left), converted(right));
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+        }
+        Expr::InSubquery(InSubquery { expr, mut subquery, negated }) => {
+            let (is_floating, is_numeric_here) = (floating(&expr), numeric(&expr));
+            let column = subquery.subquery.schema().fields().first().map(|field| field.data_type().clone());
+            let has = |kind: fn(&DataType) -> bool| column.as_ref().is_some_and(kind);
+            if is_numeric_here && has(DataType::is_floating) {
+                return Transformed::yes(Expr::InSubquery(InSubquery {
+                    expr: converted(expr),
+                    subquery,
+                    negated,
+                }));
+            }
+            if is_floating
+                && has(is_numeric)
+                && let Ok(floats) = with_floats(&subquery.subquery, &[Some(DataType::Float64)])
+            {
+                subquery.subquery = Arc::new(floats);
+                return Transformed::yes(Expr::InSubquery(InSubquery { expr, subquery, negated }));
+            }
+            Transformed::no(Expr::InSubquery(InSubquery { expr, subquery, negated }))
+        }
         Expr::Case(case) => of_one_number_type(case, schema),
-        other => Transformed::no(other),
+        other => quotients::settled(other, schema),
     }
 }
 
@@ -139,12 +174,7 @@ fn of_one_number_type(case: Case, schema: &DFSchema) -> Transformed<Expr> {
     if types.len() < 2 || are_exact || !types.iter().all(DataType::is_numeric) {
         return Transformed::no(Expr::Case(case));
     }
-    let whole = if types.iter().any(DataType::is_floating) {
-        let are_real = types.iter().all(|of| *of == DataType::Float32);
-        Some(if are_real { DataType::Float32 } else { DataType::Float64 })
-    } else {
-        get_coerce_type_for_case_expression(&types, None)
-    };
+    let whole = float_of(&types).or_else(|| get_coerce_type_for_case_expression(&types, None));
     let Some(whole) = whole else { return Transformed::no(Expr::Case(case)) };
     let converted = |expr: Box<Expr>| match expr.get_type(schema) {
         Ok(of) if of != whole && !of.is_null() => Box::new(Expr::Cast(Cast::new(expr, whole.clone()))),
@@ -187,9 +217,9 @@ impl ScalarUDFImpl for Choice {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let is_mixed = arguments.iter().any(DataType::is_floating) && arguments.iter().any(is_numeric);
+        let float = float_of(arguments);
         let field = |one: &DataType| {
-            let one = if is_mixed && is_numeric(one) { &DataType::Float64 } else { one };
+            let one = float.as_ref().filter(|_| is_numeric(one)).unwrap_or(one);
             Arc::new(Field::new("value", one.clone(), true))
         };
         let fields: Vec<FieldRef> = arguments.iter().map(field).collect();

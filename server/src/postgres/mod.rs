@@ -86,7 +86,6 @@ pub(crate) fn register_all(context: &mut SessionContext) -> Result<()> {
     context.register_expr_planner(Arc::new(literals::Literals))?;
     context.register_expr_planner(Arc::new(mixed_numbers::CaseOperands))?;
     context.register_expr_planner(Arc::new(quotients::Quotients))?;
-    context.register_expr_planner(Arc::new(mixed_numbers::Comparisons))?;
     context.register_expr_planner(Arc::new(operators::IntervalOperators))?;
     context.register_expr_planner(Arc::new(operators::JsonOperators))
 }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, i256};
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -33,23 +35,50 @@ pub(super) struct Quotients;
 
 impl ExprPlanner for Quotients {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
-            return Ok(PlannerResult::Original(expr));
-        };
-        let (Some(left_scale), Some(right_scale)) = (scale_of(&left), scale_of(&right)) else {
-            return Ok(PlannerResult::Original(expr));
-        };
-        if expr.op != BinaryOperator::Divide || (left.is_integer() && right.is_integer()) {
+        if expr.op != BinaryOperator::Divide {
             return Ok(PlannerResult::Original(expr));
         }
-        let scale = match (constant(&expr.left), constant(&expr.right)) {
-            (Some(left), Some(right)) => scale_of_quotient(left, right),
-            _ => SCALE.max(left_scale).max(right_scale),
-        };
-        let quotient = Quotient { scale, signature: Signature::any(2, Volatility::Immutable) };
-        let call = ScalarFunction::new_udf(Arc::new(ScalarUDF::from(quotient)), vec![expr.left, expr.right]);
-        Ok(PlannerResult::Planned(Expr::ScalarFunction(call)))
+        Ok(match quotient(&expr.left, &expr.right, schema) {
+            Some(quotient) => PlannerResult::Planned(quotient),
+            None => PlannerResult::Original(expr),
+        })
     }
+}
+
+/// `expr`, if it divides, by the types that its operands have come to: the planner sees others where they are columns of a
+/// sub-query with a `CASE` or a `UNION`.
+pub(super) fn settled(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let (left, right, is_quotient) = match &expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
+            (left.as_ref(), right.as_ref(), false)
+        }
+        Expr::ScalarFunction(call) if call.name() == NAME => match call.args.as_slice() {
+            [left, right] => (left, right, true),
+            _ => return Transformed::no(expr),
+        },
+        _ => return Transformed::no(expr),
+    };
+    match quotient(left, right, schema) {
+        Some(quotient) if quotient != expr => Transformed::yes(quotient),
+        None if is_quotient => Transformed::yes(left.clone() / right.clone()),
+        _ => Transformed::no(expr),
+    }
+}
+
+/// The quotient of exact numbers of which one is `numeric`.
+fn quotient(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let (left_type, right_type) = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    let (left_scale, right_scale) = (scale_of(&left_type)?, scale_of(&right_type)?);
+    if left_type.is_integer() && right_type.is_integer() {
+        return None;
+    }
+    let scale = match (constant(left), constant(right)) {
+        (Some(left), Some(right)) => scale_of_quotient(left, right),
+        _ => SCALE.max(left_scale).max(right_scale),
+    };
+    let function = Quotient { scale, signature: Signature::any(2, Volatility::Immutable) };
+    let arguments = vec![left.clone(), right.clone()];
+    Some(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(function)), arguments)))
 }
 
 /// The scale of numbers that are exact, and not wider than those of this module.
@@ -150,7 +179,9 @@ impl ScalarUDFImpl for Quotient {
 }
 
 fn decimals(array: &ArrayRef) -> Result<(Decimal128Array, i8)> {
-    let scale = scale_of(array.data_type()).unwrap_or(0);
+    let Some(scale) = scale_of(array.data_type()) else {
+        return internal_err!("{NAME} got {}", array.data_type());
+    };
     let digits = if array.data_type().is_integer() { WHOLE } else { DIGITS };
     let decimals = cast(array, &DataType::Decimal128(digits, scale))?;
     Ok((decimals.as_primitive::<Decimal128Type>().clone(), scale))

@@ -25,6 +25,7 @@ mod tables;
 mod templates;
 mod temporal;
 mod type_names;
+mod value_lists;
 mod varchar;
 mod whole_rows;
 

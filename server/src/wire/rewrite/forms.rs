@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::casts::call;
-use super::{between, numbers, overlaps, similar, small_integers, temporal};
+use super::{between, numbers, overlaps, similar, small_integers, temporal, value_lists};
 use crate::postgres::date_parts::EXTRACT;
 
 /// Rewrites the forms of `statement`.
@@ -31,6 +31,7 @@ impl VisitorMut for Forms {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        value_lists::rewrite(&mut query.body);
         if let Some(fetch) = &query.fetch
             && !fetch.with_ties
             && !fetch.percent
