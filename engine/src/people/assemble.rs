@@ -14,7 +14,7 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::{interleave, take_record_batch};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, SchemaRef,
+    ArrowNativeType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, SchemaRef,
     TimestampMicrosecondType,
 };
 use datafusion::common::{Result, exec_err, internal_err, resources_err};
@@ -97,6 +97,35 @@ pub struct Before {
     /// The most people that one had: the next one will have about as many.
     people: usize,
     numbers: RowNumbers,
+    /// The memory of each column's values.
+    values: Vec<Option<Buffer>>,
+}
+
+impl Before {
+    /// Takes back the memory of a slice that is done with, as far as nobody else has it.
+    pub fn take_back(&mut self, done: Assembled) {
+        let (_, columns, _) = done.batch.into_parts();
+        self.values = columns
+            .into_iter()
+            .map(|column| {
+                let data = column.to_data();
+                drop(column);
+                match data.data_type() {
+                    DataType::Dictionary(_, _) => data.buffers().first().cloned(),
+                    of if of.is_primitive() => data.buffers().first().cloned(),
+                    _ => None,
+                }
+            })
+            .collect();
+    }
+
+    /// `rows` values for the column at `index`, of which each is to be overwritten.
+    fn values<T: ArrowNativeType>(&mut self, index: usize, rows: usize) -> Vec<T> {
+        let kept = self.values.get_mut(index).and_then(Option::take);
+        let mut values: Vec<T> = kept.and_then(|kept| kept.into_vec().ok()).unwrap_or_default();
+        values.resize(rows, T::default());
+        values
+    }
 }
 
 /// The rows of a slice: person p has the rows `offsets[p]..offsets[p + 1]`, in the order in which chunks came.
@@ -301,11 +330,11 @@ impl Gathered {
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for (index, field) in self.schema.fields().iter().enumerate() {
             columns.push(if index == self.user_id {
-                person_codes(&offsets, &persons)?
+                person_codes(&offsets, &persons, before.values(index, 0))?
             } else if self.sequence == Some(index) {
                 before.numbers.first(layout.rows)?
             } else {
-                layout.column(index, field.data_type())?
+                layout.column(index, field.data_type(), before)?
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(layout.rows));
@@ -377,10 +406,9 @@ impl Assembled {
     }
 }
 
-/// The column `user_id`: the number of the person is the code.
-fn person_codes(offsets: &[u32], persons: &Persons) -> Result<ArrayRef> {
-    let rows = offsets.last().copied().unwrap_or(0) as usize;
-    let mut codes = Vec::with_capacity(rows);
+/// The column `user_id`: the number of the person is the code. `codes` is empty.
+fn person_codes(offsets: &[u32], persons: &Persons, mut codes: Vec<i32>) -> Result<ArrayRef> {
+    codes.reserve(offsets.last().copied().unwrap_or(0) as usize);
     for (person, range) in (0_i32..).zip(offsets.windows(2)) {
         codes.resize(range[1] as usize, person);
     }
@@ -413,21 +441,26 @@ impl<'a> Layout<'a> {
         &self.gathered.chunks
     }
 
-    fn column(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
+    fn column(&self, index: usize, data_type: &DataType, before: &mut Before) -> Result<ArrayRef> {
         match data_type {
             DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, _) => {
-                self.primitive::<TimestampMicrosecondType>(index, data_type)
+                self.primitive::<TimestampMicrosecondType>(index, data_type, before)
             }
-            DataType::Int64 => self.primitive::<Int64Type>(index, data_type),
-            DataType::Date32 => self.primitive::<Date32Type>(index, data_type),
-            DataType::Float64 => self.primitive::<Float64Type>(index, data_type),
-            DataType::Decimal128(_, _) => self.primitive::<Decimal128Type>(index, data_type),
-            coded if *coded == coded_type() => self.codes(index),
+            DataType::Int64 => self.primitive::<Int64Type>(index, data_type, before),
+            DataType::Date32 => self.primitive::<Date32Type>(index, data_type, before),
+            DataType::Float64 => self.primitive::<Float64Type>(index, data_type, before),
+            DataType::Decimal128(_, _) => self.primitive::<Decimal128Type>(index, data_type, before),
+            coded if *coded == coded_type() => self.codes(index, before),
             _ => self.any(index, data_type),
         }
     }
 
-    fn primitive<T: ArrowPrimitiveType>(&self, index: usize, data_type: &DataType) -> Result<ArrayRef> {
+    fn primitive<T: ArrowPrimitiveType>(
+        &self,
+        index: usize,
+        data_type: &DataType,
+        before: &mut Before,
+    ) -> Result<ArrayRef> {
         let mut sources = Vec::with_capacity(self.chunks().len());
         for chunk in self.chunks() {
             match chunk.columns[index].as_primitive_opt::<T>() {
@@ -437,7 +470,7 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        let mut values = vec![T::Native::default(); self.rows];
+        let mut values: Vec<T::Native> = before.values(index, self.rows);
         self.for_each_run(|chunk, run, place| {
             let (start, len) = (run.start as usize, run.len as usize);
             copy_run(&mut values[place..place + len], &sources[chunk][start..start + len]);
@@ -446,7 +479,7 @@ impl<'a> Layout<'a> {
         Ok(Arc::new(array.with_data_type(data_type.clone())))
     }
 
-    fn codes(&self, index: usize) -> Result<ArrayRef> {
+    fn codes(&self, index: usize, before: &mut Before) -> Result<ArrayRef> {
         let Some(dictionary) = &self.gathered.dictionaries[index] else {
             return internal_err!("column {index} has no dictionary");
         };
@@ -455,7 +488,7 @@ impl<'a> Layout<'a> {
             let (column, _) = codes_of(&chunk.columns[index])?;
             sources.push((column.keys().values().as_ref(), codes));
         }
-        let mut codes = vec![0_i32; self.rows];
+        let mut codes: Vec<i32> = before.values(index, self.rows);
         self.for_each_run(|chunk, run, place| {
             let (keys, numbers) = sources[chunk];
             let start = run.start as usize;

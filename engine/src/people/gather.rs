@@ -186,6 +186,11 @@ impl Turn {
         }
     }
 
+    /// Takes back a slice that is done with: its memory is for the next one.
+    pub fn take_back(&mut self, done: Assembled) {
+        self.before.take_back(done);
+    }
+
     /// The next slice of the people, each with all its rows; `None` when all were given.
     ///
     /// # Errors

@@ -156,7 +156,9 @@ impl ExecutionPlan for PersonPipelineExec {
                 let Some(rows) = turn.next().await? else {
                     return Ok::<_, DataFusionError>(None);
                 };
-                let rows = pipeline.over(&rows)?.execute(0, context)?;
+                let plan = pipeline.over(&rows)?;
+                turn.take_back(rows);
+                let rows = plan.execute(0, context)?;
                 let output_rows = turn.baseline.output_rows().clone();
                 let counted = move |batch: &RecordBatch| {
                     output_rows.add(batch.num_rows());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use tokio::sync::OnceCell;
@@ -37,7 +38,7 @@ impl Reader {
         Self::leaving_out(source, cache, columns, None)
     }
 
-    /// The same, with NULL in the place of the column at `left_out`, which is not read.
+    /// The same, with a column of nothing but NULL in the place of the one at `left_out`, which is not read.
     pub fn leaving_out(
         source: Arc<ScanSource>,
         cache: Arc<FileMetadataCache>,
@@ -45,7 +46,11 @@ impl Reader {
         left_out: Option<usize>,
     ) -> Self {
         let files = source.files.iter().map(|_| OnceCell::new()).collect();
-        let read = FileColumns::new(source, cache, Arc::clone(columns.delivered()), left_out);
+        let mut delivered = Arc::clone(columns.delivered());
+        if let Some(left_out) = left_out {
+            delivered = without_values(&delivered, left_out);
+        }
+        let read = FileColumns::new(source, cache, delivered, left_out);
         Self { columns, read, files }
     }
 
@@ -93,4 +98,16 @@ impl Reader {
         let rows = usize::try_from(part.range.rows).unwrap_or(usize::MAX);
         self.read.decode(part.file, file, part.row_group, bytes, None, rows)
     }
+}
+
+/// `schema` with a column that takes no memory at `index`: NULLs of another type would take as much as values.
+fn without_values(schema: &Schema, index: usize) -> SchemaRef {
+    let fields = schema.fields().iter().enumerate().map(|(place, field)| {
+        if place == index {
+            Arc::new(Field::new(field.name(), DataType::Null, true))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

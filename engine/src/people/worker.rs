@@ -27,8 +27,11 @@ impl Worker {
         let Some(rows) = self.turn.next().await? else {
             return Ok(None);
         };
-        let _timer = self.turn.baseline.elapsed_compute().timer();
-        self.aggregate(&rows).map(Some)
+        let timer = self.turn.baseline.elapsed_compute().timer();
+        let batches = self.aggregate(&rows)?;
+        timer.done();
+        self.turn.take_back(rows);
+        Ok(Some(batches))
     }
 
     fn aggregate(&self, rows: &Assembled) -> Result<Vec<RecordBatch>> {

@@ -131,8 +131,9 @@ fn of_one_type(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let (low, high) = (converted(between.low), converted(between.high));
             Transformed::yes(Expr::Between(Between { low, high, ..between }))
         }
+        // What has an opposite is a comparison.
         Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if op.is_comparison_operator()
+            if op.negate().is_some()
                 && (floating(&left) && numeric(&right) || numeric(&left) && floating(&right)) =>
         {
             let (left, right) = (converted(left), converted(right));

@@ -109,6 +109,7 @@ proptest! {
             for (person, rows) in people {
                 prop_assert_eq!(found.insert(person, rows), None);
             }
+            before.take_back(assembled);
         }
         prop_assert_eq!(found, expected);
     }
