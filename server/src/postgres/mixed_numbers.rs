@@ -10,13 +10,13 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::core;
-use datafusion::logical_expr::expr::{InList, InSubquery};
+use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, ColumnarValue, Documentation, Expr, ExprSchemable, LogicalPlan,
+    Between, BinaryExpr, Case, Cast, ColumnarValue, Documentation, Expr, ExprSchemable, Join, LogicalPlan,
     LogicalPlanBuilder, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Union,
     Volatility,
 };
@@ -24,6 +24,9 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::inputs::rewrite_nodes;
 use super::quotients;
+
+/// The function behind `ARRAY[...]`.
+const ARRAY: &str = "make_array";
 
 fn is_numeric(data_type: &DataType) -> bool {
     data_type.is_decimal()
@@ -70,7 +73,7 @@ impl ExprPlanner for CaseOperands {
     }
 }
 
-/// Comparisons, `IN`, `BETWEEN`, `CASE` and `UNION` of such numbers, and quotients by the types that come of them. To stand
+/// Comparisons, `IN`, `BETWEEN`, `CASE`, `ARRAY`, `UNION` and joins of such numbers, and quotients by the types that come of them. To stand
 /// before the coercion of types.
 #[derive(Debug)]
 pub(crate) struct MixedNumbers;
@@ -85,22 +88,55 @@ impl AnalyzerRule for MixedNumbers {
     }
 }
 
-/// A union with floating-point numbers beside decimals in a column: floating-point numbers in all inputs.
+/// Unions and the keys of joins.
 fn of_one_float_type(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let LogicalPlan::Union(union) = node else { return Ok(Transformed::no(node)) };
-    // For each column the type that its decimals become.
-    let float = |column: usize| {
-        let fields = union.inputs.iter().filter_map(|input| input.schema().fields().get(column));
-        let types: Vec<&DataType> = fields.map(|field| field.data_type()).collect();
-        float_of(types.iter().copied()).filter(|_| types.into_iter().any(is_numeric))
+    match node {
+        LogicalPlan::Union(union) => settled_union(union),
+        LogicalPlan::Join(join) => Ok(with_float_keys(join)),
+        node => Ok(Transformed::no(node)),
+    }
+}
+
+/// A union whose inputs differ in a type: nodes above it look at what comes of them. Floating-point numbers beside decimals
+/// are floating-point numbers in all inputs.
+fn settled_union(union: Union) -> Result<Transformed<LogicalPlan>> {
+    let types = |column: usize| {
+        let fields = union.inputs.iter().filter_map(move |input| input.schema().fields().get(column));
+        fields.map(|field| field.data_type())
     };
-    let floats: Vec<Option<DataType>> = (0..union.schema.fields().len()).map(float).collect();
-    if floats.iter().all(Option::is_none) {
+    let width = union.schema.fields().len();
+    let differs = |column: usize| types(column).zip(types(column).skip(1)).any(|(one, next)| one != next);
+    if !(0..width).any(differs) {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    // For each column the type that its decimals become.
+    let float = |column: usize| float_of(types(column)).filter(|_| types(column).any(is_numeric));
+    let floats: Vec<Option<DataType>> = (0..width).map(float).collect();
+    if floats.iter().all(Option::is_none) {
+        return Ok(Transformed::yes(LogicalPlan::Union(union)));
     }
     let inputs = union.inputs.iter().map(|input| with_floats(input, &floats).map(Arc::new));
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
     Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// `USING`, `EXCEPT` and `INTERSECT` compare so.
+fn with_float_keys(mut join: Join) -> Transformed<LogicalPlan> {
+    let (left, right) = (Arc::clone(join.left.schema()), Arc::clone(join.right.schema()));
+    let mut has_changed = false;
+    for (left_key, right_key) in &mut join.on {
+        let (Ok(left_type), Ok(right_type)) = (left_key.get_type(&left), right_key.get_type(&right)) else {
+            continue;
+        };
+        let decimal = match (is_numeric(&left_type), is_numeric(&right_type)) {
+            (true, false) if right_type.is_floating() => left_key,
+            (false, true) if left_type.is_floating() => right_key,
+            _ => continue,
+        };
+        *decimal = as_float(decimal.clone());
+        has_changed = true;
+    }
+    Transformed::new_transformed(LogicalPlan::Join(join), has_changed)
 }
 
 /// `plan` with its decimals as what `floats` says for their columns.
@@ -158,6 +194,12 @@ fn of_one_type(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                 return Transformed::yes(Expr::InSubquery(InSubquery { expr, subquery, negated }));
             }
             Transformed::no(Expr::InSubquery(InSubquery { expr, subquery, negated }))
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args })
+            if func.name() == ARRAY && args.iter().any(floating) && args.iter().any(numeric) =>
+        {
+            let args = args.into_iter().map(|element| *converted(Box::new(element))).collect();
+            Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
         }
         Expr::Case(case) => of_one_number_type(case, schema),
         other => quotients::settled(other, schema),

@@ -4,9 +4,10 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::math;
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -21,8 +22,8 @@ pub(super) fn half_even() -> Arc<ScalarUDF> {
 }
 
 pub(super) fn function() -> ScalarUDF {
-    let engine = math::round();
-    ScalarUDF::from(Round { signature: engine.signature().clone(), engine })
+    let signature = Signature::user_defined(Volatility::Immutable);
+    ScalarUDF::from(Round { signature, engine: math::round() })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -95,15 +96,31 @@ impl ScalarUDFImpl for Round {
         self.engine.return_type(arguments)
     }
 
-    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<arrow::datatypes::FieldRef> {
+    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         self.engine.return_field_from_args(arguments)
     }
 
+    /// A number of digits stays the literal that it is: it tells the scale of the result.
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        self.engine.coerce_types(arguments)
+        let field = |one: &DataType| Arc::new(Field::new("value", one.clone(), true));
+        let fields: Vec<FieldRef> = arguments.iter().map(field).collect();
+        let coerced = fields_with_udf(&fields, self.engine.as_ref())?;
+        let mut coerced: Vec<DataType> = coerced.iter().map(|field| field.data_type().clone()).collect();
+        if let ([number, digits], [_, given]) = (coerced.as_mut_slice(), arguments)
+            && number.is_decimal()
+            && given.is_integer()
+        {
+            *digits = given.clone();
+        }
+        Ok(coerced)
     }
 
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if let [number, digits] = arguments.args.as_mut_slice()
+            && number.data_type().is_decimal()
+        {
+            *digits = digits.cast_to(&DataType::Int32, None)?;
+        }
         match arguments.args.as_slice() {
             [one] if matches!(one.data_type(), DataType::Float32 | DataType::Float64) => rounded(one),
             _ => self.engine.invoke_with_args(arguments),
