@@ -1,7 +1,7 @@
 //! The types that the columns of a plan have when it runs.
 //!
-//! The planner takes the type of a `CASE` from its first branch and that of a `UNION` from its first input; the analyzer then
-//! finds one that all of them fit. Who is told the columns of a plan before it runs (a client, a catalog, the planner of a
+//! The planner takes the type of a `CASE` from its first branch and that of a `UNION` from its first input, and does not ask
+//! analyzer rules for that of an array's elements; the analyzer then finds one that all of them fit. Who is told the columns of a plan before it runs (a client, a catalog, the planner of a
 //! statement over a view) must be told the latter.
 
 use arrow::datatypes::DataType;
@@ -10,8 +10,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 
-/// `plan` with the types of its columns as they will be. Plans that have neither a `CASE` nor a `UNION` stay as they are, and
-/// so do those that do not pass the analyzer: running them says why.
+/// `plan` with the types of its columns as they will be. Plans that have no `CASE`, `UNION` or `ARRAY[...]` stay as they are,
+/// and so do those that do not pass the analyzer: running them says why.
 ///
 /// # Errors
 /// Those of the plan builder.
@@ -59,10 +59,18 @@ fn is_open(plan: &LogicalPlan) -> Result<bool> {
     plan.apply_with_subqueries(|node| {
         is_open |= matches!(node, LogicalPlan::Union(_));
         node.apply_expressions(|expr| {
-            is_open = is_open || expr.exists(|part| Ok(matches!(part, Expr::Case(_))))?;
+            is_open = is_open || expr.exists(|part| Ok(is_open_expr(part)))?;
             Ok(if is_open { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
         Ok(if is_open { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(is_open)
+}
+
+fn is_open_expr(expr: &Expr) -> bool {
+    match expr {
+        Expr::Case(_) => true,
+        Expr::ScalarFunction(call) => call.name() == "make_array",
+        _ => false,
+    }
 }

@@ -69,13 +69,8 @@ const CATALOG_FUNCTIONS: [&str; 15] = [
 ];
 
 /// Functions with such names that ask nothing of it: what ends a statement must not wait for a look at the store.
-const OTHER_FUNCTIONS: [&str; 5] = [
-    "pg_backend_pid",
-    "pg_cancel_backend",
-    "pg_is_in_recovery",
-    "pg_sleep",
-    "pg_terminate_backend",
-];
+const OTHER_FUNCTIONS: [&str; 5] =
+    ["pg_backend_pid", "pg_cancel_backend", "pg_is_in_recovery", "pg_sleep", "pg_terminate_backend"];
 
 /// Rewrites statements; one for the whole server.
 #[derive(Debug)]
