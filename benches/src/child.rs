@@ -19,10 +19,6 @@ pub fn worker() -> Result<Command> {
         std::env::current_exe().map_err(|e| BenchError::new("cannot find the path of this program", e))?;
     let mut command = Command::new(program);
     command.arg("worker");
-    // As `wayfare` keeps freed memory, see its `keep_freed_memory`.
-    if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
-        command.env("MIMALLOC_PURGE_DELAY", "10000");
-    }
     Ok(command)
 }
 

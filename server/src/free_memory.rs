@@ -1,9 +1,8 @@
-//! How long free memory is kept, and that it goes back to the system at once while long results are sent.
+//! Free memory goes back to the system at once while long results are sent.
 //!
-//! Queries that aggregate take the same memory again and again, and a page that was given back is cleared before it is
-//! taken anew: up to a twentieth of their time, if everything that is free is given back every second. A result that is
-//! streamed frees blocks of other sizes than it takes next, on other threads: with such a delay a server grows by far more
-//! than the rows that are on their way.
+//! The allocator keeps what is freed for a second, because queries that aggregate take the same memory again and again.
+//! A result that is streamed frees blocks of other sizes than it takes next, on other threads: with that delay a server
+//! grows by far more than the rows that are on their way.
 
 use std::ffi::c_long;
 use std::sync::Arc;
@@ -24,19 +23,6 @@ const CALM_INTERVALS: u32 = 20;
 const PURGE_DELAY: allocator::mi_option_t = 15;
 /// How long it is kept while rows flow, in milliseconds.
 const FLOW_DELAY_MS: c_long = 10;
-
-/// How long it is kept else.
-const USUAL_DELAY_MS: c_long = 10_000;
-/// The variable by which a user may say otherwise.
-const DELAY_VARIABLE: &str = "MIMALLOC_PURGE_DELAY";
-
-/// Lets the allocator keep freed memory for ten seconds, unless the environment says how long. For programs whose allocator
-/// is mimalloc; to be called when they begin.
-pub fn keep_freed_memory() {
-    if std::env::var_os(DELAY_VARIABLE).is_none() {
-        set_purge_delay(USUAL_DELAY_MS);
-    }
-}
 
 /// Watches the rows that are sent. Never ends.
 pub(crate) async fn run(metrics: Arc<Metrics>) {

@@ -47,8 +47,6 @@ use crate::limits::ServerLimits;
 use crate::tls::{Tls, TlsError, TlsMode, TlsOptions};
 use crate::wire::{Observer, Shared, serve_connection};
 
-pub use crate::free_memory::keep_freed_memory;
-
 /// Port of the server unless another is asked for: PostgreSQL's plus one, so that both can run.
 pub const DEFAULT_PORT: u16 = 5433;
 /// Pause after a failed accept, such as for want of file descriptors.

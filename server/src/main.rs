@@ -18,7 +18,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK_BYTES: usize = 64 << 20;
 
 fn main() -> ExitCode {
-    wayfare_server::keep_freed_memory();
     let cli = Cli::parse();
     let file = match FileConfig::load(cli.config.as_deref()) {
         Ok(file) => file,
