@@ -1,8 +1,8 @@
 //! The types that the columns of a plan have when it runs.
 //!
 //! The planner takes the type of a `CASE` from its first branch and that of a `UNION` from its first input, and does not ask
-//! analyzer rules for that of an array's elements; the analyzer then finds one that all of them fit. Who is told the columns of a plan before it runs (a client, a catalog, the planner of a
-//! statement over a view) must be told the latter.
+//! analyzer rules for that of an array's elements; the analyzer then finds one that all of them fit. Who is told the columns
+//! of a plan before it runs (a client, a catalog, the planner of a statement over a view) must be told the latter.
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
