@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, Union};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Union};
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 
 /// The columns that expressions of `node` see.
@@ -22,6 +24,17 @@ pub(crate) fn input_schema(node: &LogicalPlan) -> DFSchemaRef {
             Arc::new(schema)
         }
     }
+}
+
+/// What arguments of these types are for `engine`.
+///
+/// # Errors
+/// It does not take them.
+pub(super) fn coerced(engine: &ScalarUDF, arguments: &[DataType]) -> Result<Vec<DataType>> {
+    let field = |one: &DataType| Arc::new(Field::new("value", one.clone(), true));
+    let fields: Vec<FieldRef> = arguments.iter().map(field).collect();
+    let coerced = fields_with_udf(&fields, engine)?;
+    Ok(coerced.iter().map(|field| field.data_type().clone()).collect())
 }
 
 /// `plan` with every part of every expression as `rewrite` makes it, innermost first; names of output columns stay, and

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
@@ -13,7 +13,6 @@ use datafusion::functions::core;
 use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Cast, ColumnarValue, Documentation, Expr, ExprSchemable, Join, LogicalPlan,
@@ -22,7 +21,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::inputs::rewrite_nodes;
+use super::inputs::{coerced, rewrite_nodes};
 use super::quotients;
 
 /// The function behind `ARRAY[...]`.
@@ -73,8 +72,8 @@ impl ExprPlanner for CaseOperands {
     }
 }
 
-/// Comparisons, `IN`, `BETWEEN`, `CASE`, `ARRAY`, `UNION` and joins of such numbers, and quotients by the types that come of them. To stand
-/// before the coercion of types.
+/// Comparisons, `IN`, `BETWEEN`, `CASE`, `ARRAY`, `UNION` and joins of such numbers, and quotients by the types that come of
+/// them. To stand before the coercion of types.
 #[derive(Debug)]
 pub(crate) struct MixedNumbers;
 
@@ -261,13 +260,8 @@ impl ScalarUDFImpl for Choice {
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         let float = float_of(arguments);
-        let field = |one: &DataType| {
-            let one = float.as_ref().filter(|_| is_numeric(one)).unwrap_or(one);
-            Arc::new(Field::new("value", one.clone(), true))
-        };
-        let fields: Vec<FieldRef> = arguments.iter().map(field).collect();
-        let coerced = fields_with_udf(&fields, self.engine.as_ref())?;
-        Ok(coerced.iter().map(|field| field.data_type().clone()).collect())
+        let one = |one: &DataType| float.as_ref().filter(|_| is_numeric(one)).unwrap_or(one).clone();
+        coerced(&self.engine, &arguments.iter().map(one).collect::<Vec<_>>())
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {

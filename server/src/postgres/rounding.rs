@@ -4,13 +4,14 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::math;
-use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+
+use super::inputs::coerced;
 
 static HALF_EVEN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     Arc::new(ScalarUDF::from(HalfEven { signature: Signature::any(1, Volatility::Immutable) }))
@@ -102,10 +103,7 @@ impl ScalarUDFImpl for Round {
 
     /// A number of digits stays the literal that it is: it tells the scale of the result.
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let field = |one: &DataType| Arc::new(Field::new("value", one.clone(), true));
-        let fields: Vec<FieldRef> = arguments.iter().map(field).collect();
-        let coerced = fields_with_udf(&fields, self.engine.as_ref())?;
-        let mut coerced: Vec<DataType> = coerced.iter().map(|field| field.data_type().clone()).collect();
+        let mut coerced = coerced(&self.engine, arguments)?;
         if let ([number, digits], [_, given]) = (coerced.as_mut_slice(), arguments)
             && number.is_decimal()
             && given.is_integer()

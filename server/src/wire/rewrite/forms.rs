@@ -21,6 +21,7 @@ pub(super) fn rewrite(statement: &mut Statement) {
             create.global = None;
         }
     }
+    value_lists::rewrite(statement);
     let _ = VisitMut::visit(statement, &mut Forms);
     small_integers::rewrite(statement);
 }
@@ -31,7 +32,6 @@ impl VisitorMut for Forms {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        value_lists::rewrite(&mut query.body);
         if let Some(fetch) = &query.fetch
             && !fetch.with_ties
             && !fetch.percent

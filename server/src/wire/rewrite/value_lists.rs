@@ -1,17 +1,40 @@
 //! `VALUES` with a cast to `double precision` in a column: all of the column is, as in PostgreSQL. The engine would make
 //! decimals of it where other rows have a point, with fifteen digits behind it.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, SetExpr, UnaryOperator, Value, ValueWithSpan, Values,
+    CastKind, DataType as SqlType, Expr, Query, SetExpr, Statement, UnaryOperator, Value, ValueWithSpan,
+    Values, VisitMut, VisitorMut,
 };
 
-/// Casts the numbers in such columns of `body`.
-pub(super) fn rewrite(body: &mut SetExpr) {
+/// Casts the numbers in such columns of `statement`. What `INSERT` lists goes to the types of the table's columns instead.
+pub(super) fn rewrite(statement: &mut Statement) {
+    if let Statement::Insert(insert) = statement
+        && insert.source.as_ref().is_some_and(|source| matches!(*source.body, SetExpr::Values(_)))
+    {
+        return;
+    }
+    let _ = VisitMut::visit(statement, &mut Lists);
+}
+
+struct Lists;
+
+impl VisitorMut for Lists {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        in_body(&mut query.body);
+        ControlFlow::Continue(())
+    }
+}
+
+fn in_body(body: &mut SetExpr) {
     match body {
         SetExpr::Values(values) => of_one_type(values),
         SetExpr::SetOperation { left, right, .. } => {
-            rewrite(left);
-            rewrite(right);
+            in_body(left);
+            in_body(right);
         }
         _ => {}
     }
@@ -61,24 +84,17 @@ fn is_number(value: &Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::ast::Statement;
-
-    use super::super::testing;
-
-    fn rewritten(sql: &str) -> String {
-        testing::rewritten(sql, |statement| {
-            if let Statement::Query(query) = statement {
-                super::rewrite(&mut query.body);
-            }
-        })
-    }
+    use super::super::testing::rewritten;
+    use super::rewrite;
 
     #[test]
     fn numbers_beside_a_float_are_floats() {
         assert_eq!(
-            rewritten("VALUES (1e-20::float8, 1), (-0.5, 2.5), (NULL, 3)"),
+            rewritten("VALUES (1e-20::float8, 1), (-0.5, 2.5), (NULL, 3)", rewrite),
             "VALUES (1e-20::FLOAT8, 1), (CAST(-0.5 AS DOUBLE PRECISION), 2.5), (NULL, 3)"
         );
-        assert_eq!(rewritten("VALUES (0.5), (1)"), "VALUES (0.5), (1)");
+        for other in ["VALUES (0.5), (1)", "INSERT INTO t VALUES (1::FLOAT8), (0.5)"] {
+            assert_eq!(rewritten(other, rewrite), other);
+        }
     }
 }
