@@ -11,6 +11,7 @@ mod block;
 mod bucket;
 mod gather;
 mod spill;
+mod spilled_day;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,15 +29,17 @@ use crate::error::{Error, StoreError};
 use crate::load::coded::Codes;
 use crate::load::rows::{WORK_DAY, WORK_ROW, required};
 use crate::load::sort::{self, Sorters};
-use crate::store::layout;
 use crate::store::writer::SORT_COLUMNS;
-use bucket::{Bucket, Entry, size_in_memory};
+use bucket::{Bucket, Entry, first_bits, size_in_memory};
 use spill::{Block, SpillFile};
+use spilled_day::SpilledDay;
 
 /// Rows of a sorted batch.
 const OUT_ROWS: usize = 8192;
-/// Rows of a block on disk: few enough that a block is a narrow range of people.
-const BLOCK_ROWS: usize = 4096;
+/// Rows of a block on disk on average, at least: few enough that a block is a narrow range of people.
+const BLOCK_ROWS: usize = 2048;
+/// The most rows of a block.
+const MAX_BLOCK_ROWS: usize = 4 * BLOCK_ROWS;
 /// Bytes of rows that are gathered at once, or an eighth of the budget if that is less: the more, the better is each
 /// column used while it is in the processor's cache.
 const GATHER_BYTES: usize = 8 << 20;
@@ -46,11 +49,11 @@ const ROW_BYTES: usize = size_of::<RowRun>();
 const HELD_SHARE: f64 = 0.6;
 /// From so many neighbouring rows of one day on they are written as they lie.
 const LEAST_RUN_ROWS: u32 = if cfg!(test) { 4 } else { 512 };
-/// The share of the memory for putting a day together that its unsorted blocks may take: they are read for each of
-/// its ranges.
-const UNSORTED_SHARE: f64 = 0.5;
 /// A day is taken in at most `2^MAX_RANGE_BITS` ranges.
 const MAX_RANGE_BITS: u8 = 12;
+/// Ranges are made so small where no block is read twice for that: what is put together at once then stays in a large
+/// cache of the processor.
+const RANGE_BYTES: usize = 16 << 20;
 
 /// What a sorter needs to know.
 #[derive(Debug, Clone)]
@@ -136,16 +139,6 @@ struct HeldDay {
     last_batch: u32,
 }
 
-/// Rows of a day on disk.
-#[derive(Default)]
-struct SpilledDay {
-    blocks: Vec<Block>,
-    /// How often rows of it were written; those of one time are in order, if they were sorted.
-    times: usize,
-    /// What the blocks that are not sorted take in memory.
-    unsorted_bytes: usize,
-}
-
 impl DaySorter {
     fn new(settings: SortSettings) -> Self {
         Self {
@@ -205,31 +198,38 @@ impl DaySorter {
             empty => empty.insert(SpillFile::create(&self.settings.temp_dir)?),
         };
         let spilled = self.spilled.entry(day).or_default();
-        spilled.times += 1;
-        let unsorted_budget = (self.settings.range_budget() as f64 * UNSORTED_SHARE) as usize;
-        let mut others = Vec::new();
-        for run in &runs {
-            let batch = self.batches[run.batch as usize].as_ref();
-            let Some(batch) = batch.filter(|_| run.rows >= LEAST_RUN_ROWS) else {
-                others.push(*run);
-                continue;
-            };
-            let rows = batch.rows.slice(run.start as usize, run.rows as usize);
-            if spilled.unsorted_bytes + size_in_memory(&rows) > unsorted_budget {
-                others.push(*run);
-                continue;
+        let (long, short): (Vec<RowRun>, Vec<RowRun>) =
+            runs.iter().partition(|run| run.rows >= LEAST_RUN_ROWS);
+        let batch_of = |run: &RowRun| {
+            let held = self.batches[run.batch as usize].as_ref()?;
+            Some(held.rows.slice(run.start as usize, run.rows as usize))
+        };
+        let as_they_lie: Vec<RecordBatch> = long.iter().filter_map(batch_of).collect();
+        let with_entries = |rows: &RecordBatch| size_in_memory(rows) + rows.num_rows() * size_of::<Entry>();
+        let bytes: usize = as_they_lie.iter().map(with_entries).sum();
+        let mut bucket = if spilled.has_room(bytes, self.settings.range_budget()) {
+            for rows in &as_they_lie {
+                spilled.add_unsorted(file.write(rows, None)?);
             }
-            let block = file.write(&rows, None)?;
-            spilled.unsorted_bytes += block.memory_bytes;
-            spilled.blocks.push(block);
-        }
-        if !others.is_empty() {
-            let mut bucket = bucket_of(&self.settings, &self.batches, &others)?;
+            bucket_of(&self.settings, &self.batches, &short)?
+        } else {
+            let mut all = bucket_of(&self.settings, &self.batches, &runs)?;
+            let unsorted = spilled.take_unsorted();
+            all.reserve(rows_of(&unsorted));
+            for block in unsorted {
+                all.add_whole(file.read(&block)?).map_err(Error::Query)?;
+            }
+            all
+        };
+        if bucket.rows() > 0 {
+            let bits = (bucket.rows() / BLOCK_ROWS).checked_ilog2().unwrap_or_default() as u8;
+            let mut blocks = Vec::new();
             bucket.sort().map_err(arrow_error)?;
-            bucket.gather_all(self.settings.gather_bytes(), BLOCK_ROWS, |batch, entries| {
-                spilled.blocks.push(file.write(batch, Some(entries))?);
+            bucket.gather_all(self.settings.gather_bytes(), MAX_BLOCK_ROWS, bits, |batch, entries| {
+                blocks.push(file.write(batch, Some(entries))?);
                 Ok(true)
             })?;
+            spilled.add_sorted(blocks);
         }
         self.let_go(&runs);
         Ok(())
@@ -241,16 +241,17 @@ impl DaySorter {
         days.sort_unstable();
         days.dedup();
         for day in days {
-            let blocks = self.spilled.get(&day).map_or(&[][..], |spilled| &spilled.blocks);
-            let is_sorted = |spilled: &SpilledDay| spilled.times == 1 && spilled.unsorted_bytes == 0;
-            let is_in_order = !self.days.contains_key(&day) && self.spilled.get(&day).is_some_and(is_sorted);
-            let bits = if is_in_order { Some(0) } else { range_bits(blocks, self.settings.range_budget()) };
+            let mut spilled = self.spilled.remove(&day).unwrap_or_default();
+            let is_in_order = !self.days.contains_key(&day) && spilled.is_in_order();
+            let bits = if is_in_order { Some(0) } else { spilled.range_bits(self.settings.range_budget()) };
             if bits.is_none() {
                 // The external sort takes the memory that held rows have.
+                self.spilled.insert(day, spilled);
                 self.make_room(0)?;
+                spilled = self.spilled.remove(&day).unwrap_or_default();
             }
             let runs = self.days.remove(&day).unwrap_or_default().runs;
-            let blocks = self.spilled.remove(&day).unwrap_or_default().blocks;
+            let blocks = spilled.into_blocks();
             let is_open = match bits {
                 _ if is_in_order => self.send_blocks(&blocks, output)?,
                 Some(bits) => self.send_ranges(&runs, &blocks, bits, output)?,
@@ -302,23 +303,27 @@ impl DaySorter {
         let gather_bytes = self.settings.gather_bytes();
         let mut held = bucket_of(&self.settings, &self.batches, held)?;
         if bits == 0 || blocks.is_empty() {
+            held.reserve(rows_of(blocks));
             for block in blocks {
-                let place = held.add_batch(self.read(block)?);
-                held.add_rows_where(place, |_| true).map_err(Error::Query)?;
+                held.add_whole(self.read(block)?).map_err(Error::Query)?;
             }
             held.sort().map_err(arrow_error)?;
             return send(&held, gather_bytes, output);
         }
         held.sort().map_err(arrow_error)?;
         for range in 0..1_u64 << bits {
-            let range_of = |key: i64| layout::ordered(key) >> (64 - bits);
-            let mut bucket = held.part(|key| range_of(key).cmp(&range));
-            for block in blocks {
-                if range_of(block.min_key) > range || range_of(block.max_key) < range {
-                    continue;
-                }
-                let place = bucket.add_batch(self.read(block)?);
-                bucket.add_rows_where(place, |key| range_of(key) == range).map_err(Error::Query)?;
+            let mut bucket = held.part(|key| first_bits(key, bits).cmp(&range));
+            let (whole, others): (Vec<&Block>, Vec<&Block>) = blocks
+                .iter()
+                .filter(|block| block.ranges(bits).contains(&range))
+                .partition(|block| block.ranges(bits) == (range..=range));
+            bucket.reserve(rows_of(whole.iter().copied()));
+            for block in whole {
+                bucket.add_whole(self.read(block)?).map_err(Error::Query)?;
+            }
+            for block in others {
+                let is_wanted = |key: i64| first_bits(key, bits) == range;
+                bucket.add_rows_where(self.read(block)?, is_wanted).map_err(Error::Query)?;
             }
             bucket.sort().map_err(arrow_error)?;
             if !send(&bucket, gather_bytes, output)? {
@@ -377,6 +382,7 @@ fn bucket_of(
     runs: &[RowRun],
 ) -> Result<Bucket, Error> {
     let mut bucket = Bucket::new(Arc::clone(&settings.codes));
+    bucket.reserve(runs.iter().map(|run| run.rows as usize).sum());
     let mut places = vec![None; batches.len()];
     for runs in runs.chunk_by(|a, b| a.batch == b.batch) {
         let batch = runs[0].batch as usize;
@@ -393,28 +399,18 @@ fn bucket_of(
     Ok(bucket)
 }
 
+fn rows_of<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> usize {
+    blocks.into_iter().map(|block| block.rows).sum()
+}
+
 /// Sends a sorted bucket; `false` if nobody takes it.
 fn send(
     bucket: &Bucket,
     gather_bytes: usize,
     output: &Sender<Result<RecordBatch, Error>>,
 ) -> Result<bool, Error> {
-    bucket.gather_all(gather_bytes, OUT_ROWS, |batch, _| Ok(output.blocking_send(Ok(batch.clone())).is_ok()))
-}
-
-/// Into how many ranges of people, `2^bits`, a day must be cut so that the blocks of each fit into `budget` bytes;
-/// `None` if that many do not exist.
-fn range_bits(blocks: &[Block], budget: usize) -> Option<u8> {
-    (0..=MAX_RANGE_BITS).find(|bits| {
-        let range_of = |key: i64| if *bits == 0 { 0 } else { layout::ordered(key) >> (64 - *bits) } as usize;
-        let mut bytes = vec![0_usize; 1 << *bits];
-        for block in blocks {
-            for range in &mut bytes[range_of(block.min_key)..=range_of(block.max_key)] {
-                *range += block.memory_bytes;
-            }
-        }
-        bytes.iter().all(|bytes| *bytes <= budget)
-    })
+    bucket
+        .gather_all(gather_bytes, OUT_ROWS, 0, |batch, _| Ok(output.blocking_send(Ok(batch.clone())).is_ok()))
 }
 
 fn arrow_error(error: ArrowError) -> Error {

@@ -3,14 +3,16 @@
 //! A *working batch* has the columns of a data file, then [`WORK_DAY`] and [`WORK_ROW`].
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
-    UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, MutableArrayData, RecordBatch,
+    StringArray, StringBuilder, UInt32Array, UInt64Array, make_array,
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 
 use crate::identity::Resolver;
@@ -25,6 +27,9 @@ use crate::store::suppression::Suppression;
 pub const WORK_DAY: &str = "#day";
 /// Working column: [`RowNumber`] bits.
 pub const WORK_ROW: &str = "#row";
+
+/// From so many rows of a day on average that follow each other, copying them as a whole costs less than one by one.
+const COPIED_ROWS: usize = 32;
 
 /// The schema of working batches over these data-file columns.
 pub fn work_schema(file_schema: &Schema) -> SchemaRef {
@@ -138,24 +143,37 @@ pub fn split_by_day(batch: &RecordBatch, keys: &[RowKey], parts: usize) -> Resul
     if parts == 1 {
         return Ok(vec![(0, batch.clone())]);
     }
-    let mut rows_of: Vec<Vec<u32>> = vec![Vec::new(); parts];
-    for (row, key) in keys.iter().enumerate() {
-        // Batches are far below 2^32 rows.
-        rows_of[part_of(key.day, parts)].push(row as u32);
+    let mut runs_of: Vec<Vec<Range<usize>>> = vec![Vec::new(); parts];
+    let mut start = 0;
+    for run in keys.chunk_by(|a, b| a.day == b.day) {
+        runs_of[part_of(run[0].day, parts)].push(start..start + run.len());
+        start += run.len();
     }
-    rows_of
-        .into_iter()
-        .enumerate()
-        .filter(|(_, rows)| !rows.is_empty())
-        .map(|(part, rows)| {
-            // Most of a batch, in one piece, is not copied: little is held that is not wanted.
-            let (first, last) = (rows[0] as usize, rows[rows.len() - 1] as usize);
-            if last - first + 1 == rows.len() && rows.len() * 2 > batch.num_rows() {
-                return Ok((part, batch.slice(first, rows.len())));
-            }
-            Ok((part, take_record_batch(batch, &UInt32Array::from(rows))?))
-        })
-        .collect()
+    let runs_of = runs_of.into_iter().enumerate().filter(|(_, runs)| !runs.is_empty());
+    runs_of.map(|(part, runs)| Ok((part, rows_in(batch, &runs)?))).collect()
+}
+
+/// The rows of some ranges, one behind the other. Most of a batch, in one piece, is not copied: little is held that is not
+/// wanted.
+fn rows_in(batch: &RecordBatch, runs: &[Range<usize>]) -> Result<RecordBatch> {
+    let rows: usize = runs.iter().map(ExactSizeIterator::len).sum();
+    if let [run] = runs
+        && rows * 2 > batch.num_rows()
+    {
+        return Ok(batch.slice(run.start, rows));
+    }
+    if runs.len() * COPIED_ROWS > rows {
+        let rows: Vec<u32> = runs.iter().cloned().flatten().map(|row| row as u32).collect();
+        return Ok(take_record_batch(batch, &UInt32Array::from(rows))?);
+    }
+    let copy = |column: &ArrayRef| {
+        let data = column.to_data();
+        let mut copy = MutableArrayData::new(vec![&data], false, rows);
+        runs.iter().try_for_each(|run| copy.try_extend(0, run.start, run.end))?;
+        Ok(make_array(copy.freeze()))
+    };
+    let columns: Result<Vec<ArrayRef>, ArrowError> = batch.columns().iter().map(copy).collect();
+    Ok(RecordBatch::try_new(batch.schema(), columns?)?)
 }
 
 fn part_of(day: i32, parts: usize) -> usize {

@@ -5,16 +5,17 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::interleave;
-use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType, UInt64Type};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 
-use super::gather::gather_text;
+use super::gather::{Place, gather};
 use crate::error::Error;
 use crate::load::coded::Codes;
-use crate::load::rows::{WORK_ROW, required};
+use crate::load::rows::{WORK_DAY, WORK_ROW, required};
 use crate::schema;
 use crate::store::layout;
 
@@ -65,8 +66,30 @@ impl Bucket {
         Ok(())
     }
 
-    /// Adds the rows of the batch at `place` whose `user_key` is wanted.
-    pub(super) fn add_rows_where(&mut self, place: usize, is_wanted: impl Fn(i64) -> bool) -> Result<()> {
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Makes room for as many rows more.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.entries.reserve_exact(rows);
+    }
+
+    /// Adds a batch with all its rows.
+    pub(super) fn add_whole(&mut self, batch: RecordBatch) -> Result<()> {
+        let rows = 0..batch.num_rows() as u32;
+        let place = self.add_batch(batch);
+        self.add_rows(place, rows)
+    }
+
+    /// Adds the rows of a batch whose `user_key` is wanted.
+    pub(super) fn add_rows_where(
+        &mut self,
+        batch: RecordBatch,
+        is_wanted: impl Fn(i64) -> bool,
+    ) -> Result<()> {
+        let place = self.add_batch(batch);
         let columns = SortColumns::of(&self.batches[place])?;
         let rows = 0..columns.keys.len() as u32;
         let entries = rows.map(|row| columns.entry(place, row)).filter(|entry| is_wanted(entry.key));
@@ -107,11 +130,13 @@ impl Bucket {
     }
 
     /// Gives the rows to `take` by `(user_key, user_id, ts, event_id, row)` if they are sorted, at most `rows` at a time
-    /// with their entries; `false` once that gives it. About `bytes` of rows are gathered at once.
+    /// and only those whose keys have the first `bits` bits in common, with their entries; `false` once that gives it.
+    /// About `bytes` of rows are gathered at once.
     pub(super) fn gather_all(
         &self,
         bytes: usize,
         rows: usize,
+        bits: u8,
         mut take: impl FnMut(&RecordBatch, &[Entry]) -> std::result::Result<bool, Error>,
     ) -> std::result::Result<bool, Error> {
         let (held_bytes, held_rows) = self
@@ -132,10 +157,14 @@ impl Bucket {
             if has_people_of_one_key(&gathered)? {
                 gathered = self.gather(&self.by_people(&all[start..end])?)?;
             }
-            for (part, entries) in all[start..end].chunks(rows).enumerate() {
-                if !take(&gathered.slice(part * rows, entries.len()), entries)? {
+            let mut first = 0;
+            let ranges = all[start..end]
+                .chunk_by(|a, b| bits == 0 || first_bits(a.key, bits) == first_bits(b.key, bits));
+            for entries in ranges.flat_map(|range| range.chunks(rows)) {
+                if !take(&gathered.slice(first, entries.len()), entries)? {
                     return Ok(false);
                 }
+                first += entries.len();
             }
         }
         Ok(true)
@@ -160,21 +189,34 @@ impl Bucket {
             return Err(DataFusionError::Internal("no rows to gather".to_owned()));
         };
         let schema = self.batches[first.batch as usize].schema();
-        let indices: Vec<(usize, usize)> =
-            entries.iter().map(|e| (e.batch as usize, e.row as usize)).collect();
-        let columns: Result<Vec<ArrayRef>, ArrowError> = (0..schema.fields().len())
-            .map(|column| {
-                let arrays = self.batches.iter().map(|batch| batch.column(column));
-                if *schema.field(column).data_type() == DataType::Utf8 {
-                    let texts: Vec<&StringArray> = arrays.map(|array| array.as_string()).collect();
-                    return Ok(Arc::new(gather_text(&texts, &indices)?) as ArrayRef);
+        let places: Vec<Place> = entries.iter().map(|entry| (entry.batch, entry.row)).collect();
+        let mut gathered = Vec::with_capacity(schema.fields().len());
+        for (index, field) in schema.fields().iter().enumerate() {
+            let columns: Vec<&ArrayRef> = self.batches.iter().map(|batch| batch.column(index)).collect();
+            gathered.push(match field.name().as_str() {
+                // What entries say, and what is the same in all rows, need not be fetched.
+                schema::USER_KEY => {
+                    Arc::new(Int64Array::from_iter_values(entries.iter().map(|entry| entry.key)))
                 }
-                let arrays: Vec<&dyn Array> = arrays.map(AsRef::as_ref).collect();
-                interleave(&arrays, &indices)
-            })
-            .collect();
-        Ok(RecordBatch::try_new(schema, columns?)?)
+                schema::TS => {
+                    let times =
+                        TimestampMicrosecondArray::from_iter_values(entries.iter().map(|entry| entry.ts));
+                    Arc::new(times.with_data_type(field.data_type().clone())) as ArrayRef
+                }
+                WORK_DAY => {
+                    let days = columns[first.batch as usize].as_primitive::<Int32Type>();
+                    Arc::new(Int32Array::from_value(days.value(first.row as usize), entries.len()))
+                }
+                _ => gather(&columns, &places)?,
+            });
+        }
+        Ok(RecordBatch::try_new(schema, gathered)?)
     }
+}
+
+/// The first bits of a key, in the order of the layout. 0 without bits.
+pub(super) fn first_bits(key: i64, bits: u8) -> u64 {
+    layout::ordered(key).checked_shr(u64::BITS - u32::from(bits)).unwrap_or_default()
 }
 
 /// The entries of the key that stands on both sides of `end`, if there is one.
@@ -205,11 +247,8 @@ pub(super) fn size_in_memory(batch: &RecordBatch) -> usize {
 /// Brings entries into the order of the first bits of their keys, which are hashes and so spread evenly; gives the parts
 /// whose entries have these bits in common. A small part is sorted in the cache, with few comparisons. O(entries).
 fn distribute(entries: &mut [Entry]) -> impl Iterator<Item = &mut [Entry]> {
-    let bits = (entries.len() / PART_ENTRIES).checked_ilog2().unwrap_or_default().min(MAX_PART_BITS);
-    let part_of = move |entry: &Entry| match bits {
-        0 => 0,
-        bits => (layout::ordered(entry.key) >> (u64::BITS - bits)) as usize,
-    };
+    let bits = (entries.len() / PART_ENTRIES).checked_ilog2().unwrap_or_default().min(MAX_PART_BITS) as u8;
+    let part_of = move |entry: &Entry| first_bits(entry.key, bits) as usize;
     let mut ends = vec![0; 1 << bits];
     for entry in entries.iter() {
         ends[part_of(entry)] += 1;

@@ -1,16 +1,18 @@
 //! Rows on disk, in blocks that are read one by one.
 
 use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::buffer::MutableBuffer;
+use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 
-use super::{Entry, block, spill_error};
+use super::{Entry, block, first_bits, spill_error};
 use crate::error::{Error, StoreError};
 
 /// Where a block of rows is, and whose rows it has.
@@ -18,13 +20,20 @@ use crate::error::{Error, StoreError};
 pub(super) struct Block {
     offset: u64,
     length: usize,
-    rows: usize,
+    pub(super) rows: usize,
     /// The place of its schema among those of the file.
     schema: usize,
     /// What it takes in memory.
     pub(super) memory_bytes: usize,
-    pub(super) min_key: i64,
-    pub(super) max_key: i64,
+    min_key: i64,
+    max_key: i64,
+}
+
+impl Block {
+    /// In which of `2^bits` ranges of people its rows are.
+    pub(super) fn ranges(&self, bits: u8) -> RangeInclusive<u64> {
+        first_bits(self.min_key, bits)..=first_bits(self.max_key, bits)
+    }
 }
 
 /// A temporary file of blocks; it is removed when this is dropped.
@@ -76,10 +85,21 @@ impl SpillFile {
             Error::from(StoreError::io("read from", self.temp_dir.display().to_string(), error))
         };
         let schema = self.schemas.get(block.schema).ok_or_else(|| failed("a block of no schema".into()))?;
-        let file: &File = self.file.as_file();
-        let mut bytes = MutableBuffer::from_len_zeroed(block.length);
-        file.read_exact_at(bytes.as_slice_mut(), block.offset).map_err(|error| failed(error.into()))?;
-        block::decode(&bytes.into(), schema, block.rows).map_err(|error| failed(error.into()))
+        let bytes = self.bytes(block).map_err(|error| failed(error.into()))?;
+        block::decode(&bytes, schema, block.rows).map_err(|error| failed(error.into()))
+    }
+
+    /// The bytes of a block, at an aligned place. Read into memory that is not cleared before.
+    fn bytes(&self, block: &Block) -> std::io::Result<Buffer> {
+        let mut bytes: Vec<u8> = Vec::with_capacity(block.length + block::ALIGNMENT);
+        let before = bytes.as_ptr().align_offset(block::ALIGNMENT).min(block::ALIGNMENT);
+        bytes.resize(before, 0);
+        let mut file: &File = self.file.as_file();
+        file.seek(SeekFrom::Start(block.offset))?;
+        if file.take(block.length as u64).read_to_end(&mut bytes)? < block.length {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Buffer::from_vec(bytes).slice_with_length(before, block.length))
     }
 }
 

@@ -86,15 +86,6 @@ fn a_batch_beyond_the_memory_is_an_error() {
 }
 
 #[test]
-fn days_are_cut_into_ranges_of_people_until_each_fits() {
-    let block = |min_key, max_key| Block::for_tests(100, min_key, max_key);
-    assert_eq!(range_bits(&[], 10), Some(0));
-    assert_eq!(range_bits(&[block(i64::MIN, -1), block(0, i64::MAX)], 200), Some(0));
-    assert_eq!(range_bits(&[block(i64::MIN, -1), block(0, i64::MAX)], 100), Some(1));
-    assert_eq!(range_bits(&[block(i64::MIN, i64::MAX), block(7, 8)], 100), None);
-}
-
-#[test]
 fn many_people_of_one_day_come_in_order_from_disk() {
     let rows: Vec<Row> = (0..60_000_u64)
         .map(|n| {
