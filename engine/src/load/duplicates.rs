@@ -1,9 +1,10 @@
 //! Which rows of a load are duplicates: an index over 128-bit event keys that spills.
 //!
 //! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
-//! table's row stays. 32 bytes per row in 256 buckets by hash; a bucket that has no room to grow goes to the end of a
-//! temporary file. Resolving takes one bucket a thread at a time, and sorts those that have the same key twice: O(n log n) time at
-//! most, memory of a bucket a thread plus a bit per row.
+//! table's row stays. Each reader has an index of its own: 32 bytes per row in 256 buckets by hash, in pieces that are never
+//! copied to grow; a piece that is full when there is no room for another goes to the end of a temporary file. Resolving takes
+//! one bucket a thread at a time, and sorts those that have the same key twice: O(n log n) time at most, memory of a bucket a
+//! thread plus a bit per row.
 
 use std::fs::File;
 use std::hash::BuildHasher;
@@ -20,6 +21,8 @@ const BUCKETS: usize = 256;
 const RECORD_BYTES: usize = 32;
 /// Records that every bucket has room for, whatever the budget.
 const LEAST_RECORDS: usize = 4;
+/// Records of a full piece of a bucket.
+const PIECE_RECORDS: usize = if cfg!(test) { 16 } else { 1024 };
 /// Occurrence of a row whose id is still to be made.
 const UNNUMBERED: u32 = u32::MAX;
 
@@ -86,7 +89,9 @@ pub struct DuplicateIndex {
 
 #[derive(Debug, Default)]
 struct Bucket {
-    records: Vec<Record>,
+    /// The piece that is filled, which grows to a full one.
+    open: Vec<Record>,
+    full: Vec<Vec<Record>>,
     /// Where more of them begin in the file, and how many follow there.
     parts: Vec<(u64, usize)>,
 }
@@ -125,35 +130,50 @@ impl DuplicateIndex {
 
     fn push(&mut self, record: Record) -> Result<()> {
         let Self { buckets, room, budget, temp_dir, spilled } = self;
-        let bucket = &mut buckets[(record.hash >> 120) as usize];
-        let held = bucket.records.len();
-        if held == bucket.records.capacity() {
-            // Grows by as much as it has.
+        let Bucket { open, full, parts } = &mut buckets[(record.hash >> 120) as usize];
+        let held = open.len();
+        if held == open.capacity() {
+            // Grows by as much as it has, then by another piece.
             let more = held.max(LEAST_RECORDS);
             if held == 0 || *room + more <= *budget {
-                bucket.records.reserve_exact(more);
-                *room += bucket.records.capacity() - held;
+                if held < PIECE_RECORDS {
+                    open.reserve_exact(more);
+                    *room += open.capacity() - held;
+                } else {
+                    full.push(std::mem::replace(open, Vec::with_capacity(PIECE_RECORDS)));
+                    *room += PIECE_RECORDS;
+                }
             } else {
                 let file = match spilled {
                     Some(file) => file,
                     empty => empty.insert(SpilledRecords::create(temp_dir)?),
                 };
-                bucket.parts.push(file.write(&bucket.records)?);
-                bucket.records.clear();
+                parts.push(file.write(open)?);
+                open.clear();
             }
         }
-        bucket.records.push(record);
+        open.push(record);
         Ok(())
     }
 
-    /// Decides which rows of the load are dropped, on so many threads.
-    pub fn resolve(self, threads: usize) -> Result<Dropped> {
-        let Self { mut buckets, spilled, .. } = self;
-        let share = buckets.len().div_ceil(threads.max(1));
-        let resolve_all = |buckets: &mut [Bucket]| -> Result<Dropped> {
+    /// Decides which rows of the load are dropped, on so many threads. Together the indexes have all rows.
+    pub fn resolve(indexes: Vec<Self>, threads: usize) -> Result<Dropped> {
+        let mut files = Vec::with_capacity(indexes.len());
+        let mut buckets: Vec<Vec<Bucket>> = std::iter::repeat_with(Vec::new).take(BUCKETS).collect();
+        for index in indexes {
+            files.push(index.spilled);
+            for (of_all, bucket) in buckets.iter_mut().zip(index.buckets) {
+                of_all.push(bucket);
+            }
+        }
+        let share = BUCKETS.div_ceil(threads.max(1));
+        let resolve_all = |buckets: &mut [Vec<Bucket>]| -> Result<Dropped> {
             let mut dropped = Dropped::default();
             for bucket in buckets {
-                let mut records = std::mem::take(bucket).into_records(spilled.as_ref())?;
+                let mut records = Vec::with_capacity(bucket.iter().map(Bucket::len).sum());
+                for (bucket, spilled) in std::mem::take(bucket).into_iter().zip(&files) {
+                    bucket.move_to(&mut records, spilled.as_ref())?;
+                }
                 if has_repeats(&records) {
                     records.sort_unstable();
                     for group in records.chunk_by(|a, b| a.hash == b.hash && a.day == b.day) {
@@ -217,10 +237,19 @@ fn resolve_group(group: &[Record], dropped: &mut Dropped) {
 }
 
 impl Bucket {
-    fn into_records(self, spilled: Option<&SpilledRecords>) -> Result<Vec<Record>> {
-        let mut records = self.records;
-        let Some(spilled) = spilled else { return Ok(records) };
-        records.reserve_exact(self.parts.iter().map(|(_, count)| count).sum());
+    /// All its records.
+    fn len(&self) -> usize {
+        let full: usize = self.full.iter().map(Vec::len).sum();
+        let written: usize = self.parts.iter().map(|(_, count)| count).sum();
+        self.open.len() + full + written
+    }
+
+    fn move_to(self, records: &mut Vec<Record>, spilled: Option<&SpilledRecords>) -> Result<()> {
+        records.extend(self.open);
+        for piece in self.full {
+            records.extend(piece);
+        }
+        let Some(spilled) = spilled else { return Ok(()) };
         let mut bytes = Vec::new();
         for (offset, count) in self.parts {
             bytes.resize(count * RECORD_BYTES, 0);
@@ -228,7 +257,7 @@ impl Bucket {
             let (chunks, _) = bytes.as_chunks::<RECORD_BYTES>();
             records.extend(chunks.iter().map(Record::from_bytes));
         }
-        Ok(records)
+        Ok(())
     }
 }
 
@@ -349,7 +378,7 @@ mod tests {
         for (file, row, day) in [(1, 0, 5), (0, 9, 5), (0, 3, 6)] {
             index.add_input(day, key(1, 0), RowNumber::new(file, row, false)).expect("add");
         }
-        let dropped = index.resolve(2).expect("resolve");
+        let dropped = DuplicateIndex::resolve(vec![index], 2).expect("resolve");
         assert_eq!(dropped.count(), 1);
         assert!(dropped.contains(RowNumber::new(1, 0, false)));
         assert!(!dropped.contains(RowNumber::new(0, 9, false)));
@@ -361,7 +390,7 @@ mod tests {
         for row in 0..3 {
             first.add_input(5, key(1, 0), RowNumber::new(0, row, true)).expect("add");
         }
-        assert_eq!(first.resolve(2).expect("resolve").count(), 0);
+        assert_eq!(DuplicateIndex::resolve(vec![first], 2).expect("resolve").count(), 0);
 
         let mut again = index(0);
         for occurrence in 0..3 {
@@ -370,7 +399,7 @@ mod tests {
         for row in 0..4 {
             again.add_input(5, key(1, 0), RowNumber::new(0, row, true)).expect("add");
         }
-        let dropped = again.resolve(2).expect("resolve");
+        let dropped = DuplicateIndex::resolve(vec![again], 2).expect("resolve");
         assert_eq!(dropped.count(), 3, "the fourth is new");
         assert!(!dropped.contains(RowNumber::new(0, 3, true)));
     }
@@ -379,24 +408,25 @@ mod tests {
         #[test]
         fn agrees_with_a_set_whatever_the_budget(
             rows in prop::collection::vec((0u8..6, 0i32..3, any::<bool>()), 0..900),
-            budget in prop_oneof![Just(0usize), Just(1 << 20)],
+            budget in prop_oneof![Just(0usize), Just(1 << 13), Just(1 << 20)],
+            readers in 1..4_usize,
         ) {
-            let mut index = index(budget);
+            let mut indexes: Vec<DuplicateIndex> = (0..readers).map(|_| index(budget)).collect();
             let mut seen = HashSet::new();
             let mut expected = Vec::new();
             for (hash, day, existing) in rows.iter().filter(|r| r.2) {
                 seen.insert((*hash, *day));
-                index.add_existing(*day, key(u128::from(*hash) << 122, 0)).expect("add");
+                indexes[0].add_existing(*day, key(u128::from(*hash) << 122, 0)).expect("add");
                 prop_assert!(*existing);
             }
             for (i, (hash, day, _)) in rows.iter().enumerate().filter(|(_, r)| !r.2) {
                 let row = RowNumber::new(0, i as u64, false);
-                index.add_input(*day, key(u128::from(*hash) << 122, 0), row).expect("add");
+                indexes[i % readers].add_input(*day, key(u128::from(*hash) << 122, 0), row).expect("add");
                 if !seen.insert((*hash, *day)) {
                     expected.push(i as u64);
                 }
             }
-            let dropped = index.resolve(2).expect("resolve");
+            let dropped = DuplicateIndex::resolve(indexes, 2).expect("resolve");
             prop_assert_eq!(dropped.count(), expected.len() as u64);
             for i in expected {
                 prop_assert!(dropped.contains(RowNumber::new(0, i, false)));

@@ -108,7 +108,8 @@ pub struct Written {
 /// State that the readers share.
 struct Shared {
     codes: Arc<Codes>,
-    index: Option<Mutex<DuplicateIndex>>,
+    /// One for each reader, so that none waits for another.
+    indexes: Vec<Mutex<DuplicateIndex>>,
     rejects: Option<Mutex<RejectSink>>,
     days: Mutex<BTreeMap<i32, u64>>,
     /// The first error in input order, by file number.
@@ -177,11 +178,11 @@ pub async fn run(
     progress.stage(LoadStage::Read, None);
     let work_schema = rows::work_schema(&job.file_schema);
     let codes = Arc::new(Codes::new(&work_schema));
+    let readers = job.parallelism.min(job.files.len()).max(1);
+    let index = || DuplicateIndex::new(job.index_budget_bytes / readers, job.temp_dir.clone());
     let shared = Arc::new(Shared {
         codes: Arc::clone(&codes),
-        index: job
-            .dedup
-            .then(|| Mutex::new(DuplicateIndex::new(job.index_budget_bytes, job.temp_dir.clone()))),
+        indexes: if job.dedup { (0..readers).map(|_| Mutex::new(index())).collect() } else { Vec::new() },
         rejects: rejects.map(Mutex::new),
         days: Mutex::default(),
         failure: Mutex::default(),
@@ -218,11 +219,11 @@ pub async fn run(
             Arc::clone(&progress),
         )));
     }
-    let readers: Vec<_> = (0..job.parallelism.min(job.files.len()).max(1))
-        .map(|_| {
+    let readers: Vec<_> = (0..readers)
+        .map(|reader| {
             let (job, shared, senders) = (Arc::clone(&job), Arc::clone(&shared), senders.clone());
             let work_schema = Arc::clone(&work_schema);
-            tokio::task::spawn_blocking(move || read_files(&job, &shared, &work_schema, &senders))
+            tokio::task::spawn_blocking(move || read_files(&job, &shared, &work_schema, &senders, reader))
         })
         .collect();
     drop(senders);
@@ -286,15 +287,16 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
             (*day, DayDivision::new(*rows, bytes, job.target_file_bytes, group_rows))
         })
         .collect();
-    let dropped = match &shared.index {
+    let indexes = shared.indexes.iter();
+    let taken = |index| std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
+    let mut indexes: Vec<DuplicateIndex> = indexes.map(taken).collect();
+    let dropped = match indexes.first_mut() {
         None => Dropped::default(),
         Some(index) => {
-            let mut index =
-                std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
             let touched = days.keys().copied().collect();
-            existing::add_existing(&job.snapshot, &touched, &mut index).await?;
+            existing::add_existing(&job.snapshot, &touched, index).await?;
             let threads = job.parallelism;
-            tokio::task::spawn_blocking(move || index.resolve(threads))
+            tokio::task::spawn_blocking(move || DuplicateIndex::resolve(indexes, threads))
                 .await
                 .map_err(join_error)?
                 .map_err(|e| StoreError::io("read from", job.temp_dir.display().to_string(), e))?

@@ -16,19 +16,20 @@ use crate::load::read::{self, ParsedBatch};
 use crate::load::rows::{self, RowPreparer};
 use crate::schema;
 
-/// Reads files until there are none left or an earlier one is bad.
+/// Reads files until there are none left or an earlier one is bad, as one of several readers.
 pub(super) fn read_files(
     job: &Job,
     shared: &Shared,
     work_schema: &SchemaRef,
     senders: &[Sender<RecordBatch>],
+    reader: usize,
 ) {
     loop {
         let file = shared.next_file.fetch_add(1, Ordering::Relaxed);
         if file >= job.files.len() || shared.first_bad_file.load(Ordering::Relaxed) < file {
             return;
         }
-        if let Err(error) = read_file(job, shared, work_schema, senders, file) {
+        if let Err(error) = read_file(job, shared, work_schema, senders, reader, file) {
             shared.first_bad_file.fetch_min(file, Ordering::Relaxed);
             let mut failure = lock(&shared.failure);
             if failure.as_ref().is_none_or(|(earlier, _)| file < *earlier) {
@@ -45,9 +46,10 @@ fn read_file(
     shared: &Shared,
     work_schema: &SchemaRef,
     senders: &[Sender<RecordBatch>],
+    reader: usize,
     file: usize,
 ) -> Result<()> {
-    let mut reader = read::open_coded(&job.files[file], &job.read, &job.extra)?;
+    let mut input = read::open_coded(&job.files[file], &job.read, &job.extra)?;
     let runtime = tokio::runtime::Handle::current();
     let (parsed, batches) = std::sync::mpsc::sync_channel(CHANNEL_BATCHES);
     let progress = Arc::clone(&shared.progress);
@@ -56,8 +58,8 @@ fn read_file(
             // Files in object stores are read through the runtime.
             let _inside = runtime.enter();
             let mut told = 0;
-            while let Some(batch) = reader.next() {
-                let read = reader.bytes_read();
+            while let Some(batch) = input.next() {
+                let read = input.bytes_read();
                 progress.input(0, read.saturating_sub(told));
                 told = read;
                 // Nobody takes the next batch: the load has failed and says why elsewhere.
@@ -66,9 +68,9 @@ fn read_file(
                 }
             }
             progress.input(1, 0);
-            reader.unseen_sources()
+            input.unseen_sources()
         });
-        hand_on(job, shared, work_schema, senders, file, batches)?;
+        hand_on(job, shared, work_schema, senders, reader, file, batches)?;
         match parser.join() {
             Ok(unseen) => shared.note_unseen(unseen),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -83,6 +85,7 @@ fn hand_on(
     shared: &Shared,
     work_schema: &SchemaRef,
     senders: &[Sender<RecordBatch>],
+    reader: usize,
     file: usize,
     batches: std::sync::mpsc::Receiver<std::result::Result<ParsedBatch, LoadError>>,
 ) -> Result<()> {
@@ -114,7 +117,7 @@ fn hand_on(
         shared.rows_good.fetch_add(keys.len() as u64, Ordering::Relaxed);
         shared.memory_bytes.fetch_add(rows::memory_size(&work) as u64, Ordering::Relaxed);
         rows::count_days(&keys, &mut days);
-        if let Some(index) = &shared.index {
+        if let Some(index) = shared.indexes.get(reader) {
             let mut index = lock(index);
             for key in &keys {
                 index
