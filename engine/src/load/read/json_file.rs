@@ -167,20 +167,14 @@ impl JsonFile {
                     properties: self.properties,
                     row,
                     record: self.records_read,
-                    place: 0,
+                    before: None,
                     problem: None,
                     fatal: None,
                 };
-                let expected = |place| sink.keys.expected(place);
-                let parsed = match scan_object(text, expected, &mut self.found) {
+                let parsed = match scan_object(text, sink.keys.cursor(), &mut self.found) {
                     Some(()) => {
                         for member in &self.found {
-                            sink.put(
-                                member.key(text),
-                                member.is_expected,
-                                member.value(text),
-                                member.is_plain,
-                            );
+                            sink.put(member.key(text), member.number, member.value(text), member.is_plain);
                         }
                         Ok(())
                     }
@@ -257,24 +251,28 @@ struct RowSink<'a> {
     row: usize,
     /// Number of the record, from 1.
     record: u64,
-    place: usize,
+    /// The number of the key before.
+    before: Option<usize>,
     problem: Option<RowProblem>,
     fatal: Option<LoadError>,
 }
 
 impl RowSink<'_> {
-    /// Takes one member; `is_expected`: its key is known to be the one expected at its place; `is_plain`: its value is known
-    /// to have neither escapes nor white space between its tokens.
-    fn put(&mut self, key: &str, is_expected: bool, raw: &str, is_plain: bool) {
-        let place = self.place;
-        self.place += 1;
-        let entry = match self.keys.entry(place, key, is_expected, self.targets, self.path) {
-            Ok(found) => found,
-            Err(error) => {
-                self.fatal.get_or_insert(error);
-                return;
-            }
+    /// Takes one member; `number`: that of its key, if it is known; `is_plain`: its value is known to have neither escapes nor
+    /// white space between its tokens.
+    fn put(&mut self, key: &str, number: Option<usize>, raw: &str, is_plain: bool) {
+        let number = match number {
+            Some(number) => number,
+            None => match self.keys.number(key, self.before, self.targets, self.path) {
+                Ok(number) => number,
+                Err(error) => {
+                    self.fatal.get_or_insert(error);
+                    return;
+                }
+            },
         };
+        self.before = Some(number);
+        let entry = self.keys.entry(number);
         if entry.last_record == self.record {
             note(&mut self.problem, key, None, "the key stands twice in the object");
             return;
@@ -395,7 +393,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             let value: &'de RawValue = map.next_value()?;
-            self.sink.put(&key, false, value.get(), false);
+            self.sink.put(&key, None, value.get(), false);
         }
         Ok(())
     }

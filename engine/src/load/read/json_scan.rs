@@ -16,8 +16,17 @@ pub(super) struct Member {
     value: (usize, usize),
     /// Whether the value has neither escapes nor white space between its tokens.
     pub(super) is_plain: bool,
-    /// Whether the key is the one that was expected at its place.
-    pub(super) is_expected: bool,
+    /// The number of the key, if it is known.
+    pub(super) number: Option<usize>,
+}
+
+/// Keys that are known, in the order in which they are likely to come.
+pub(super) trait KnownKeys {
+    /// The number of the likely key that `text` begins with, written as `"key":`, and the length of that.
+    fn next(&mut self, text: &[u8]) -> Option<(usize, usize)>;
+
+    /// The number of a key.
+    fn find(&mut self, name: &str) -> Option<usize>;
 }
 
 impl Member {
@@ -31,13 +40,7 @@ impl Member {
 }
 
 /// Finds the members of the object that `text` is. `None`: read it with serde_json, which may refuse it. O(length).
-///
-/// `expected`: for a place among the members the key that is likely there, as `"key":`.
-pub(super) fn scan_object<'k>(
-    text: &str,
-    expected: impl Fn(usize) -> Option<&'k [u8]>,
-    members: &mut Vec<Member>,
-) -> Option<()> {
+pub(super) fn scan_object(text: &str, mut keys: impl KnownKeys, members: &mut Vec<Member>) -> Option<()> {
     members.clear();
     let bytes = text.as_bytes();
     let mut at = skip_space(bytes, expect(bytes, 0, b'{')?);
@@ -45,23 +48,22 @@ pub(super) fn scan_object<'k>(
         return ends(bytes, at + 1);
     }
     loop {
-        let key = expected(members.len()).filter(|key| begins_with(&bytes[at..], key));
-        let (key, is_expected) = match key {
-            Some(key) => {
+        let (key, number) = match keys.next(&bytes[at..]) {
+            Some((number, length)) => {
                 let start = at + 1;
-                at += key.len();
-                ((start, at - 2), true)
+                at += length;
+                ((start, at - 2), Some(number))
             }
             None => {
                 let start = expect(bytes, at, b'"')?;
                 let end = plain_string_end(bytes, start)?;
                 at = expect(bytes, skip_space(bytes, end + 1), b':')?;
-                ((start, end), false)
+                ((start, end), keys.find(text.get(start..end)?))
             }
         };
         at = skip_space(bytes, at);
         let (end, is_plain) = value_end(text, at)?;
-        members.push(Member { key, value: (at, end), is_plain, is_expected });
+        members.push(Member { key, value: (at, end), is_plain, number });
         at = skip_space(bytes, end);
         match bytes.get(at)? {
             b',' => at = skip_space(bytes, at + 1),
@@ -72,7 +74,7 @@ pub(super) fn scan_object<'k>(
 }
 
 /// As `starts_with`, in words of eight bytes: a key is too short for a call to be worth it.
-fn begins_with(bytes: &[u8], start: &[u8]) -> bool {
+pub(super) fn begins_with(bytes: &[u8], start: &[u8]) -> bool {
     let Some(bytes) = bytes.get(..start.len()) else { return false };
     match (bytes.last_chunk::<8>(), start.last_chunk::<8>()) {
         (Some(last), Some(last_wanted)) => {
@@ -201,14 +203,33 @@ mod tests {
 
     use super::*;
 
+    /// Keys as they are written; each is likely anywhere.
+    struct Likely(Vec<String>);
+
+    impl KnownKeys for Likely {
+        fn next(&mut self, text: &[u8]) -> Option<(usize, usize)> {
+            let number = self.0.iter().position(|key| begins_with(text, key.as_bytes()))?;
+            Some((number, self.0[number].len()))
+        }
+
+        fn find(&mut self, name: &str) -> Option<usize> {
+            self.0.iter().position(|key| *key == format!("\"{name}\":"))
+        }
+    }
+
     fn scanned(text: &str) -> Option<Vec<(String, String)>> {
         let mut members = Vec::new();
-        scan_object(text, |_| None, &mut members)?;
-        // Keys that are expected, rightly or wrongly, change nothing.
-        let keys: Vec<Vec<u8>> =
-            members.iter().rev().map(|m| format!("\"{}\":", m.key(text)).into_bytes()).collect();
+        scan_object(text, Likely(Vec::new()), &mut members)?;
+        assert!(members.iter().all(|member| member.number.is_none()));
+        // Keys that are likely change nothing. Half of them are known.
+        let keys: Vec<String> =
+            members.iter().step_by(2).map(|member| format!("\"{}\":", member.key(text))).collect();
         let mut guessed = Vec::new();
-        scan_object(text, |place| keys.get(place).map(Vec::as_slice), &mut guessed).expect("members");
+        scan_object(text, Likely(keys.clone()), &mut guessed).expect("members");
+        for member in &guessed {
+            let number = keys.iter().position(|key| *key == format!("\"{}\":", member.key(text)));
+            assert_eq!(member.number, number);
+        }
         let plain = |members: &[Member]| -> Vec<(String, String)> {
             members.iter().map(|m| (m.key(text).to_owned(), m.value(text).to_owned())).collect()
         };
