@@ -23,6 +23,8 @@ use super::hybrid;
 
 /// Bytes of a page of plain values.
 const PLAIN_PAGE_BYTES: usize = 1 << 20;
+/// The most that the header of a page takes, about.
+const PAGE_HEADER_BYTES: usize = 64;
 /// The place of a code whose text was not met in this chunk.
 const NOT_MET: u32 = u32::MAX;
 
@@ -100,9 +102,19 @@ impl TextChunk {
     /// Appends rows while their texts have room in the dictionary; gives the row that has none, or `end`.
     fn push_codes(&mut self, coded: &DictionaryArray<UInt16Type>, start: usize, end: usize) -> usize {
         let (keys, texts) = (coded.keys().values(), coded.values().as_string::<i32>());
-        let has_nulls = coded.null_count() > 0 || texts.null_count() > 0;
+        if coded.null_count() == 0 && texts.null_count() == 0 {
+            let before = self.places.len();
+            self.places.reserve(end - start);
+            for key in &keys[start..end] {
+                let Some(place) = self.dictionary.place_of(*key, texts) else { break };
+                self.places.push(place);
+            }
+            let added = self.places.len() - before;
+            self.defined.resize(self.defined.len() + added, 1);
+            return start + added;
+        }
         for at in start..end {
-            if has_nulls && (coded.is_null(at) || texts.is_null(usize::from(keys[at]))) {
+            if coded.is_null(at) || texts.is_null(usize::from(keys[at])) {
                 self.defined.push(0);
                 continue;
             }
@@ -212,7 +224,9 @@ impl TextChunk {
             encoding: Encoding::PLAIN,
             is_sorted: false,
         };
-        let mut sink = TrackedWrite::new(Vec::new());
+        let pages: usize =
+            self.pages.iter().map(|(page, _)| page.compressed_size() + PAGE_HEADER_BYTES).sum();
+        let mut sink = TrackedWrite::new(Vec::with_capacity(page.buffer().len() + PAGE_HEADER_BYTES + pages));
         let mut writer = SerializedPageWriter::new(&mut sink);
         let written = writer.write_page(CompressedPage::new(page, length))?;
         let (mut compressed, mut uncompressed) = (written.compressed_size, written.uncompressed_size);

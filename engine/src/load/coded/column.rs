@@ -196,12 +196,13 @@ impl ColumnCodes {
 /// Codes as keys of a dictionary, in which NULL has none.
 pub(in crate::load) fn with_nulls(codes: &UInt16Array) -> UInt16Array {
     let codes = codes.values();
-    let is_valid = BooleanBuffer::collect_bool(codes.len(), |row| codes[row] != NULL);
-    let nulls = NullBuffer::new(is_valid);
-    if nulls.null_count() == 0 {
+    // Most columns have none, which is seen many codes at a time.
+    if !codes.iter().fold(false, |any, code| any | (*code == NULL)) {
         return UInt16Array::new(codes.clone(), None);
     }
-    UInt16Array::new(codes.iter().map(|code| if *code == NULL { 0 } else { *code }).collect(), Some(nulls))
+    let is_valid = BooleanBuffer::collect_bool(codes.len(), |row| codes[row] != NULL);
+    let codes = codes.iter().map(|code| if *code == NULL { 0 } else { *code }).collect();
+    UInt16Array::new(codes, Some(NullBuffer::new(is_valid)))
 }
 
 /// Whether two arrays are the same place in memory.
