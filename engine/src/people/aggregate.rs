@@ -26,6 +26,7 @@ use super::by_time::ByTime;
 use super::columns::Columns;
 use super::gather::{Gatherer, GathererSlot, Lean, Turn, Wanted};
 use super::keys::{Key, Keys};
+use super::per_value::columns_of;
 use super::reader::Reader;
 use super::worker::Worker;
 use crate::scan::exec::ScanSummary;
@@ -77,6 +78,29 @@ pub struct Task {
     pub division: Division,
     /// The columns of the result: keys, then aggregates.
     pub schema: SchemaRef,
+}
+
+impl Task {
+    /// What is evaluated over the rows.
+    fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        let keys = self.keys.keys().iter().filter_map(|key| match key {
+            Key::Person | Key::OfPerson(_) => None,
+            Key::Further(expr) => Some(expr),
+        });
+        let aggregates = self.aggregates.iter();
+        keys.chain(aggregates.flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter)))
+    }
+
+    /// Whether one of them looks at the column `user_id`.
+    fn looks_at_people(&self) -> Result<bool> {
+        let Some(user_id) = self.columns.position(schema::USER_ID) else { return Ok(false) };
+        for expr in self.expressions() {
+            if columns_of(expr)?.contains(&user_id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// What reads the files; shared by the partitions.
@@ -187,13 +211,11 @@ impl ExecutionPlan for PersonAggregateExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        let task = &self.task;
-        let keys = task.keys.keys().iter().filter_map(|key| match key {
-            Key::Person => None,
-            Key::OfPerson(expr) | Key::Further(expr) => Some(expr),
+        let of_person = self.task.keys.keys().iter().filter_map(|key| match key {
+            Key::OfPerson(expr) => Some(expr),
+            Key::Person | Key::Further(_) => None,
         });
-        let aggregates = task.aggregates.iter().flat_map(|a| a.arguments.iter().chain(&a.filter));
-        for expr in keys.chain(aggregates).chain(&task.filter) {
+        for expr in of_person.chain(self.task.expressions()).chain(&self.task.filter) {
             if f(expr)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
@@ -202,6 +224,7 @@ impl ExecutionPlan for PersonAggregateExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let shows_people = self.task.looks_at_people()?;
         let gatherer = self.gatherer.of(&context, || {
             let Readers { whole, lean } = self.readers(&context);
             let wanted = Wanted {
@@ -209,6 +232,7 @@ impl ExecutionPlan for PersonAggregateExec {
                 lean,
                 filter: self.task.filter.clone(),
                 drops_repeats: self.task.ignores_repeats,
+                shows_people,
             };
             Gatherer::new(self.name(), self.task.division.clone(), wanted, &self.metrics, &context)
         });

@@ -64,6 +64,18 @@ impl Columns {
     }
 }
 
+/// `schema` with a column that takes no memory at `index`: NULLs of another type would take as much as values.
+pub fn without_values(schema: &Schema, index: usize) -> SchemaRef {
+    let fields = schema.fields().iter().enumerate().map(|(place, field)| {
+        if place == index {
+            Arc::new(Field::new(field.name(), DataType::Null, true))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// The type of codes into a dictionary of text.
 pub fn coded_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))

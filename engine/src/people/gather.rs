@@ -15,7 +15,8 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMe
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 
-use super::assemble::{Assembled, Before};
+use super::assemble::Assembled;
+use super::before::Before;
 use super::buckets::Division;
 use super::reader::Reader;
 use super::reading::{self, Held, Order, Steps};
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether equal rows of a person say no more than one of them.
     pub drops_repeats: bool,
+    /// Whether somebody looks at the column `user_id` of the rows.
+    pub shows_people: bool,
 }
 
 /// Reading without the column that only tells the order of a person's rows of one instant.
@@ -117,6 +120,7 @@ impl Gatherer {
         let steps = Steps {
             filter: wanted.filter,
             drops_repeats: wanted.drops_repeats,
+            shows_people: wanted.shows_people,
             order: Order::Any,
             rows_read: MetricBuilder::new(metrics).global_counter("rows_read"),
             time: MetricBuilder::new(metrics).subset_time("reading", 0),

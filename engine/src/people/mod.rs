@@ -4,7 +4,7 @@
 //! such a range ([`buckets`]). The rule ([`rule`]) recognises an aggregate by person over a plain scan ([`fuse`]) and
 //! plans [`aggregate::PersonAggregateExec`]. Its partitions read the row groups of a bucket together ([`reading`],
 //! [`reader`]); each then takes slices of the bucket's people ([`gather`]), lays the rows of each person one behind the
-//! other ([`assemble`], [`persons`]), and runs the accumulators on them ([`worker`], [`keys`]). Text comes as codes into dictionaries; conditions on it are evaluated once for each value
+//! other ([`assemble`], [`persons`], [`layout`]), and runs the accumulators on them ([`worker`], [`keys`]). Text comes as codes into dictionaries; conditions on it are evaluated once for each value
 //! ([`per_value`]).
 //!
 //! Nothing relies on the order of a file: rows are put together by the person's id, accumulators sort what does not
@@ -13,14 +13,18 @@
 
 mod aggregate;
 mod assemble;
+mod before;
 mod bucket_rows;
 mod buckets;
 mod by_time;
+mod chunk;
 mod columns;
+mod dictionary;
 mod few_values;
 mod fuse;
 mod gather;
 mod keys;
+mod layout;
 mod local;
 mod per_value;
 mod persons;

@@ -173,6 +173,12 @@ fn booleans_of(results: &BooleanArray, keys: &Int32Array) -> BooleanArray {
     };
     let table: Vec<bool> = (0..results.len()).map(|value| results.value(value)).collect();
     let values = match keys.nulls() {
+        // Few values, as of most conditions: a table that needs no memory.
+        None if table.len() <= u64::BITS as usize => {
+            let bits = table.iter().rev().fold(0_u64, |bits, value| bits << 1 | u64::from(*value));
+            let keys = keys.values();
+            BooleanBuffer::collect_bool(keys.len(), |row| bits >> (keys[row] & 63) & 1 == 1)
+        }
         None => {
             let keys = keys.values();
             BooleanBuffer::collect_bool(keys.len(), |row| table[keys[row] as usize])

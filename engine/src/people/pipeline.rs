@@ -145,6 +145,7 @@ impl ExecutionPlan for PersonPipelineExec {
                 lean: None,
                 filter: pipeline.filter.clone(),
                 drops_repeats: false,
+                shows_people: true,
             };
             Gatherer::new(self.name(), pipeline.division.clone(), wanted, &self.metrics, &context)
         });

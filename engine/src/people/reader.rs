@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use tokio::sync::OnceCell;
 
 use super::buckets::Part;
-use super::columns::Columns;
+use super::columns::{Columns, without_values};
 use crate::scan::decode::{FileColumns, OpenFile};
 use crate::scan::fetch::FetchedBytes;
 use crate::scan::source::ScanSource;
@@ -98,16 +97,4 @@ impl Reader {
         let rows = usize::try_from(part.range.rows).unwrap_or(usize::MAX);
         self.read.decode(part.file, file, part.row_group, bytes, None, rows)
     }
-}
-
-/// `schema` with a column that takes no memory at `index`: NULLs of another type would take as much as values.
-fn without_values(schema: &Schema, index: usize) -> SchemaRef {
-    let fields = schema.fields().iter().enumerate().map(|(place, field)| {
-        if place == index {
-            Arc::new(Field::new(field.name(), DataType::Null, true))
-        } else {
-            Arc::clone(field)
-        }
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

@@ -15,8 +15,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Mutex;
 
-use super::assemble::{Chunk, Gathered};
+use super::assemble::Gathered;
 use super::buckets::{Bucket, Part};
+use super::chunk::Chunk;
 use super::reader::{Fetched, Reader};
 use super::repeats::without_repeats;
 use crate::schema;
@@ -51,6 +52,8 @@ pub(super) struct Steps {
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether a row that is equal to the one before it may be left out.
     pub(super) drops_repeats: bool,
+    /// Whether somebody looks at the column `user_id` of the rows that are put together.
+    pub(super) shows_people: bool,
     /// What tells the order.
     pub(super) order: Order,
     /// Rows read.
@@ -131,7 +134,10 @@ pub(super) async fn read(
         Order::ByPlace { sequence } => Some(sequence),
         Order::Any | Order::ByDistinctTimes => None,
     };
-    let gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?.with_sequence(sequence);
+    let mut gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?.with_sequence(sequence);
+    if !reading.steps.shows_people {
+        gathered = gathered.without_people();
+    }
     reading.reservation.try_grow(gathered.sliced_bytes(tasks))?;
     Ok(Some(Held { gathered, _reservation: reading.reservation }))
 }

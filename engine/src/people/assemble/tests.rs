@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Decimal128Array, Int64Array, StringViewArray};
-use arrow::datatypes::{Field, Int64Type, Schema};
+use arrow::datatypes::{Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use proptest::prelude::*;
 
 use super::*;
