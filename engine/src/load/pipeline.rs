@@ -108,8 +108,6 @@ pub struct Written {
 /// State that the readers share.
 struct Shared {
     codes: Arc<Codes>,
-    /// One for each reader, so that none waits for another.
-    indexes: Vec<Mutex<DuplicateIndex>>,
     rejects: Option<Mutex<RejectSink>>,
     days: Mutex<BTreeMap<i32, u64>>,
     /// The first error in input order, by file number.
@@ -178,11 +176,8 @@ pub async fn run(
     progress.stage(LoadStage::Read, None);
     let work_schema = rows::work_schema(&job.file_schema);
     let codes = Arc::new(Codes::new(&work_schema));
-    let readers = job.parallelism.min(job.files.len()).max(1);
-    let index = || DuplicateIndex::new(job.index_budget_bytes / readers, job.temp_dir.clone());
     let shared = Arc::new(Shared {
         codes: Arc::clone(&codes),
-        indexes: if job.dedup { (0..readers).map(|_| Mutex::new(index())).collect() } else { Vec::new() },
         rejects: rejects.map(Mutex::new),
         days: Mutex::default(),
         failure: Mutex::default(),
@@ -219,22 +214,30 @@ pub async fn run(
             Arc::clone(&progress),
         )));
     }
-    let readers: Vec<_> = (0..readers)
-        .map(|reader| {
+    let count = job.parallelism.min(job.files.len()).max(1);
+    let readers: Vec<_> = (0..count)
+        .map(|_| {
             let (job, shared, senders) = (Arc::clone(&job), Arc::clone(&shared), senders.clone());
             let work_schema = Arc::clone(&work_schema);
-            tokio::task::spawn_blocking(move || read_files(&job, &shared, &work_schema, &senders, reader))
+            // One for each reader, so that none waits for another.
+            let new_index = || DuplicateIndex::new(job.index_budget_bytes / count, job.temp_dir.clone());
+            let mut index = job.dedup.then(new_index);
+            tokio::task::spawn_blocking(move || {
+                read_files(&job, &shared, &work_schema, &senders, index.as_mut());
+                index
+            })
         })
         .collect();
     drop(senders);
+    let mut indexes = Vec::with_capacity(count);
     for reader in readers {
-        reader.await.map_err(join_error)?;
+        indexes.extend(reader.await.map_err(join_error)?);
     }
 
     let failure = lock(&shared.failure).take().or_else(|| shared.misspelt_mapping());
     let decided = match failure {
         Some((_, error)) => Err(error),
-        None => resolve(&job, &shared).await,
+        None => resolve(&job, &shared, indexes).await,
     };
     let mut written = Written {
         rows_read: shared.rows_read.load(Ordering::Relaxed),
@@ -274,7 +277,7 @@ pub async fn run(
 }
 
 /// Decides what is dropped and how each day is split, once all rows are known.
-async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
+async fn resolve(job: &Job, shared: &Shared, mut indexes: Vec<DuplicateIndex>) -> Result<Decision> {
     let days = std::mem::take(&mut *lock(&shared.days));
     let rows: u64 = days.values().sum();
     let memory_bytes = shared.memory_bytes.load(Ordering::Relaxed);
@@ -287,9 +290,6 @@ async fn resolve(job: &Job, shared: &Shared) -> Result<Decision> {
             (*day, DayDivision::new(*rows, bytes, job.target_file_bytes, group_rows))
         })
         .collect();
-    let indexes = shared.indexes.iter();
-    let taken = |index| std::mem::replace(&mut *lock(index), DuplicateIndex::new(0, job.temp_dir.clone()));
-    let mut indexes: Vec<DuplicateIndex> = indexes.map(taken).collect();
     let dropped = match indexes.first_mut() {
         None => Dropped::default(),
         Some(index) => {

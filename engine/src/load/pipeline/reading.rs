@@ -11,25 +11,26 @@ use tokio::sync::mpsc::Sender;
 use super::{CHANNEL_BATCHES, Job, Shared, arrow_error, lock};
 use crate::error::{Error, Result, StoreError};
 use crate::identity;
+use crate::load::duplicates::DuplicateIndex;
 use crate::load::error::LoadError;
 use crate::load::read::{self, ParsedBatch};
 use crate::load::rows::{self, RowPreparer};
 use crate::schema;
 
-/// Reads files until there are none left or an earlier one is bad, as one of several readers.
+/// Reads files until there are none left or an earlier one is bad. `index` gets the keys of all their rows.
 pub(super) fn read_files(
     job: &Job,
     shared: &Shared,
     work_schema: &SchemaRef,
     senders: &[Sender<RecordBatch>],
-    reader: usize,
+    mut index: Option<&mut DuplicateIndex>,
 ) {
     loop {
         let file = shared.next_file.fetch_add(1, Ordering::Relaxed);
         if file >= job.files.len() || shared.first_bad_file.load(Ordering::Relaxed) < file {
             return;
         }
-        if let Err(error) = read_file(job, shared, work_schema, senders, reader, file) {
+        if let Err(error) = read_file(job, shared, work_schema, senders, index.as_deref_mut(), file) {
             shared.first_bad_file.fetch_min(file, Ordering::Relaxed);
             let mut failure = lock(&shared.failure);
             if failure.as_ref().is_none_or(|(earlier, _)| file < *earlier) {
@@ -46,7 +47,7 @@ fn read_file(
     shared: &Shared,
     work_schema: &SchemaRef,
     senders: &[Sender<RecordBatch>],
-    reader: usize,
+    index: Option<&mut DuplicateIndex>,
     file: usize,
 ) -> Result<()> {
     let mut input = read::open_coded(&job.files[file], &job.read, &job.extra)?;
@@ -70,7 +71,7 @@ fn read_file(
             progress.input(1, 0);
             input.unseen_sources()
         });
-        hand_on(job, shared, work_schema, senders, reader, file, batches)?;
+        hand_on(job, shared, work_schema, senders, index, file, batches)?;
         match parser.join() {
             Ok(unseen) => shared.note_unseen(unseen),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -85,7 +86,7 @@ fn hand_on(
     shared: &Shared,
     work_schema: &SchemaRef,
     senders: &[Sender<RecordBatch>],
-    reader: usize,
+    mut index: Option<&mut DuplicateIndex>,
     file: usize,
     batches: std::sync::mpsc::Receiver<std::result::Result<ParsedBatch, LoadError>>,
 ) -> Result<()> {
@@ -117,8 +118,7 @@ fn hand_on(
         shared.rows_good.fetch_add(keys.len() as u64, Ordering::Relaxed);
         shared.memory_bytes.fetch_add(rows::memory_size(&work) as u64, Ordering::Relaxed);
         rows::count_days(&keys, &mut days);
-        if let Some(index) = shared.indexes.get(reader) {
-            let mut index = lock(index);
+        if let Some(index) = &mut index {
             for key in &keys {
                 index
                     .add_input(key.day, key.key, key.row)

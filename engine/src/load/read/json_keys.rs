@@ -84,36 +84,9 @@ impl KeyTable {
         targets: &Targets,
         path: &str,
     ) -> Result<usize, LoadError> {
-        match self.by_name.get(name) {
-            Some(number) => Ok(*number),
-            None => self.insert(name, before, targets, path),
+        if let Some(number) = self.by_name.get(name) {
+            return Ok(*number);
         }
-    }
-
-    /// The key of a number that was given since keys were forgotten last.
-    pub(super) fn entry(&mut self, number: usize) -> &mut KeyEntry {
-        &mut self.entries[number]
-    }
-
-    /// Forgets all keys if they are too many to remember. To be called between rows.
-    pub(super) fn limit(&mut self) {
-        if self.entries.len() > REMEMBERED_KEYS {
-            *self = Self::default();
-        }
-    }
-
-    /// The distinct keys in the order in which they were met.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.entries.iter().map(|entry| entry.name.clone()).collect()
-    }
-
-    fn insert(
-        &mut self,
-        name: &str,
-        before: Option<usize>,
-        targets: &Targets,
-        path: &str,
-    ) -> Result<usize, LoadError> {
         let usage = targets.key_use(path, name)?;
         let mut json = Vec::new();
         append_string(name, &mut json);
@@ -131,6 +104,23 @@ impl KeyTable {
             }
         }
         Ok(number)
+    }
+
+    /// The key of a number that was given since keys were forgotten last.
+    pub(super) fn entry(&mut self, number: usize) -> &mut KeyEntry {
+        &mut self.entries[number]
+    }
+
+    /// Forgets all keys if they are too many to remember. To be called between rows.
+    pub(super) fn limit(&mut self) {
+        if self.entries.len() > REMEMBERED_KEYS {
+            *self = Self::default();
+        }
+    }
+
+    /// The distinct keys in the order in which they were met.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|entry| entry.name.clone()).collect()
     }
 }
 
