@@ -71,6 +71,14 @@ impl FileColumn {
         }
     }
 
+    /// Appends NULLs until there are so many rows.
+    pub(super) fn pad(&mut self, rows: usize) {
+        match self {
+            Self::Text(text) => text.pad(rows),
+            Self::Codes(coded) => coded.codes.resize(coded.codes.len().max(rows), NULL),
+        }
+    }
+
     /// Appends the value that `write` appends to what it is given.
     pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         match self {
@@ -161,6 +169,7 @@ mod tests {
     enum Step {
         Push(String),
         Null,
+        Pad(usize),
         Write(String),
         TakeBack(usize),
         Finish,
@@ -170,6 +179,7 @@ mod tests {
         prop_oneof![
             8 => (0..30_u8).prop_map(|n| Step::Push(format!("ä{n}"))),
             2 => Just(Step::Null),
+            1 => (0..4_usize).prop_map(Step::Pad),
             2 => (0..30_u8).prop_map(|n| Step::Write(format!("ä{n}"))),
             1 => (0..4_usize).prop_map(Step::TakeBack),
             1 => Just(Step::Finish),
@@ -189,6 +199,7 @@ mod tests {
                     match &step {
                         Step::Push(text) => column.push(text.as_bytes()),
                         Step::Null => column.push_null(),
+                        Step::Pad(rows) => column.pad(column.len() + rows),
                         Step::Write(text) => column.push_with(|out| out.extend_from_slice(text.as_bytes())),
                         Step::TakeBack(rows) => column.truncate(column.len().saturating_sub(*rows)),
                         Step::Finish => {

@@ -13,7 +13,7 @@ use super::assemble::{Assembler, ParsedBatch, TextRows};
 use super::coded_text::FileColumn;
 use super::json_keys::KeyTable;
 use super::json_records::JsonRecords;
-use super::json_scan::{Member, scan_object};
+use super::json_scan::{Scanned, TakeMembers, Value, scan_object};
 use super::json_text::{Keys, append_compact, parse_message};
 use super::options::ReadOptions;
 use super::records::Records;
@@ -35,15 +35,13 @@ pub(super) struct JsonFile {
     targets: Targets,
     assembler: Assembler,
     keys: KeyTable,
-    /// One per table column.
+    /// One per table column. What is missing at the end of one is NULL.
     columns: Vec<FileColumn>,
     /// Whether any key of the file filled the table column.
     seen: Vec<bool>,
     /// Place of `properties` among the table columns.
     properties: usize,
     members: TextColumn,
-    /// The members of the current record.
-    found: Vec<Member>,
     rows: TextRows,
     /// Rows of the batches so far, and records of those and of the batch that is being read.
     rows_read: u64,
@@ -76,7 +74,6 @@ impl JsonFile {
             seen: vec![false; width],
             properties: schema::load_schema().fields().len() - 1,
             members: TextColumn::with_capacity(options.batch_rows),
-            found: Vec::new(),
             rows: TextRows::default(),
             rows_read: 0,
             records_read: 0,
@@ -137,11 +134,14 @@ impl JsonFile {
         let too_large = |error: arrow::error::ArrowError| {
             LoadError::input(self.records.path().as_ref(), error.to_string())
         };
-        let columns: Result<Vec<ArrayRef>, LoadError> =
-            self.columns.iter_mut().map(|column| column.finish().map_err(too_large)).collect();
+        let rows = self.rows.len();
+        let columns = self.columns.iter_mut().map(|column| {
+            column.pad(rows);
+            column.finish().map_err(too_large)
+        });
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
         let members: StringArray = self.members.finish().map_err(too_large)?;
         let members = Some(members).filter(|m| m.null_count() < m.len());
-        let columns = columns?;
         let rows = self.rows.with_text(self.records.kept());
         let mut parsed =
             self.assembler.assemble(self.rows.len(), &columns, members.as_ref(), &rows, rejected)?;
@@ -153,9 +153,9 @@ impl JsonFile {
     /// Appends the current record to the columns, or takes back what it appended and says what is wrong.
     fn append_row(&mut self) -> Result<Option<Rejected>, LoadError> {
         let row = self.rows.len();
-        let parsed = match (self.records.problem(), std::str::from_utf8(self.records.text())) {
-            (Some((column, reason)), _) => Err(RowProblem { column, value: None, reason }),
-            (None, Ok(text)) => {
+        let parsed = match self.records.problem() {
+            Some((column, reason)) => Err(RowProblem { column, value: None, reason }),
+            None => {
                 let mut sink = RowSink {
                     path: self.records.path(),
                     targets: &self.targets,
@@ -166,45 +166,20 @@ impl JsonFile {
                     members: &mut self.members,
                     properties: self.properties,
                     row,
-                    record: self.records_read,
+                    mark: self.records_read * 2,
                     before: None,
+                    at: 0,
                     problem: None,
                     fatal: None,
                 };
-                let parsed = match scan_object(text, sink.keys.cursor(), &mut self.found) {
-                    Some(()) => {
-                        for member in &self.found {
-                            sink.put(member.key(text), member.number, member.value(text), member.is_plain);
-                        }
-                        Ok(())
-                    }
-                    None => parse_object(text, &mut sink),
-                };
-                let (problem, fatal) = (sink.problem, sink.fatal);
-                if let Some(error) = fatal {
+                let parsed = sink.take_object(self.records.text());
+                if let Some(error) = sink.fatal {
                     return Err(error);
                 }
-                match (parsed, problem) {
-                    (Err(reason), _) => Err(RowProblem { column: None, value: None, reason }),
-                    (Ok(()), Some(problem)) => Err(problem),
-                    (Ok(()), None) => Ok(()),
-                }
+                parsed
             }
-            (None, Err(error)) => Err(RowProblem {
-                column: None,
-                value: None,
-                reason: format!(
-                    "not valid UTF-8 at byte {} of the line; convert the file to UTF-8",
-                    error.valid_up_to() + 1
-                ),
-            }),
         };
         let Err(problem) = parsed else {
-            for column in &mut self.columns {
-                if column.len() == row {
-                    column.push_null();
-                }
-            }
             if self.members.has_open_bytes() {
                 self.members.close();
             } else {
@@ -238,6 +213,12 @@ struct RowProblem {
     reason: String,
 }
 
+impl RowProblem {
+    fn of_row(reason: String) -> Self {
+        Self { column: None, value: None, reason }
+    }
+}
+
 /// Takes the members of one object.
 struct RowSink<'a> {
     path: &'a str,
@@ -249,47 +230,65 @@ struct RowSink<'a> {
     members: &'a mut TextColumn,
     properties: usize,
     row: usize,
-    /// Number of the record, from 1.
-    record: u64,
+    /// Tells keys of this object, in this attempt to read it, from those of others.
+    mark: u64,
     /// The number of the key before.
     before: Option<usize>,
+    /// The place behind it in the order of keys.
+    at: usize,
     problem: Option<RowProblem>,
     fatal: Option<LoadError>,
 }
 
 impl RowSink<'_> {
-    /// Takes one member; `number`: that of its key, if it is known; `is_plain`: its value is known to have neither escapes nor
-    /// white space between its tokens.
-    fn put(&mut self, key: &str, number: Option<usize>, raw: &str, is_plain: bool) {
-        let number = match number {
-            Some(number) => number,
-            None => match self.keys.number(key, self.before, self.targets, self.path) {
-                Ok(number) => number,
-                Err(error) => {
-                    self.fatal.get_or_insert(error);
-                    return;
-                }
-            },
-        };
+    /// Takes the members of the object that `bytes` are. The row is to be taken back after an error.
+    fn take_object(&mut self, bytes: &[u8]) -> Result<(), RowProblem> {
+        let scanned = scan_object(bytes, self);
+        if scanned != Some(Scanned::Text) {
+            let text = std::str::from_utf8(bytes).map_err(|error| {
+                RowProblem::of_row(format!(
+                    "not valid UTF-8 at byte {} of the line; convert the file to UTF-8",
+                    error.valid_up_to() + 1
+                ))
+            })?;
+            if scanned.is_none() {
+                self.start_again();
+                parse_object(text, self).map_err(RowProblem::of_row)?;
+            }
+        }
+        self.problem.take().map_or(Ok(()), Err)
+    }
+
+    /// Takes back what was taken.
+    fn start_again(&mut self) {
+        for column in &mut *self.columns {
+            column.truncate(self.row);
+        }
+        self.members.truncate(self.row);
+        self.mark += 1;
+        (self.before, self.at, self.problem) = (None, 0, None);
+    }
+
+    fn put(&mut self, number: usize, value: Value<'_>) {
         self.before = Some(number);
         let entry = self.keys.entry(number);
-        if entry.last_record == self.record {
-            note(&mut self.problem, key, None, "the key stands twice in the object");
+        if entry.last_mark == self.mark {
+            note(&mut self.problem, &entry.name, None, "the key stands twice in the object");
             return;
         }
-        entry.last_record = self.record;
+        entry.last_mark = self.mark;
         match &entry.usage {
             KeyUse::Columns(targets) => {
                 for target in targets {
                     if !self.seen[*target] {
                         self.seen[*target] = true;
-                        self.assembler.set_name(*target, key);
+                        self.assembler.set_name(*target, &entry.name);
                     }
                     let column = &mut self.columns[*target];
                     if column.len() > self.row {
                         note(
                             &mut self.problem,
-                            key,
+                            &entry.name,
                             None,
                             "two keys of the object fill the same column; map one of them elsewhere",
                         );
@@ -297,12 +296,13 @@ impl RowSink<'_> {
                     }
                     // `properties` is the last canonical column; extra columns follow it.
                     let takes_nested = *target >= self.properties;
-                    if let Err(reason) = append_value(raw, is_plain, takes_nested, column) {
-                        note(&mut self.problem, key, Some(raw), &reason);
+                    column.pad(self.row);
+                    if let Err(reason) = append_value(value, takes_nested, column) {
+                        note(&mut self.problem, &entry.name, Some(value), &reason);
                     }
                 }
             }
-            KeyUse::Extra if raw == "null" => {}
+            KeyUse::Extra if value.bytes() == b"null" => {}
             KeyUse::Extra => {
                 let separator = self.members.has_open_bytes();
                 let out = self.members.open();
@@ -310,50 +310,60 @@ impl RowSink<'_> {
                     out.push(b',');
                 }
                 out.extend_from_slice(&entry.json);
-                if is_plain {
-                    out.extend_from_slice(raw.as_bytes());
-                } else {
-                    append_compact(raw, out);
+                match value {
+                    Value::Plain(bytes) => out.extend_from_slice(bytes),
+                    Value::Other(json) => append_compact(json, out),
                 }
             }
         }
     }
 }
 
-fn note(problem: &mut Option<RowProblem>, key: &str, value: Option<&str>, reason: &str) {
+impl TakeMembers for RowSink<'_> {
+    fn likely(&mut self, text: &[u8]) -> Option<(usize, usize)> {
+        self.keys.likely(&mut self.at, text)
+    }
+
+    fn take_likely(&mut self, number: usize, value: Value<'_>) {
+        self.put(number, value);
+    }
+
+    fn take(&mut self, key: &str, value: Value<'_>) {
+        match self.keys.number(key, self.before, self.targets, self.path) {
+            Ok(number) => {
+                self.at = self.keys.behind(number).unwrap_or(self.at);
+                self.put(number, value);
+            }
+            Err(error) => {
+                self.fatal.get_or_insert(error);
+            }
+        }
+    }
+}
+
+fn note(problem: &mut Option<RowProblem>, key: &str, value: Option<Value<'_>>, reason: &str) {
     problem.get_or_insert_with(|| RowProblem {
         column: Some(key.to_owned()),
-        value: value.map(shorten),
+        value: value.map(|value| shorten(&String::from_utf8_lossy(value.bytes()))),
         reason: reason.to_owned(),
     });
 }
 
 /// Appends a valid JSON value as text: strings without quotes and escapes, numbers as written.
-fn append_value(
-    raw: &str,
-    is_plain: bool,
-    takes_nested: bool,
-    column: &mut FileColumn,
-) -> Result<(), String> {
-    match raw.as_bytes().first() {
-        Some(b'"') if is_plain || !raw.contains('\\') => column.push(&raw.as_bytes()[1..raw.len() - 1]),
-        Some(b'"') => {
-            let text: String = serde_json::from_str(raw)
+fn append_value(value: Value<'_>, takes_nested: bool, column: &mut FileColumn) -> Result<(), String> {
+    match (value.bytes(), value) {
+        ([b'"', text @ .., b'"'], Value::Plain(_)) => column.push(text),
+        ([b'"', ..], Value::Other(json)) => {
+            let text: String = serde_json::from_str(json)
                 .map_err(|error| format!("not a valid JSON string: {}", parse_message(&error)))?;
             column.push(text.as_bytes());
         }
-        Some(b'n') => column.push_null(),
-        Some(b'{' | b'[') => {
-            if !takes_nested {
-                return Err("is a JSON object or array; expected a single value".to_owned());
-            }
-            if is_plain {
-                column.push(raw.as_bytes());
-            } else {
-                column.push_with(|out| append_compact(raw, out));
-            }
+        ([b'n', ..], _) => column.push_null(),
+        ([b'{' | b'[', ..], _) if !takes_nested => {
+            return Err("is a JSON object or array; expected a single value".to_owned());
         }
-        _ => column.push(raw.as_bytes()),
+        ([b'{' | b'[', ..], Value::Other(json)) => column.push_with(|out| append_compact(json, out)),
+        (plain, _) => column.push(plain),
     }
     Ok(())
 }
@@ -393,7 +403,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             let value: &'de RawValue = map.next_value()?;
-            self.sink.put(&key, None, value.get(), false);
+            self.sink.take(&key, Value::Other(value.get()));
         }
         Ok(())
     }

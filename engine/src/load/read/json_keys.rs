@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::json_scan::{KnownKeys, begins_with};
 use super::json_text::append_string;
 use super::targets::{KeyUse, Targets};
 use crate::load::error::LoadError;
@@ -17,12 +16,12 @@ const KEYS_AHEAD: usize = 12;
 /// One distinct key.
 #[derive(Debug)]
 pub(super) struct KeyEntry {
-    name: String,
+    pub(super) name: String,
     /// `"name":`
     pub(super) json: Vec<u8>,
     pub(super) usage: KeyUse,
-    /// The last record that had it; 0 if none.
-    pub(super) last_record: u64,
+    /// The mark of the object that had it last; 0 if none.
+    pub(super) last_mark: u64,
     /// Its place in the order of keys.
     place: Option<usize>,
 }
@@ -33,44 +32,62 @@ pub(super) struct KeyTable {
     entries: Vec<KeyEntry>,
     by_name: HashMap<String, usize>,
     /// Keys in the order in which objects have them, as far as that is known.
-    order: Vec<usize>,
+    order: Vec<LikelyKey>,
 }
 
-/// The way through the keys of one object.
+/// A key as it is written, `"name":`, for comparison with text in words of eight bytes.
 #[derive(Debug)]
-pub(super) struct KeyCursor<'k> {
-    keys: &'k KeyTable,
-    /// The place in the order behind the key that was met last.
-    at: usize,
+struct LikelyKey {
+    number: usize,
+    length: usize,
+    /// The first eight bytes, fewer with zeros behind, and where they are not zero.
+    head: u64,
+    mask: u64,
+    /// The last eight bytes; 0 of fewer.
+    tail: u64,
 }
 
-impl KnownKeys for KeyCursor<'_> {
-    fn next(&mut self, text: &[u8]) -> Option<(usize, usize)> {
-        let KeyTable { entries, order, .. } = self.keys;
-        let ahead = order.get(self.at..)?.iter().take(KEYS_AHEAD).enumerate();
-        for (skipped, number) in ahead {
-            let json = &entries[*number].json;
-            if begins_with(text, json) {
-                self.at += skipped + 1;
-                return Some((*number, json.len()));
-            }
+impl LikelyKey {
+    fn new(number: usize, json: &[u8]) -> Self {
+        let mut head = [0; 8];
+        let mut mask = [0; 8];
+        for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(json) {
+            (*head, *mask) = (*byte, u8::MAX);
         }
-        None
+        let tail = json.last_chunk().map_or(0, |tail| u64::from_le_bytes(*tail));
+        let [head, mask] = [head, mask].map(u64::from_le_bytes);
+        Self { number, length: json.len(), head, mask, tail }
     }
 
-    fn find(&mut self, name: &str) -> Option<usize> {
-        let number = *self.keys.by_name.get(name)?;
-        if let Some(place) = self.keys.entries[number].place {
-            self.at = place + 1;
+    /// Whether `text`, which begins with `head`, begins with the key, `json`.
+    fn begins(&self, text: &[u8], head: u64, json: &[u8]) -> bool {
+        if (head ^ self.head) & self.mask != 0 {
+            return false;
         }
-        Some(number)
+        let tail = || text.get(..self.length).and_then(|key| key.last_chunk::<8>());
+        match self.length {
+            0..=8 => true,
+            9..=16 => tail().is_some_and(|tail| u64::from_le_bytes(*tail) == self.tail),
+            _ => text.starts_with(json),
+        }
     }
 }
 
 impl KeyTable {
-    /// The way through the keys of the next object.
-    pub(super) fn cursor(&self) -> KeyCursor<'_> {
-        KeyCursor { keys: self, at: 0 }
+    /// The number of a key that `text` begins with, written as `"key":`, and the length of that, if it is among the next
+    /// keys of the order from place `at` on, which is moved behind it. `None` where it is to be looked up by its name.
+    pub(super) fn likely(&self, at: &mut usize, text: &[u8]) -> Option<(usize, usize)> {
+        let head = u64::from_le_bytes(*text.first_chunk()?);
+        let mut ahead = self.order.get(*at..)?.iter().take(KEYS_AHEAD);
+        let skipped = ahead.position(|key| key.begins(text, head, &self.entries[key.number].json))?;
+        let key = &self.order[*at + skipped];
+        *at += skipped + 1;
+        Some((key.number, key.length))
+    }
+
+    /// The place in the order behind a key; `None` if it has none.
+    pub(super) fn behind(&self, number: usize) -> Option<usize> {
+        self.entries[number].place.map(|place| place + 1)
     }
 
     /// The number of the key `name`, a new one if it is met for the first time. `before`: the key before it in its object.
@@ -93,14 +110,13 @@ impl KeyTable {
         json.push(b':');
         let is_plain = json.len() == name.len() + "\"\":".len();
         let number = self.entries.len();
-        self.entries.push(KeyEntry { name: name.to_owned(), json, usage, last_record: 0, place: None });
+        self.entries.push(KeyEntry { name: name.to_owned(), json, usage, last_mark: 0, place: None });
         self.by_name.insert(name.to_owned(), number);
         if is_plain && self.order.len() < ORDERED_KEYS {
-            let before = before.and_then(|before| self.entries[before].place);
-            let place = before.map_or(0, |before| before + 1);
-            self.order.insert(place, number);
-            for (place, number) in self.order.iter().enumerate().skip(place) {
-                self.entries[*number].place = Some(place);
+            let place = before.and_then(|before| self.behind(before)).unwrap_or(0);
+            self.order.insert(place, LikelyKey::new(number, &self.entries[number].json));
+            for (place, key) in self.order.iter().enumerate().skip(place) {
+                self.entries[key.number].place = Some(place);
             }
         }
         Ok(number)
@@ -126,6 +142,8 @@ impl KeyTable {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::options::ReadOptions;
     use super::*;
 
@@ -159,16 +177,30 @@ mod tests {
         let c = number("c", Some(a));
         let b = number("b", None);
         let odd = number("q\"", Some(b));
-        let mut cursor = table.cursor();
-        assert_eq!(cursor.next(br#""a":1,"#), Some((a, 4)));
-        assert_eq!(cursor.next(br#""b":1,"#), None, "it was passed by");
-        assert_eq!(cursor.find("b"), Some(b));
-        assert_eq!(cursor.next(br#""c":1}"#), Some((c, 4)));
-        assert_eq!(cursor.next(br#""c":1}"#), None);
-        assert_eq!(cursor.find("d"), None);
-        assert_eq!(cursor.find("q\""), Some(odd));
-        let mut cursor = table.cursor();
-        assert_eq!(cursor.next(br#""q\"":1"#), None, "escapes are not compared");
-        assert_eq!(cursor.next(br#""c":1}"#), Some((c, 4)));
+        let mut at = 0;
+        assert_eq!(table.likely(&mut at, br#""a":123,"#), Some((a, 4)));
+        assert_eq!(table.likely(&mut at, br#""b":123,"#), None, "it was passed by");
+        at = table.behind(b).expect("a place");
+        assert_eq!(table.likely(&mut at, br#""c":123}"#), Some((c, 4)));
+        assert_eq!(table.likely(&mut at, br#""c":123}"#), None);
+        assert_eq!(table.behind(odd), None);
+        at = 0;
+        assert_eq!(table.likely(&mut at, br#""q\"":123"#), None, "escapes are not compared");
+        assert_eq!(table.likely(&mut at, br#""c":123}"#), Some((c, 4)));
+        at = 0;
+        assert_eq!(table.likely(&mut at, br#""c":1}"#), None, "too short");
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_any_length_are_compared(name in "[ab]{0,20}", text in "\"[ab]{0,20}\":12345678") {
+            let json = format!("\"{name}\":");
+            let head = u64::from_le_bytes(*text.as_bytes().first_chunk().expect("eight bytes"));
+            let key = LikelyKey::new(0, json.as_bytes());
+            prop_assert_eq!(key.begins(text.as_bytes(), head, json.as_bytes()), text.starts_with(&json));
+            let same = format!("{json}12345678");
+            let head = u64::from_le_bytes(*same.as_bytes().first_chunk().expect("eight bytes"));
+            prop_assert!(key.begins(same.as_bytes(), head, json.as_bytes()));
+        }
     }
 }

@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use super::options::InputFormat;
-use super::records::{RecordBuffer, Records, find_byte};
+use super::records::{RecordBuffer, Records};
 use super::rejected::RowPlace;
 use super::source::SourceFile;
 use super::stream::{ByteStream, stream_error};
@@ -77,7 +79,7 @@ impl JsonRecords {
     fn next_line(&mut self) -> Result<bool, LoadError> {
         loop {
             let window = self.buffer.pending();
-            let end = match find_byte(window, b'\n') {
+            let end = match memchr(b'\n', window) {
                 Some(end) => {
                     self.consumed = end + 1;
                     end

@@ -9,88 +9,97 @@ use serde_json::value::RawValue;
 /// How deep plain values may be nested.
 const MAX_DEPTH: usize = 16;
 
-/// One member: its key and the value as written.
+/// A value as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Member {
-    key: (usize, usize),
-    value: (usize, usize),
-    /// Whether the value has neither escapes nor white space between its tokens.
-    pub(super) is_plain: bool,
-    /// The number of the key, if it is known.
-    pub(super) number: Option<usize>,
+pub(super) enum Value<'t> {
+    /// It has neither escapes nor white space between its tokens. Text in it may not be UTF-8.
+    Plain(&'t [u8]),
+    /// Any JSON value.
+    Other(&'t str),
 }
 
-/// Keys that are known, in the order in which they are likely to come.
-pub(super) trait KnownKeys {
+impl<'t> Value<'t> {
+    pub(super) fn bytes(self) -> &'t [u8] {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Other(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// Takes the members of one object, in order.
+pub(super) trait TakeMembers {
     /// The number of the likely key that `text` begins with, written as `"key":`, and the length of that.
-    fn next(&mut self, text: &[u8]) -> Option<(usize, usize)>;
+    fn likely(&mut self, text: &[u8]) -> Option<(usize, usize)>;
 
-    /// The number of a key.
-    fn find(&mut self, name: &str) -> Option<usize>;
+    /// A member whose key is the likely one.
+    fn take_likely(&mut self, number: usize, value: Value<'_>);
+
+    /// Any other member.
+    fn take(&mut self, key: &str, value: Value<'_>);
 }
 
-impl Member {
-    pub(super) fn key<'t>(&self, text: &'t str) -> &'t str {
-        text.get(self.key.0..self.key.1).unwrap_or_default()
-    }
-
-    pub(super) fn value<'t>(&self, text: &'t str) -> &'t str {
-        text.get(self.value.0..self.value.1).unwrap_or_default()
-    }
+/// What an object consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scanned {
+    /// Valid UTF-8.
+    Text,
+    /// Bytes that may be UTF-8 or not.
+    Bytes,
 }
 
-/// Finds the members of the object that `text` is. `None`: read it with serde_json, which may refuse it. O(length).
-pub(super) fn scan_object(text: &str, mut keys: impl KnownKeys, members: &mut Vec<Member>) -> Option<()> {
-    members.clear();
-    let bytes = text.as_bytes();
+/// Finds the members of the object that `bytes` are. `None`: read it with serde_json, which may refuse it; members that are
+/// taken by then do not count. O(length).
+pub(super) fn scan_object(bytes: &[u8], members: &mut impl TakeMembers) -> Option<Scanned> {
+    let mut scan = Scan { bytes, high: 0 };
     let mut at = skip_space(bytes, expect(bytes, 0, b'{')?);
     if bytes.get(at) == Some(&b'}') {
-        return ends(bytes, at + 1);
+        return scan.ends(at + 1);
     }
     loop {
-        let (key, number) = match keys.next(&bytes[at..]) {
-            Some((number, length)) => {
-                let start = at + 1;
-                at += length;
-                ((start, at - 2), Some(number))
-            }
-            None => {
-                let start = expect(bytes, at, b'"')?;
-                let end = plain_string_end(bytes, start)?;
-                at = expect(bytes, skip_space(bytes, end + 1), b':')?;
-                ((start, end), keys.find(text.get(start..end)?))
-            }
-        };
+        if let Some((number, length)) = members.likely(bytes.get(at..)?) {
+            let start = skip_space(bytes, at + length);
+            let (end, value) = scan.value(start)?;
+            members.take_likely(number, value);
+            at = end;
+        } else {
+            let start = expect(bytes, at, b'"')?;
+            let end = scan.plain_string_end(start)?;
+            let key = std::str::from_utf8(bytes.get(start..end)?).ok()?;
+            let start = skip_space(bytes, expect(bytes, skip_space(bytes, end + 1), b':')?);
+            let (end, value) = scan.value(start)?;
+            members.take(key, value);
+            at = end;
+        }
         at = skip_space(bytes, at);
-        let (end, is_plain) = value_end(text, at)?;
-        members.push(Member { key, value: (at, end), is_plain, number });
-        at = skip_space(bytes, end);
         match bytes.get(at)? {
             b',' => at = skip_space(bytes, at + 1),
-            b'}' => return ends(bytes, at + 1),
+            b'}' => return scan.ends(at + 1),
             _ => return None,
         }
     }
 }
 
-/// As `starts_with`, in words of eight bytes: a key is too short for a call to be worth it.
-pub(super) fn begins_with(bytes: &[u8], start: &[u8]) -> bool {
-    let Some(bytes) = bytes.get(..start.len()) else { return false };
-    match (bytes.last_chunk::<8>(), start.last_chunk::<8>()) {
-        (Some(last), Some(last_wanted)) => {
-            let (words, wanted) = (bytes.as_chunks::<8>().0, start.as_chunks::<8>().0);
-            last == last_wanted && words.iter().zip(wanted).all(|(word, wanted)| word == wanted)
-        }
-        _ => bytes.iter().zip(start).all(|(byte, wanted)| byte == wanted),
-    }
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The next 16 bytes; `None` if there are fewer.
+fn two_words(bytes: &[u8]) -> Option<(u64, u64)> {
+    let (words, _) = bytes.get(..16)?.as_chunks::<8>();
+    Some((u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])))
+}
+
+/// The high bit of the first byte that is a quote, a backslash or a control character. Bits above it may be wrong.
+fn string_ends(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+    let escapes = zeros(word ^ (ONES * u64::from(b'\\')));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (quotes | escapes | controls) & HIGHS
 }
 
 fn expect(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
     (bytes.get(at) == Some(&byte)).then_some(at + 1)
-}
-
-fn ends(bytes: &[u8], at: usize) -> Option<()> {
-    (skip_space(bytes, at) == bytes.len()).then_some(())
 }
 
 fn skip_space(bytes: &[u8], mut at: usize) -> usize {
@@ -100,56 +109,93 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the value that begins at `at` ends, and whether it is plain.
-fn value_end(text: &str, at: usize) -> Option<(usize, bool)> {
-    match plain_value_end(text.as_bytes(), at, MAX_DEPTH) {
-        Some(end) => Some((end, true)),
-        None => any_value_end(text, at),
-    }
-}
-
 /// Whether `text` is a JSON object without escapes, and without white space between its tokens: then it is valid, and as
 /// short as it can be. Others may be that too. O(length).
 pub(super) fn is_plain_object(text: &str) -> bool {
-    text.starts_with('{') && plain_value_end(text.as_bytes(), 0, MAX_DEPTH) == Some(text.len())
+    let mut scan = Scan { bytes: text.as_bytes(), high: 0 };
+    text.starts_with('{') && scan.plain_value_end(0, MAX_DEPTH) == Some(text.len())
 }
 
-/// Where the value that begins at `at` ends; `None` if it is not plain, is nested deeper than `depth`, or is no JSON.
-fn plain_value_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
-    let literal = |word: &str| bytes[at..].starts_with(word.as_bytes()).then_some(at + word.len());
-    let close = match bytes.get(at)? {
-        b'"' => return plain_string_end(bytes, at + 1).map(|end| end + 1),
-        b'n' => return literal("null"),
-        b't' => return literal("true"),
-        b'f' => return literal("false"),
-        b'-' | b'0'..=b'9' => return number_end(bytes, at),
-        b'{' => b'}',
-        b'[' => b']',
-        _ => return None,
-    };
-    let depth = depth.checked_sub(1)?;
-    let mut at = at + 1;
-    if bytes.get(at) == Some(&close) {
-        return Some(at + 1);
-    }
-    loop {
-        if close == b'}' {
-            let key_end = plain_string_end(bytes, expect(bytes, at, b'"')?)?;
-            at = expect(bytes, key_end + 1, b':')?;
-        }
-        at = plain_value_end(bytes, at, depth)?;
-        match bytes.get(at)? {
-            b',' => at += 1,
-            end => return (*end == close).then_some(at + 1),
-        }
-    }
+/// Bytes that are looked through.
+struct Scan<'t> {
+    bytes: &'t [u8],
+    /// Has a bit set if a byte of text was not ASCII.
+    high: u64,
 }
 
-/// By serde_json, for what is not plain.
-fn any_value_end(text: &str, at: usize) -> Option<(usize, bool)> {
-    let mut deserializer = serde_json::Deserializer::from_str(text.get(at..)?);
-    let value = <&RawValue>::deserialize(&mut deserializer).ok()?;
-    Some((at + value.get().len(), false))
+impl<'t> Scan<'t> {
+    fn ends(&self, at: usize) -> Option<Scanned> {
+        let scanned = if self.high & HIGHS == 0 { Scanned::Text } else { Scanned::Bytes };
+        (skip_space(self.bytes, at) == self.bytes.len()).then_some(scanned)
+    }
+
+    /// The value that begins at `at`, and where it ends.
+    fn value(&mut self, at: usize) -> Option<(usize, Value<'t>)> {
+        match self.plain_value_end(at, MAX_DEPTH) {
+            Some(end) => Some((end, Value::Plain(self.bytes.get(at..end)?))),
+            None => self.any_value(at),
+        }
+    }
+
+    /// By serde_json, for what is not plain.
+    fn any_value(&mut self, at: usize) -> Option<(usize, Value<'t>)> {
+        let mut deserializer = serde_json::Deserializer::from_slice(self.bytes.get(at..)?);
+        let value = <&RawValue>::deserialize(&mut deserializer).ok()?.get();
+        Some((at + value.len(), Value::Other(value)))
+    }
+
+    /// Where the value that begins at `at` ends; `None` if it is not plain, is nested deeper than `depth`, or is no JSON.
+    fn plain_value_end(&mut self, at: usize, depth: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let literal = |word: &str| bytes[at..].starts_with(word.as_bytes()).then_some(at + word.len());
+        let close = match bytes.get(at)? {
+            b'"' => return self.plain_string_end(at + 1).map(|end| end + 1),
+            b'n' => return literal("null"),
+            b't' => return literal("true"),
+            b'f' => return literal("false"),
+            b'-' | b'0'..=b'9' => return number_end(bytes, at),
+            b'{' => b'}',
+            b'[' => b']',
+            _ => return None,
+        };
+        let depth = depth.checked_sub(1)?;
+        let mut at = at + 1;
+        if bytes.get(at) == Some(&close) {
+            return Some(at + 1);
+        }
+        loop {
+            if close == b'}' {
+                let key_end = self.plain_string_end(expect(bytes, at, b'"')?)?;
+                at = expect(bytes, key_end + 1, b':')?;
+            }
+            at = self.plain_value_end(at, depth)?;
+            match bytes.get(at)? {
+                b',' => at += 1,
+                end => return (*end == close).then_some(at + 1),
+            }
+        }
+    }
+
+    /// The place of the quote that ends a string; `None` if there is an escape, a control character or no end.
+    fn plain_string_end(&mut self, from: usize) -> Option<usize> {
+        let mut at = from;
+        let end = loop {
+            let rest = self.bytes.get(at..)?;
+            let Some((first, second)) = two_words(rest) else {
+                self.high |= rest.iter().fold(0, |high, byte| high | u64::from(*byte));
+                break at + rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f))?;
+            };
+            // What stands behind the end may be looked at needlessly.
+            self.high |= first | second;
+            let hits = (string_ends(first), string_ends(second));
+            match hits {
+                (0, 0) => at += 16,
+                (0, hits) => break at + 8 + (hits.trailing_zeros() / 8) as usize,
+                (hits, _) => break at + (hits.trailing_zeros() / 8) as usize,
+            }
+        };
+        (self.bytes[end] == b'"').then_some(end)
+    }
 }
 
 fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
@@ -172,29 +218,6 @@ fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
     (!matches!(bytes.get(end), Some(b'e' | b'E'))).then_some(end)
 }
 
-/// The place of the quote that ends a string; `None` if there is an escape, a control character or no end.
-fn plain_string_end(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The lowest bit set is right; those above a hit may not be.
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let mut at = from;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let quotes = has_zero(word ^ (ONES * u64::from(b'"')));
-        let escapes = has_zero(word ^ (ONES * u64::from(b'\\')));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let hits = quotes | escapes | controls;
-        if hits != 0 {
-            let end = at + (hits.trailing_zeros() / 8) as usize;
-            return (bytes[end] == b'"').then_some(end);
-        }
-        at += 8;
-    }
-    let end = at + bytes.get(at..)?.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f))?;
-    (bytes[end] == b'"').then_some(end)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -203,38 +226,43 @@ mod tests {
 
     use super::*;
 
-    /// Keys as they are written; each is likely anywhere.
-    struct Likely(Vec<String>);
+    /// What is taken, and keys that are likely anywhere, as they are written.
+    #[derive(Default)]
+    struct Taken {
+        likely: Vec<String>,
+        members: Vec<(String, String)>,
+    }
 
-    impl KnownKeys for Likely {
-        fn next(&mut self, text: &[u8]) -> Option<(usize, usize)> {
-            let number = self.0.iter().position(|key| begins_with(text, key.as_bytes()))?;
-            Some((number, self.0[number].len()))
+    impl TakeMembers for Taken {
+        fn likely(&mut self, text: &[u8]) -> Option<(usize, usize)> {
+            let number = self.likely.iter().position(|key| text.starts_with(key.as_bytes()))?;
+            Some((number, self.likely[number].len()))
         }
 
-        fn find(&mut self, name: &str) -> Option<usize> {
-            self.0.iter().position(|key| *key == format!("\"{name}\":"))
+        fn take_likely(&mut self, number: usize, value: Value<'_>) {
+            let key = self.likely[number].clone();
+            self.take(&key[1..key.len() - 2], value);
+        }
+
+        fn take(&mut self, key: &str, value: Value<'_>) {
+            let value = match value {
+                Value::Plain(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                Value::Other(text) => text.to_owned(),
+            };
+            self.members.push((key.to_owned(), value));
         }
     }
 
     fn scanned(text: &str) -> Option<Vec<(String, String)>> {
-        let mut members = Vec::new();
-        scan_object(text, Likely(Vec::new()), &mut members)?;
-        assert!(members.iter().all(|member| member.number.is_none()));
+        let mut taken = Taken::default();
+        let scanned = scan_object(text.as_bytes(), &mut taken)?;
+        assert!(scanned == Scanned::Bytes || text.is_ascii() || text.contains('\\') || text.contains(' '));
         // Keys that are likely change nothing. Half of them are known.
-        let keys: Vec<String> =
-            members.iter().step_by(2).map(|member| format!("\"{}\":", member.key(text))).collect();
-        let mut guessed = Vec::new();
-        scan_object(text, Likely(keys.clone()), &mut guessed).expect("members");
-        for member in &guessed {
-            let number = keys.iter().position(|key| *key == format!("\"{}\":", member.key(text)));
-            assert_eq!(member.number, number);
-        }
-        let plain = |members: &[Member]| -> Vec<(String, String)> {
-            members.iter().map(|m| (m.key(text).to_owned(), m.value(text).to_owned())).collect()
-        };
-        assert_eq!(plain(&guessed), plain(&members));
-        Some(members.iter().map(|m| (m.key(text).to_owned(), m.value(text).to_owned())).collect())
+        let likely = taken.members.iter().step_by(2).map(|(key, _)| format!("\"{key}\":")).collect();
+        let mut guessed = Taken { likely, members: Vec::new() };
+        scan_object(text.as_bytes(), &mut guessed).expect("members");
+        assert_eq!(guessed.members, taken.members);
+        Some(taken.members)
     }
 
     #[test]
@@ -309,13 +337,6 @@ mod tests {
             }
         }
 
-        #[test]
-        fn beginnings_are_found(start in "[ab]{0,20}", rest in "[ab]{0,20}", other in "[ab]{0,12}") {
-            let whole = format!("{start}{rest}");
-            prop_assert!(begins_with(whole.as_bytes(), start.as_bytes()));
-            prop_assert_eq!(begins_with(whole.as_bytes(), other.as_bytes()), whole.starts_with(&other));
-        }
-
         /// serde_json is the oracle.
         #[test]
         fn what_is_scanned_is_what_serde_json_finds(
@@ -332,8 +353,25 @@ mod tests {
         #[test]
         fn strings_end_at_their_quote(text in "[a-zé]{0,40}", tail in "[a-z\"\\\\\n]{0,20}") {
             let whole = format!("{text}\"{tail}");
-            prop_assert_eq!(plain_string_end(whole.as_bytes(), 0), Some(text.len()));
-            prop_assert_eq!(plain_string_end(text.as_bytes(), 0), None);
+            let end = |text: &str| Scan { bytes: text.as_bytes(), high: 0 }.plain_string_end(0);
+            prop_assert_eq!(end(&whole), Some(text.len()));
+            prop_assert_eq!(end(&text), None);
+        }
+
+        /// Whatever is taken for text is UTF-8.
+        #[test]
+        fn bytes_that_are_no_text_are_told(
+            object in r#"\{"[a-cé]{1,9}":("[a-c\\é ]{0,20}"|\{"[aé]{0,20}":\["[aé]{0,20}"\]\})\}"#,
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = object.into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let scanned = scan_object(&bytes, &mut Taken::default());
+            if scanned == Some(Scanned::Text) {
+                prop_assert!(std::str::from_utf8(&bytes).is_ok());
+            }
         }
     }
 }

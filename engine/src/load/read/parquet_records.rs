@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
+use memchr::memchr;
+
 use super::options::ReadOptions;
 use super::parquet_batches::Batches;
 use super::parquet_footer::{Footer, one_line};
-use super::records::{Records, find_byte};
+use super::records::Records;
 use super::rejected::RowPlace;
 use super::row_groups::RowGroups;
 use super::source::SourceFile;
@@ -78,7 +80,7 @@ impl Records for ParquetRecords {
             start = 0;
         }
         let rest = &self.lines[start..];
-        let length = find_byte(rest, b'\n').map_or(rest.len(), |end| end + 1);
+        let length = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         self.at = start..start + length;
         self.row += 1;
         Ok(true)

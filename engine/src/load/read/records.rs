@@ -184,21 +184,6 @@ impl RecordBuffer {
     }
 }
 
-/// The place of the first `needle`. Looks at 32 bytes at a time, which the compiler turns into vector code.
-pub(super) fn find_byte(bytes: &[u8], needle: u8) -> Option<usize> {
-    let chunks = bytes.chunks_exact(32);
-    let tail = chunks.remainder();
-    for (index, chunk) in chunks.enumerate() {
-        let hit = chunk.iter().fold(false, |hit, byte| hit | (*byte == needle));
-        if hit {
-            let within = chunk.iter().position(|byte| *byte == needle)?;
-            return Some(index * 32 + within);
-        }
-    }
-    let within = tail.iter().position(|byte| *byte == needle)?;
-    Some(bytes.len() - tail.len() + within)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,17 +227,5 @@ mod tests {
         buffer.consume(3);
         buffer.fill().expect("read");
         assert_eq!((buffer.kept(), buffer.kept_start(), buffer.pending()), (&b"rld"[..], 3, &b""[..]));
-    }
-
-    #[test]
-    fn bytes_are_found_at_every_place() {
-        for length in 0..100 {
-            for at in 0..length {
-                let mut bytes = vec![b'x'; length];
-                bytes[at] = b'\n';
-                assert_eq!(find_byte(&bytes, b'\n'), Some(at));
-            }
-            assert_eq!(find_byte(&vec![b'x'; length], b'\n'), None);
-        }
     }
 }

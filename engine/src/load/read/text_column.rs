@@ -39,6 +39,14 @@ impl TextColumn {
         self.close_as(false);
     }
 
+    /// Appends NULLs until there are so many rows.
+    pub(super) fn pad(&mut self, rows: usize) {
+        self.null_count += rows.saturating_sub(self.len());
+        let end = self.ends.last().copied().unwrap_or_default();
+        self.ends.resize(self.ends.len().max(rows + 1), end);
+        self.valid.resize(self.len().max(rows), false);
+    }
+
     pub(super) fn push_option(&mut self, value: Option<&str>) {
         match value {
             Some(value) => self.push(value.as_bytes()),
