@@ -13,7 +13,7 @@ use crate::error::{Error, Result, StoreError};
 use crate::identity::blocked::is_blocked;
 use crate::identity::{IDENTITIES, IdentityLimits, Link, Resolver};
 use crate::load::error::LoadError;
-use crate::load::known::{self, select_new_files};
+use crate::load::known::{self, Identify, NewFiles, select_new_files};
 use crate::load::read::{self, ExtraColumns, ReadOptions, SourceFile};
 use crate::load::rows::required;
 use crate::load::{LoadReport, NoProgress};
@@ -85,7 +85,8 @@ pub async fn identify(
     let options = Arc::new(reading(request));
     let files = read::discover(&request.inputs, &options, stores).await?;
     let before = snapshot(store).await?;
-    let identities = known::identify(&files, before.as_deref(), request.force, &NoProgress).await?;
+    let identities =
+        known::identify(&files, before.as_deref(), request.force, Identify::Now, &NoProgress).await?;
     let table = store.table_or_create(IDENTITIES, &definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = snapshot(store).await?.ok_or_else(|| StoreError::TableKind {
@@ -95,7 +96,7 @@ pub async fn identify(
                 .to_owned(),
         })?;
         let mut loaded = LoadReport::default();
-        let (new, transaction_ids) =
+        let NewFiles { files: new, ids: transaction_ids, .. } =
             select_new_files(&snapshot, &files, &identities, request.force, &mut loaded).await?;
         let mut report =
             IdentifyReport { files_already_loaded: loaded.files_already_loaded, ..IdentifyReport::default() };

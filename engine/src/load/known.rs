@@ -1,15 +1,16 @@
 //! Which input files a table has already: by their content, and objects also by name, tag and size.
 //!
 //! The content decides, whatever a file is called. Objects of remote stores get a second identity, so that one that was
-//! loaded before need not be fetched to be recognised.
+//! loaded before need not be fetched to be recognised. A file of a size that no loaded content has is new: what it holds is told when
+//! it is loaded, so that it is read once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Result;
-use crate::load::read::{self, Origin, SourceFile};
+use crate::load::read::{self, InputFormat, Origin, SourceFile};
 use crate::load::request::{LoadProgress, LoadReport};
 use crate::store::snapshot::TableSnapshot;
 
@@ -24,11 +25,46 @@ const FILES_AT_ONCE: usize = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct FileIdentity {
     object: Option<String>,
-    /// `None` if the object is known: then the content need not be read.
-    content: Option<String>,
+    content: Content,
 }
 
-/// Identifies `files`; reads those that `snapshot` does not know as objects. `force` reads all.
+#[derive(Debug, Clone)]
+enum Content {
+    /// Need not be read: the object is known.
+    OfKnownObject,
+    /// Read, and what its application id is.
+    Known(String),
+    /// New, since no other has its size.
+    New,
+}
+
+impl FileIdentity {
+    /// Notes what `content`, the identity of a file that was new, is now known to be.
+    pub(crate) fn set_content(&mut self, content: &str) {
+        self.content = Content::Known(format!("{CONTENT_PREFIX}{content}"));
+    }
+}
+
+/// Files that the log does not know, and what to commit for them.
+#[derive(Debug, Default)]
+pub(crate) struct NewFiles {
+    pub(crate) files: Vec<SourceFile>,
+    /// Application ids.
+    pub(crate) ids: Vec<String>,
+    /// Files of which the content is known when they have been read: place among `files`, and among all.
+    pub(crate) unread: Vec<(usize, usize)>,
+}
+
+/// Whether the content of new files is to be known at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identify {
+    Now,
+    /// It may be told by [`FileIdentity::set_content`] when they have been read.
+    WhenRead,
+}
+
+/// Identifies `files`; reads those that `snapshot` does not know as objects, except, with [`Identify::WhenRead`], those that are new
+/// for sure. `force`: known objects too.
 ///
 /// # Errors
 /// The first file, in order, that cannot be read.
@@ -36,28 +72,44 @@ pub(crate) async fn identify(
     files: &[SourceFile],
     snapshot: Option<&TableSnapshot>,
     force: bool,
+    when: Identify,
     progress: &dyn LoadProgress,
 ) -> Result<Vec<FileIdentity>> {
-    let identities: Vec<_> =
-        files.iter().map(|file| identify_one(file, snapshot, force, progress).boxed()).collect();
+    let mut of_size: HashMap<u64, usize> = HashMap::new();
+    files.iter().for_each(|file| *of_size.entry(file.size).or_default() += 1);
+    let is_alone = |file: &SourceFile| {
+        // Parquet is not read from one end to the other.
+        when == Identify::WhenRead && of_size[&file.size] == 1 && file.format != Some(InputFormat::Parquet)
+    };
+    let identities: Vec<_> = files
+        .iter()
+        .map(|file| identify_one(file, is_alone(file), snapshot, force, progress).boxed())
+        .collect();
     futures::stream::iter(identities).buffered(FILES_AT_ONCE).try_collect().await
 }
 
 async fn identify_one(
     file: &SourceFile,
+    is_alone: bool,
     snapshot: Option<&TableSnapshot>,
     force: bool,
     progress: &dyn LoadProgress,
 ) -> Result<FileIdentity> {
     let object = object_id(file);
-    let mut content = None;
     let is_known = match (&object, snapshot) {
         (Some(id), Some(snapshot)) if !force => snapshot.has_transaction(id).await?,
         _ => false,
     };
-    if !is_known {
-        content = Some(format!("{CONTENT_PREFIX}{}", read::content_identity(file).await?));
-    }
+    let may_be_known = match snapshot {
+        _ if !is_alone => true,
+        Some(snapshot) => snapshot.may_have_content_of(file.size).await?,
+        None => false,
+    };
+    let content = match (is_known, may_be_known) {
+        (true, _) => Content::OfKnownObject,
+        (false, true) => Content::Known(format!("{CONTENT_PREFIX}{}", read::content_identity(file).await?)),
+        (false, false) => Content::New,
+    };
     progress.input(1, file.size);
     Ok(FileIdentity { object, content })
 }
@@ -75,43 +127,54 @@ pub(super) fn object_id(file: &SourceFile) -> Option<String> {
     Some(format!("{OBJECT_PREFIX}{:032x}", hash.digest128()))
 }
 
-/// The files that the log does not know, with the ids to commit for them; the others go into `report`.
+/// The id to commit for `content`.
+pub(crate) fn id_to_commit(content: &FileIdentity, force: bool) -> Option<String> {
+    match &content.content {
+        // An id of its own: the content's id may stand in the log already.
+        Content::Known(id) if force => Some(format!("{id}:{}", uuid::Uuid::new_v4())),
+        Content::Known(id) => Some(id.clone()),
+        Content::OfKnownObject | Content::New => None,
+    }
+}
+
+/// The files that the log does not know; the others go into `report`.
 pub(crate) async fn select_new_files(
     snapshot: &TableSnapshot,
     files: &[SourceFile],
     identities: &[FileIdentity],
     force: bool,
     report: &mut LoadReport,
-) -> Result<(Vec<SourceFile>, Vec<String>)> {
-    let mut new = Vec::new();
-    let mut ids = Vec::new();
+) -> Result<NewFiles> {
+    let mut new = NewFiles::default();
     let mut seen = HashSet::new();
-    for (file, identity) in files.iter().zip(identities) {
-        let content = match &identity.content {
-            Some(content) if force => {
-                new.push(file.clone());
-                // An id of its own: the content's id may stand in the log already.
-                ids.push(format!("{content}:{}", uuid::Uuid::new_v4()));
-                continue;
+    for (place, (file, identity)) in files.iter().zip(identities).enumerate() {
+        let is_new = match &identity.content {
+            Content::New => true,
+            Content::Known(_) if force => true,
+            Content::Known(content) if !snapshot.has_transaction(content).await? => {
+                seen.insert(content.clone())
             }
-            Some(content) if !snapshot.has_transaction(content).await? => content,
-            _ => {
+            Content::Known(_) | Content::OfKnownObject => {
                 report.files_already_loaded.push(file.display.clone());
                 continue;
             }
         };
-        if seen.insert(content.clone()) {
-            new.push(file.clone());
-            ids.push(content.clone());
-        } else {
+        if !is_new {
             report.files_already_loaded.push(file.display.clone());
+        } else if let Some(id) = id_to_commit(identity, force) {
+            new.files.push(file.clone());
+            new.ids.push(id);
+        } else {
+            new.unread.push((new.files.len(), place));
+            new.files.push(file.clone());
         }
-        if let Some(object) = &identity.object
+        // What is loaded by force keeps no other from being loaded again.
+        if let Some(object) = identity.object.as_ref().filter(|_| !force)
             && seen.insert(object.clone())
             && !snapshot.has_transaction(object).await?
         {
-            ids.push(object.clone());
+            new.ids.push(object.clone());
         }
     }
-    Ok((new, ids))
+    Ok(new)
 }

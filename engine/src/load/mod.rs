@@ -32,7 +32,7 @@ use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
 use crate::identity::links;
 use crate::load::error::LoadError;
-use crate::load::known::{FileIdentity, select_new_files};
+use crate::load::known::{FileIdentity, Identify, NewFiles, id_to_commit, select_new_files};
 use crate::load::pipeline::Job;
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
@@ -96,13 +96,15 @@ async fn load_and_note(
     progress.stage(LoadStage::Identify, None);
     progress.total_input(files.len() as u64, files.iter().map(|f| f.size).sum());
     let before = store.newest(&request.table).await?;
-    let identities = known::identify(&files, before.as_deref(), request.force, progress.as_ref()).await?;
+    let mut identities =
+        known::identify(&files, before.as_deref(), request.force, Identify::WhenRead, progress.as_ref())
+            .await?;
     let table = store.table_or_create(&request.table, &table::touchpoint_definition()).await?;
     for _ in 0..MAX_RESTARTS {
         let snapshot = store.newest(&request.table).await?.ok_or_else(|| missing(store, &request.table))?;
         let attempt = Attempt { store, table: &table, snapshot, config, request, note_all };
         let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
-        let done = attempt.run(&files, &identities, &mut report, Arc::clone(&progress)).await?;
+        let done = attempt.run(&files, &mut identities, &mut report, Arc::clone(&progress)).await?;
         if done {
             report.elapsed = started.elapsed();
             return Ok(report);
@@ -160,11 +162,12 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Reads, writes and commits; `false` if the commit came too late and all must be planned again.
+    /// Reads, writes and commits; `false` if the commit came too late and all must be planned again. Then all identities are
+    /// known.
     async fn run(
         &self,
         files: &[SourceFile],
-        identities: &[FileIdentity],
+        identities: &mut [FileIdentity],
         report: &mut LoadReport,
         progress: Arc<dyn LoadProgress>,
     ) -> Result<bool> {
@@ -176,7 +179,7 @@ impl Attempt<'_> {
             }
             .into());
         }
-        let (files, transaction_ids) =
+        let NewFiles { files, ids: mut transaction_ids, unread } =
             select_new_files(&self.snapshot, files, identities, self.request.force, report).await?;
         if files.is_empty() {
             return Ok(true);
@@ -195,7 +198,7 @@ impl Attempt<'_> {
         let temp_dir = self.config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         let sorters = self.config.target_partitions.max(1);
         let pool_bytes = share(self.config.memory_limit_bytes, SORT_SHARE);
-        let job = Job {
+        let job = Arc::new(Job {
             table: self.table.clone(),
             snapshot: Arc::clone(&self.snapshot),
             files,
@@ -212,10 +215,18 @@ impl Attempt<'_> {
             people_before: with_erased.unwrap_or_else(|| Arc::clone(&people)),
             erased,
             people,
-        };
+        });
         let sorters = Sorters::new(pool_bytes, sorters, &temp_dir);
         let (written, rejects) =
-            pipeline::run(Arc::new(job), sorters, rejects, Arc::clone(&progress)).await?;
+            pipeline::run(Arc::clone(&job), sorters, rejects, Arc::clone(&progress)).await?;
+        for (place, among_all) in unread {
+            let content = match written.contents.get(&place) {
+                Some(content) => content.clone(),
+                None => read::content_identity(&job.files[place]).await?,
+            };
+            identities[among_all].set_content(&content);
+            transaction_ids.extend(id_to_commit(&identities[among_all], self.request.force));
+        }
 
         progress.stage(LoadStage::Commit, None);
         if !written.adds.is_empty() || self.note_all {

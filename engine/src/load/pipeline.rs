@@ -42,6 +42,8 @@ use writing::write_part;
 
 /// Batches that may wait between reader and sorter.
 const CHANNEL_BATCHES: usize = 2;
+/// The same between sorter and writer: there is something to write while the next day is sorted.
+const SORTED_BATCHES: usize = 12;
 /// The same before each sorter: readers that are in the same days at the same time send all their rows to one of them.
 const SORTER_BATCHES: usize = 6;
 /// Encoded size of a row relative to its size in memory: what files of touchpoints came to, measured.
@@ -103,6 +105,8 @@ pub struct Written {
     pub rows_duplicate: u64,
     /// Rows in `adds`.
     pub rows_loaded: u64,
+    /// What files hold, by their places in the job, as far as that is known when they have been read.
+    pub contents: BTreeMap<usize, String>,
 }
 
 /// State that the readers share.
@@ -123,6 +127,7 @@ struct Shared {
     memory_bytes: AtomicU64,
     /// Mapped columns that no file read so far has had.
     unseen: Mutex<Option<Vec<String>>>,
+    contents: Mutex<BTreeMap<usize, String>>,
     progress: Arc<dyn LoadProgress>,
 }
 
@@ -191,6 +196,7 @@ pub async fn run(
         rows_good: AtomicU64::new(0),
         memory_bytes: AtomicU64::new(0),
         unseen: Mutex::default(),
+        contents: Mutex::default(),
         progress: Arc::clone(&progress),
     });
 
@@ -245,6 +251,7 @@ pub async fn run(
         rows_erased: shared.rows_erased.load(Ordering::Relaxed),
         rows_left_out: shared.rows_left_out.load(Ordering::Relaxed),
         rows_resolved: shared.rows_resolved.load(Ordering::Relaxed),
+        contents: std::mem::take(&mut *lock(&shared.contents)),
         ..Written::default()
     };
     let mut failed = None;

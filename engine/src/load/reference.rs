@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 
 use crate::error::{Error, Result, StoreError};
 use crate::load::error::LoadError;
-use crate::load::known::{self, select_new_files};
+use crate::load::known::{self, Identify, NewFiles, select_new_files};
 use crate::load::read::{self, Compression, InputFormat, Origin, ReadOptions, SourceFile};
 use crate::load::request::{LoadReport, LoadRequest, NoProgress, OnError};
 use crate::schema;
@@ -43,7 +43,8 @@ pub async fn load_reference(
     let files = read::discover(&request.inputs, &request.read, stores).await?;
     let mut report = LoadReport { files: files.len() as u64, ..LoadReport::default() };
     let before = store.newest(&request.table).await?;
-    let identities = known::identify(&files, before.as_deref(), request.force, &NoProgress).await?;
+    let identities =
+        known::identify(&files, before.as_deref(), request.force, Identify::Now, &NoProgress).await?;
     let context = SessionContext::new();
     let first = open(&context, &files[0], &request.read).await?;
     let definition = TableDefinition {
@@ -63,7 +64,7 @@ pub async fn load_reference(
         }
         .into());
     }
-    let (new, transaction_ids) =
+    let NewFiles { files: new, ids: transaction_ids, .. } =
         select_new_files(&snapshot, &files, &identities, request.force, &mut report).await?;
     let mut writer = ReferenceWriter::new(table.clone(), Arc::clone(snapshot.schema()))?;
     for file in &new {

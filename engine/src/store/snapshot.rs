@@ -236,14 +236,23 @@ impl TableSnapshot {
         &self.state
     }
 
-    /// Whether a commit with the application id `id` is in this snapshot. The first call reads the log.
-    pub async fn has_transaction(&self, id: &str) -> Result<bool, StoreError> {
+    /// Whether a commit may have brought content of `size` bytes; false only if none did. The first call reads the log.
+    pub async fn may_have_content_of(&self, size: u64) -> Result<bool, StoreError> {
+        Ok(self.known_transactions().await?.is_none_or(|known| known.may_end_with(size)))
+    }
+
+    async fn known_transactions(&self) -> Result<Option<&KnownTransactions>, StoreError> {
         let known = self.transactions.get_or_try_init(|| async {
             let older = self.older_transactions.as_deref();
             let known = KnownTransactions::read(&self.table, self.version(), older).await?;
             Ok::<_, StoreError>(known.map(Arc::new))
         });
-        if let Some(known) = known.await? {
+        Ok(known.await?.as_deref())
+    }
+
+    /// Whether a commit with the application id `id` is in this snapshot. The first call reads the log.
+    pub async fn has_transaction(&self, id: &str) -> Result<bool, StoreError> {
+        if let Some(known) = self.known_transactions().await? {
             return Ok(known.contains(id));
         }
         self.state

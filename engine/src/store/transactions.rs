@@ -21,11 +21,26 @@ use crate::store::table::Table;
 /// Commits that are read at the same time.
 const READS_AT_ONCE: usize = 16;
 
-/// All application ids up to a version, by their hashes: 16 bytes each.
+/// All application ids up to a version, by their hashes: 16 bytes each, and eight where one ends with a size.
 #[derive(Debug, Clone)]
 pub(super) struct KnownTransactions {
     version: u64,
-    ids: HashSet<u128>,
+    ids: Ids,
+}
+
+/// A set of application ids.
+#[derive(Debug, Clone, Default)]
+struct Ids {
+    hashes: HashSet<u128>,
+    /// Numbers behind the last dash of ids: the sizes of loaded content, and what looks like that.
+    numbers: HashSet<u64>,
+}
+
+impl Ids {
+    fn insert(&mut self, id: &str) {
+        self.hashes.insert(xxh3_128(id.as_bytes()));
+        self.numbers.extend(id.rsplit_once('-').and_then(|(_, number)| number.parse::<u64>().ok()));
+    }
 }
 
 impl KnownTransactions {
@@ -44,7 +59,7 @@ impl KnownTransactions {
         let (mut known, next) = match older.filter(|older| older.version <= version) {
             Some(older) => (older.clone(), older.version + 1),
             None => match checkpoint(table, version).await? {
-                Checkpoint::None => (Self { version, ids: HashSet::new() }, 0),
+                Checkpoint::None => (Self { version, ids: Ids::default() }, 0),
                 Checkpoint::At(checkpoint, ids) => (Self { version, ids }, checkpoint + 1),
                 Checkpoint::Unknown => return Ok(None),
             },
@@ -55,14 +70,19 @@ impl KnownTransactions {
             .buffered(READS_AT_ONCE);
         while let Some(ids) = commits.try_next().await? {
             let Some(ids) = ids else { return Ok(None) };
-            known.ids.extend(ids);
+            ids.iter().for_each(|id| known.ids.insert(id));
         }
         Ok(Some(known))
     }
 
     /// Whether `id` is among them.
     pub(super) fn contains(&self, id: &str) -> bool {
-        self.ids.contains(&xxh3_128(id.as_bytes()))
+        self.ids.hashes.contains(&xxh3_128(id.as_bytes()))
+    }
+
+    /// Whether one of them may end with a dash and `number`.
+    pub(super) fn may_end_with(&self, number: u64) -> bool {
+        self.ids.numbers.contains(&number)
     }
 }
 
@@ -70,7 +90,7 @@ enum Checkpoint {
     /// The log goes back to its first commit.
     None,
     /// A version, and the ids up to it.
-    At(u64, HashSet<u128>),
+    At(u64, Ids),
     /// There is one of another form.
     Unknown,
 }
@@ -100,7 +120,7 @@ fn checkpoint_version(name: &str) -> Option<(u64, bool)> {
     Some((version.parse().ok()?, rest == "parquet"))
 }
 
-async fn checkpoint_ids(table: &Table, meta: &ObjectMeta) -> Result<HashSet<u128>, StoreError> {
+async fn checkpoint_ids(table: &Table, meta: &ObjectMeta) -> Result<Ids, StoreError> {
     let failed =
         |e: Box<dyn std::error::Error + Send + Sync>| StoreError::io("read", meta.location.to_string(), e);
     let store = std::sync::Arc::clone(&table.location().store);
@@ -108,23 +128,23 @@ async fn checkpoint_ids(table: &Table, meta: &ObjectMeta) -> Result<HashSet<u128
     let builder = ParquetRecordBatchStreamBuilder::new(file).await.map_err(|e| failed(e.into()))?;
     let columns = builder.parquet_schema().columns();
     let Some(leaf) = columns.iter().position(|c| c.path().string() == "txn.appId") else {
-        return Ok(HashSet::new());
+        return Ok(Ids::default());
     };
     let mask = ProjectionMask::leaves(builder.parquet_schema(), [leaf]);
     let mut batches = builder.with_projection(mask).build().map_err(|e| failed(e.into()))?;
-    let mut ids = HashSet::new();
+    let mut ids = Ids::default();
     while let Some(batch) = batches.try_next().await.map_err(|e| failed(e.into()))? {
         let actions = batch.column(0).as_struct();
         let texts = cast(actions.column(0), &DataType::Utf8).map_err(|e| failed(e.into()))?;
         let texts = texts.as_string::<i32>();
         let rows = (0..texts.len()).filter(|row| actions.is_valid(*row) && texts.is_valid(*row));
-        ids.extend(rows.map(|row| xxh3_128(texts.value(row).as_bytes())));
+        rows.for_each(|row| ids.insert(texts.value(row)));
     }
     Ok(ids)
 }
 
 /// The ids of one commit; `None` if its file is gone.
-async fn commit_ids(table: &Table, version: u64) -> Result<Option<Vec<u128>>, StoreError> {
+async fn commit_ids(table: &Table, version: u64) -> Result<Option<Vec<String>>, StoreError> {
     #[derive(Deserialize)]
     struct Line<'a> {
         #[serde(borrow)]
@@ -148,7 +168,7 @@ async fn commit_ids(table: &Table, version: u64) -> Result<Option<Vec<u128>>, St
             file: path.to_string(),
             reason: "it is not a commit of a Delta log".to_owned(),
         })?;
-        ids.extend(line.txn.map(|txn| xxh3_128(txn.app_id.as_bytes())));
+        ids.extend(line.txn.map(|txn| txn.app_id.into_owned()));
     }
     Ok(Some(ids))
 }

@@ -69,11 +69,14 @@ fn read_file(
                 }
             }
             progress.input(1, 0);
-            input.unseen_sources()
+            (input.unseen_sources(), input.content().map(str::to_owned))
         });
         hand_on(job, shared, work_schema, senders, index, file, batches)?;
         match parser.join() {
-            Ok(unseen) => shared.note_unseen(unseen),
+            Ok((unseen, content)) => {
+                shared.note_unseen(unseen);
+                lock(&shared.contents).extend(content.map(|content| (file, content)));
+            }
             Err(panic) => std::panic::resume_unwind(panic),
         }
         Ok(())

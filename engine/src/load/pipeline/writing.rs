@@ -9,7 +9,7 @@ use deltalake_core::kernel::Add;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
 
-use super::{CHANNEL_BATCHES, Decision, Job, arrow_error, join_error};
+use super::{Decision, Job, SORTED_BATCHES, arrow_error, join_error};
 use crate::error::{Error, Result, StoreError};
 use crate::load::coded::Codes;
 use crate::load::day_sort::{self, SortSettings};
@@ -28,7 +28,7 @@ pub(super) async fn write_part(
     progress: Arc<dyn LoadProgress>,
 ) -> Result<Vec<Add>> {
     let codes = Arc::clone(&settings.codes);
-    let (sender, sorted) = channel(CHANNEL_BATCHES);
+    let (sender, sorted) = channel(SORTED_BATCHES);
     // A thread of its own: those of the runtime for blocking work may all be taken by readers that wait for this one.
     let runtime = tokio::runtime::Handle::current();
     let sorter = std::thread::Builder::new()

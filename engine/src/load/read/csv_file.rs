@@ -376,7 +376,7 @@ pub(super) fn csv_columns(stream: ByteStream, options: &ReadOptions) -> Result<V
 #[cfg(test)]
 pub(super) fn stream_of(file: &SourceFile, bytes: &[u8]) -> ByteStream {
     let inner: Box<dyn std::io::Read + Send> = Box::new(std::io::Cursor::new(bytes.to_vec()));
-    ByteStream { file: file.clone(), reader: std::io::BufReader::new(inner), progress: Arc::default() }
+    ByteStream { file: file.clone(), reader: std::io::BufReader::new(inner), passed: Arc::default() }
 }
 
 #[cfg(test)]

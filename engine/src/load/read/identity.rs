@@ -10,9 +10,29 @@ use xxhash_rust::xxh3::Xxh3;
 use super::source::{Origin, SourceFile};
 use crate::load::error::LoadError;
 
+/// The identity of bytes that pass by.
+#[derive(Default)]
+pub(super) struct ContentHash {
+    hash: Xxh3,
+    size: u64,
+}
+
+impl ContentHash {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    /// That of all bytes so far.
+    pub(super) fn identity(&self) -> String {
+        format!("{:032x}-{}", self.hash.digest128(), self.size)
+    }
+}
+
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// The identity of the file's stored bytes: XXH3-128 in 32 hexadecimal digits, a dash and the size in bytes.
+/// [`FileReader::content`](super::FileReader::content) gives the same when a file has been read.
 ///
 /// Reads the whole file once in constant memory. The same rows compressed otherwise are another content.
 ///
@@ -39,18 +59,14 @@ fn hash_local(path: &std::path::Path) -> (u64, std::io::Result<String>) {
         Ok(input) => input,
         Err(error) => return (0, Err(error)),
     };
-    let mut hash = Xxh3::new();
-    let mut size = 0;
+    let mut hash = ContentHash::default();
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         match input.read(&mut chunk) {
-            Ok(0) => return (size, Ok(identity(&hash, size))),
-            Ok(count) => {
-                hash.update(&chunk[..count]);
-                size += count as u64;
-            }
+            Ok(0) => return (hash.size, Ok(hash.identity())),
+            Ok(count) => hash.update(&chunk[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return (size, Err(error)),
+            Err(error) => return (hash.size, Err(error)),
         }
     }
 }
@@ -64,18 +80,11 @@ async fn hash_object(
     let failed = |size: u64, error| LoadError::read(&file.display, place(size), error);
     let result = store.get_opts(location, options).await.map_err(|error| failed(0, error))?;
     let mut chunks = result.into_stream();
-    let mut hash = Xxh3::new();
-    let mut size = 0;
+    let mut hash = ContentHash::default();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| failed(size, error))?;
-        hash.update(&chunk);
-        size += chunk.len() as u64;
+        hash.update(&chunk.map_err(|error| failed(hash.size, error))?);
     }
-    Ok(identity(&hash, size))
-}
-
-fn identity(hash: &Xxh3, size: u64) -> String {
-    format!("{:032x}-{size}", hash.digest128())
+    Ok(hash.identity())
 }
 
 fn place(bytes_read: u64) -> String {

@@ -51,7 +51,6 @@ mod text_column;
 mod timestamp;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::Field;
 
@@ -70,6 +69,7 @@ use self::csv_file::CsvFile;
 use self::json_file::JsonFile;
 use self::parquet_file::ParquetFile;
 use self::recognise::{Opened, open_recognised};
+use self::stream::Passed;
 use self::targets::Targets;
 use self::timestamp::TimestampRule;
 use crate::load::coded::is_read_as_codes;
@@ -79,7 +79,7 @@ use crate::load::error::LoadError;
 #[derive(Debug)]
 pub struct FileReader {
     size: u64,
-    progress: Arc<AtomicU64>,
+    passed: Arc<Passed>,
     reader: FormatReader,
 }
 
@@ -126,20 +126,20 @@ fn open_with(
     // A preset hands on times in microseconds, UTC.
     let unit = options.preset.map_or(options.ts_unit, |_| Some(NumericTime::Micros));
     let rule = TimestampRule { unit, zone: options.time_zone };
-    let (reader, progress) = match open_recognised(file, options)? {
+    let (reader, passed) = match open_recognised(file, options)? {
         Opened::Csv(stream) => {
-            let progress = Arc::clone(&stream.progress);
-            (FormatReader::Csv(Box::new(CsvFile::open(stream, options, targets, rule)?)), progress)
+            let passed = Arc::clone(&stream.passed);
+            (FormatReader::Csv(Box::new(CsvFile::open(stream, options, targets, rule)?)), passed)
         }
-        Opened::Records(records, progress) => {
-            (FormatReader::Json(Box::new(JsonFile::open(records, options, targets, rule)?)), progress)
+        Opened::Records(records, passed) => {
+            (FormatReader::Json(Box::new(JsonFile::open(records, options, targets, rule)?)), passed)
         }
         Opened::Parquet => {
             let reader = ParquetFile::open(file, options, targets, rule)?;
             (FormatReader::Parquet(Box::new(reader)), Arc::default())
         }
     };
-    Ok(FileReader { size: file.size, progress, reader })
+    Ok(FileReader { size: file.size, passed, reader })
 }
 
 /// Checks options that need no file: limits, and the names in `--map` and `--set`.
@@ -160,8 +160,14 @@ impl FileReader {
                 let share = u128::from(self.size) * u128::from(rows) / u128::from(total.max(1));
                 u64::try_from(share).unwrap_or(self.size)
             }
-            _ => self.progress.load(Ordering::Relaxed),
+            _ => self.passed.bytes(),
         }
+    }
+
+    /// What [`content_identity`] would give, once the file has been read to its end. `None` for Parquet, which is not read from
+    /// one end to the other.
+    pub fn content(&self) -> Option<&str> {
+        self.passed.content()
     }
 
     /// The source columns of `--map` that no row has had so far.

@@ -1,7 +1,6 @@
 //! What a file is: its content proves compression and binary formats, its name or an option says the rest.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::Field;
 
@@ -15,14 +14,14 @@ use super::preset;
 use super::records::Records;
 use super::sniff::{guessed_format, mistaken_format, signed_format};
 use super::source::{Compression, SourceFile};
-use super::stream::{ByteStream, open_stream};
+use super::stream::{ByteStream, Passed, open_stream};
 use crate::load::error::LoadError;
 
 /// A file of which it is known how to read it.
 pub(super) enum Opened {
     Csv(ByteStream),
-    /// Records as JSON objects, and the bytes read so far.
-    Records(Box<dyn Records>, Arc<AtomicU64>),
+    /// Records as JSON objects, and the bytes that have passed.
+    Records(Box<dyn Records>, Arc<Passed>),
     /// Read from its end: nothing is open yet.
     Parquet,
 }
@@ -58,14 +57,14 @@ pub(super) fn records(
     stream: ByteStream,
     options: &ReadOptions,
 ) -> Result<Opened, LoadError> {
-    let progress = Arc::clone(&stream.progress);
+    let passed = Arc::clone(&stream.passed);
     Ok(match format {
         InputFormat::Csv => Opened::Csv(stream),
         InputFormat::Ndjson => {
-            Opened::Records(Box::new(JsonRecords::open(stream, options.max_record_bytes)?), progress)
+            Opened::Records(Box::new(JsonRecords::open(stream, options.max_record_bytes)?), passed)
         }
         InputFormat::Avro => {
-            Opened::Records(Box::new(AvroRecords::open(stream, options.max_record_bytes)?), progress)
+            Opened::Records(Box::new(AvroRecords::open(stream, options.max_record_bytes)?), passed)
         }
         InputFormat::Parquet => Opened::Parquet,
     })

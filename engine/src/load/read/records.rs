@@ -161,10 +161,12 @@ impl RecordBuffer {
     /// # Errors
     /// What the stream says; the pending bytes stay.
     pub(super) fn fill(&mut self) -> io::Result<()> {
-        self.bytes.copy_within(self.kept..self.end, 0);
-        self.end -= self.kept;
-        self.start -= self.kept;
-        self.kept = 0;
+        if self.kept > 0 {
+            self.bytes.copy_within(self.kept..self.end, 0);
+            self.end -= self.kept;
+            self.start -= self.kept;
+            self.kept = 0;
+        }
         let wanted = self.end + CHUNK_BYTES.max(self.end - self.start);
         if self.bytes.len() < wanted {
             self.bytes.resize(wanted, 0);

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
@@ -11,6 +11,7 @@ use object_store::{GetOptions, ObjectStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::identity::ContentHash;
 use super::sniff::signed_compression;
 use super::source::{Compression, Origin, SourceFile};
 use crate::load::error::LoadError;
@@ -39,8 +40,27 @@ pub(super) struct ByteStream {
     pub(super) file: SourceFile,
     /// Decompressed bytes.
     pub(super) reader: BufReader<Box<dyn Read + Send>>,
-    /// Bytes of the file (compressed, if it is) read so far.
-    pub(super) progress: Arc<AtomicU64>,
+    /// What has passed so far.
+    pub(super) passed: Arc<Passed>,
+}
+
+/// The bytes of a file as they are stored (compressed, if it is), as far as they have been read.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    bytes: AtomicU64,
+    content: OnceLock<String>,
+}
+
+impl Passed {
+    /// How many there were.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The identity of all of them, once the end has been reached.
+    pub(super) fn content(&self) -> Option<&str> {
+        self.content.get().map(String::as_str)
+    }
 }
 
 impl ByteStream {
@@ -60,8 +80,13 @@ impl ByteStream {
 /// # Errors
 /// [`LoadError::Read`] if the file cannot be opened.
 pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
-    let stored = Arc::new(AtomicU64::new(0));
-    let raw = RawReader { inner: open_raw(file)?, expected: file.size, progress: Arc::clone(&stored) };
+    let passed = Arc::new(Passed::default());
+    let raw = RawReader {
+        inner: open_raw(file)?,
+        expected: file.size,
+        passed: Arc::clone(&passed),
+        hash: ContentHash::default(),
+    };
     let mut buffered = BufReader::with_capacity(BUFFER_BYTES, raw);
     let start = buffered.fill_buf().map_err(|error| stream_error(file, "at its start", error))?;
     let mut file = file.clone();
@@ -87,10 +112,10 @@ pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
     let opened = opened.map_err(|error| LoadError::read(&file.display, "at its start", error))?;
     let opened = match file.compression {
         Compression::None => opened,
-        _ => Box::new(RatioGuard { inner: opened, produced: 0, stored: Arc::clone(&stored) }),
+        _ => Box::new(RatioGuard { inner: opened, produced: 0, stored: Arc::clone(&passed) }),
     };
     let reader = BufReader::with_capacity(START_BYTES, opened);
-    Ok(ByteStream { file, reader, progress: stored })
+    Ok(ByteStream { file, reader, passed })
 }
 
 /// Opens the bytes of `file` as they are stored.
@@ -147,14 +172,14 @@ enum RawError {
 struct RatioGuard {
     inner: Box<dyn Read + Send>,
     produced: u64,
-    stored: Arc<AtomicU64>,
+    stored: Arc<Passed>,
 }
 
 impl Read for RatioGuard {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(out)?;
         self.produced += count as u64;
-        let stored = self.stored.load(Ordering::Relaxed);
+        let stored = self.stored.bytes();
         if self.produced > SUSPICIOUS_BYTES && self.produced / MAX_RATIO > stored {
             let reason = format!(
                 "it decompresses to more than {MAX_RATIO} times its size, as a decompression bomb does; \
@@ -166,11 +191,12 @@ impl Read for RatioGuard {
     }
 }
 
-/// Counts bytes and checks that the file has the size with which it was found.
+/// Counts and hashes bytes, and checks that the file has the size with which it was found.
 struct RawReader {
     inner: Box<dyn Read + Send>,
     expected: u64,
-    progress: Arc<AtomicU64>,
+    passed: Arc<Passed>,
+    hash: ContentHash,
 }
 
 impl Read for RawReader {
@@ -180,11 +206,15 @@ impl Read for RawReader {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => return Err(io::Error::other(RawError::Read(error))),
         };
-        let total = self.progress.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
-        let ended_short = count == 0 && !out.is_empty() && total < self.expected;
-        if ended_short || total > self.expected {
+        let total = self.passed.bytes.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+        let has_ended = count == 0 && !out.is_empty();
+        if (has_ended && total < self.expected) || total > self.expected {
             let reason = format!("{} bytes were found, {total} bytes read", self.expected);
             return Err(io::Error::other(RawError::Changed(reason)));
+        }
+        self.hash.update(&out[..count]);
+        if has_ended {
+            self.passed.content.get_or_init(|| self.hash.identity());
         }
         Ok(count)
     }

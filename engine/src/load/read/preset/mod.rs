@@ -19,7 +19,6 @@ mod tsv;
 use std::collections::VecDeque;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use chrono_tz::Tz;
 
@@ -32,6 +31,7 @@ use super::recognise::{Opened, Recognised};
 use super::records::Records;
 use super::rejected::{RowPlace, shorten};
 use super::source::SourceFile;
+use super::stream::Passed;
 use super::timestamp::TimestampRule;
 use crate::load::error::LoadError;
 use crate::schema;
@@ -182,15 +182,15 @@ pub(super) fn open(
     let limit = options.max_record_bytes;
     let rule = TimestampRule { unit: None, zone: options.time_zone };
     let constants = options.constants.iter().map(|(column, _)| column.to_ascii_lowercase()).collect();
-    let (source, progress, tool): (Box<dyn Records>, Arc<AtomicU64>, Box<dyn Tool>) = match recognised {
+    let (source, passed, tool): (Box<dyn Records>, Arc<Passed>, Box<dyn Tool>) = match recognised {
         Recognised::Text(None | Some(InputFormat::Csv), stream) if preset == Preset::Snowplow => {
-            let progress = Arc::clone(&stream.progress);
-            (Box::new(snowplow::tsv(stream, limit)?), progress, Box::new(snowplow::Snowplow))
+            let passed = Arc::clone(&stream.passed);
+            (Box::new(snowplow::tsv(stream, limit)?), passed, Box::new(snowplow::Snowplow))
         }
         Recognised::Text(None | Some(InputFormat::Csv), stream) if preset == Preset::Adobe => {
-            let progress = Arc::clone(&stream.progress);
+            let passed = Arc::clone(&stream.passed);
             let (records, tool) = adobe::open(file, stream, limit)?;
-            (Box::new(records), progress, Box::new(tool))
+            (Box::new(records), passed, Box::new(tool))
         }
         Recognised::Text(None | Some(InputFormat::Csv), _) => {
             let problem = format!(
@@ -204,7 +204,7 @@ pub(super) fn open(
             return Err(LoadError::input(&file.display, problem));
         }
         Recognised::Text(Some(format), stream) => match super::recognise::records(format, stream, options)? {
-            Opened::Records(records, progress) => (records, progress, plain_tool(preset)),
+            Opened::Records(records, passed) => (records, passed, plain_tool(preset)),
             other => return Ok(other),
         },
         Recognised::Parquet => {
@@ -221,7 +221,7 @@ pub(super) fn open(
         at_end: false,
         left_out: 0,
     };
-    Ok(Opened::Records(Box::new(records), progress))
+    Ok(Opened::Records(Box::new(records), passed))
 }
 
 fn plain_tool(preset: Preset) -> Box<dyn Tool> {
