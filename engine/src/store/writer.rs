@@ -17,6 +17,7 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
+use tokio::task::JoinHandle;
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::error::StoreError;
@@ -68,13 +69,15 @@ pub fn file_schema(extra: &[Field]) -> SchemaRef {
 
 /// Writes rows that arrive in `(day, user_key, user_id, ts, event_id)` order, one file after the other.
 ///
-/// Holds one open row group in memory. Files are invisible until their [`Add`] actions are committed.
+/// Holds one open row group in memory, and the end of the file before until the store has it. Files are invisible until their [`Add`] actions are committed.
 pub struct LayoutWriter {
     table: Table,
     file_schema: SchemaRef,
     properties: WriterProperties,
     row_group_rows: usize,
     open: Option<OpenFile>,
+    /// The file before, on its way to the disk or the object store.
+    closing: Option<JoinHandle<Result<Add, StoreError>>>,
     adds: Vec<Add>,
 }
 
@@ -135,7 +138,7 @@ impl LayoutWriter {
     pub fn new(table: Table, file_schema: SchemaRef, row_group_rows: usize) -> Self {
         let row_group_rows = row_group_rows.clamp(1, usize::MAX / 2) * 2;
         let properties = properties(&file_schema, row_group_rows);
-        Self { table, file_schema, properties, row_group_rows, open: None, adds: Vec::new() }
+        Self { table, file_schema, properties, row_group_rows, open: None, closing: None, adds: Vec::new() }
     }
 
     /// Writes rows of one `day`, which is divided by `division`.
@@ -164,6 +167,7 @@ impl LayoutWriter {
     /// Closes the last file and gives all files written.
     pub async fn finish(mut self) -> Result<Vec<Add>, StoreError> {
         self.close().await?;
+        self.settle().await?;
         Ok(std::mem::take(&mut self.adds))
     }
 
@@ -171,6 +175,9 @@ impl LayoutWriter {
     pub async fn abort(mut self) {
         // The open file was never completed: object stores show nothing of it.
         self.open = None;
+        if let Err(error) = self.settle().await {
+            tracing::debug!(%error, "a file of a load that failed was not completed");
+        }
         commit::discard(&self.table, &self.adds).await;
     }
 
@@ -226,26 +233,41 @@ impl LayoutWriter {
         Ok(())
     }
 
+    /// Completes the open file while the next one is written: a disk takes its time.
     async fn close(&mut self) -> Result<(), StoreError> {
         let Some(mut file) = self.open.take() else { return Ok(()) };
-        let failed = |e: ParquetError| StoreError::io("write", place(&self.table, &file.path), e);
-        let (bytes, metadata) = file.writer.finish().map_err(failed)?;
-        file.output.write(bytes).await.map_err(failed)?;
-        file.output.complete().await.map_err(failed)?;
+        let place = place(&self.table, &file.path);
+        let failed = move |e: ParquetError| StoreError::io("write", place.clone(), e);
+        let (bytes, metadata) = file.writer.finish().map_err(&failed)?;
+        file.output.write(bytes).await.map_err(&failed)?;
         let row_groups: Vec<u64> =
             metadata.row_groups().iter().map(|g| g.num_rows().unsigned_abs()).collect();
         let noted: Vec<u64> = file.row_groups.iter().map(|g| g.rows).collect();
         if row_groups != noted {
             return Err(self.error("row groups differ from their description"));
         }
-        let (checksum, size) = written(&file.sink);
-        self.adds.push(commit::add_action(
-            file.path,
-            Some(file.day),
-            size,
-            &file.statistics.finish(),
-            Some(layout::tags(checksum, &file.row_groups)),
-        ));
+        self.settle().await?;
+        self.closing = Some(tokio::spawn(async move {
+            file.output.complete().await.map_err(failed)?;
+            let (checksum, size) = written(&file.sink);
+            Ok(commit::add_action(
+                file.path,
+                Some(file.day),
+                size,
+                &file.statistics.finish(),
+                Some(layout::tags(checksum, &file.row_groups)),
+            ))
+        }));
+        Ok(())
+    }
+
+    /// Waits until the file before is complete.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(closing) = self.closing.take() else { return Ok(()) };
+        match closing.await {
+            Ok(add) => self.adds.push(add?),
+            Err(error) => return Err(StoreError::io("write", format!("table {}", self.table.name()), error)),
+        }
         Ok(())
     }
 

@@ -96,6 +96,50 @@ async fn the_same_rows_in_every_format_give_the_same_table() {
     assert_eq!(read_file(&file, &options).expect("table"), tables[0]);
 }
 
+/// What passes while a file is read is what identifies it, in every form; not in Parquet.
+#[tokio::test]
+async fn a_file_that_was_read_is_identified() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (csv, ndjson) = rows(3_000);
+    let array = format!("[{}]\n\n", ndjson.trim_end().replace('\n', ","));
+    let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("write");
+    write("a.csv", csv.as_bytes());
+    write("b.csv.gz", &[gzip(csv.as_bytes()), gzip(b"")].concat());
+    write("c.csv.zst", &zstd::encode_all(csv.as_bytes(), 1).expect("zstd"));
+    write("d.ndjson", ndjson.as_bytes());
+    write("e.json", array.as_bytes());
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(ndjson.as_bytes()).expect("bzip2");
+    write("f.ndjson.bz2", &bzip2.finish().expect("bzip2"));
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(csv.as_bytes()).expect("xz");
+    write("g.csv.xz", &xz.finish().expect("xz"));
+    let mut snappy = snap::write::FrameEncoder::new(Vec::new());
+    snappy.write_all(array.as_bytes()).expect("snappy");
+    write("h.json.sz", &snappy.into_inner().expect("snappy"));
+    let batch = read_file(
+        &discover(&[dir.path().join("a.csv").display().to_string()], &ReadOptions::default(), &NoStores)
+            .await
+            .expect("files")[0],
+        &Arc::default(),
+    );
+    let mut writer = ArrowWriter::try_new(Vec::new(), load_schema(), None).expect("writer");
+    writer.write(&batch.expect("rows")).expect("written");
+    write("i.parquet", &writer.into_inner().expect("closed"));
+
+    let inputs = [dir.path().display().to_string()];
+    let files = discover(&inputs, &ReadOptions::default(), &NoStores).await.expect("files");
+    assert_eq!(files.len(), 9);
+    for file in files {
+        let mut reader = open(&file, &Arc::default(), &[]).expect("reader");
+        assert_eq!(reader.content(), None, "{}: nothing was read", file.display);
+        reader.by_ref().for_each(|batch| assert_eq!(batch.expect("batch").rejected, []));
+        let content = content_identity(&file).await.expect("identity");
+        let is_parquet = file.display.ends_with("parquet");
+        assert_eq!(reader.content(), (!is_parquet).then_some(content.as_str()), "{}", file.display);
+    }
+}
+
 #[tokio::test]
 async fn progress_ends_at_the_size() {
     let dir = tempfile::tempdir().expect("dir");

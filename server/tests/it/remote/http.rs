@@ -1,6 +1,8 @@
 //! Files of a web server.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::files::{ROWS, csv, write_files};
 use super::proxy::{Fault, Proxy};
@@ -32,6 +34,44 @@ fn files_of_every_kind_are_loaded_once() {
     let missing = format!("http://{}/no.csv", server.address);
     let args = ["load", "--store", &store, &missing];
     Finished::of(&mut wayfare(&args)).assert_refused(&[&missing, "there is no such file"]);
+}
+
+/// A file is read before it is loaded only if it may be one that is loaded already.
+#[test]
+fn new_files_are_fetched_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |user: &str, rows: usize| {
+        let rows: String = (0..rows).map(|row| format!("{user},2026-01-01T00:{row:02}:00Z,view\n")).collect();
+        format!("user_id,ts,event\n{rows}")
+    };
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("a.csv", &text("ana", 10));
+    write("b.csv", &text("ana", 20));
+    write("copy.csv", &text("ana", 10));
+    write("other.csv", &text("ben", 10));
+    let server = WebServer::start(directory.path(), None);
+    let gets = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&gets);
+    let proxy = Proxy::start(&server.address, move |request| {
+        counter.fetch_add(u64::from(request.method == "GET"), Ordering::Relaxed);
+        None
+    });
+    let store = directory.path().join("store").display().to_string();
+    let load = |names: &[&str]| {
+        let mut args = vec!["load".to_owned(), "--store".to_owned(), store.clone()];
+        args.extend(names.iter().map(|name| format!("http://{}/{name}", proxy.address)));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let report = Finished::of(&mut wayfare(&args)).succeeded(&args[..3]);
+        (report, gets.swap(0, Ordering::Relaxed))
+    };
+    let (report, fetched) = load(&["a.csv", "b.csv"]);
+    assert_eq!((figure(&report, "rows loaded"), fetched), (30, 2), "{report}");
+    let (report, fetched) = load(&["a.csv", "b.csv"]);
+    assert!(report.contains("nothing new") && fetched == 0, "{fetched} {report}");
+    let (report, fetched) = load(&["copy.csv"]);
+    assert!(report.contains("nothing new") && fetched == 1, "{fetched} {report}");
+    let (report, fetched) = load(&["other.csv"]);
+    assert_eq!((figure(&report, "rows loaded"), fetched), (10, 2), "it has the size of a.csv: {report}");
 }
 
 #[test]
