@@ -296,13 +296,15 @@ impl RowSink<'_> {
                     }
                     // `properties` is the last canonical column; extra columns follow it.
                     let takes_nested = *target >= self.properties;
-                    column.pad(self.row);
+                    if column.len() < self.row {
+                        column.pad(self.row);
+                    }
                     if let Err(reason) = append_value(value, takes_nested, column) {
                         note(&mut self.problem, &entry.name, Some(value), &reason);
                     }
                 }
             }
-            KeyUse::Extra if value.bytes() == b"null" => {}
+            KeyUse::Extra if value.is_null() => {}
             KeyUse::Extra => {
                 let separator = self.members.has_open_bytes();
                 let out = self.members.open();
@@ -311,6 +313,11 @@ impl RowSink<'_> {
                 }
                 out.extend_from_slice(&entry.json);
                 match value {
+                    Value::Text(text) => {
+                        out.push(b'"');
+                        out.extend_from_slice(text);
+                        out.push(b'"');
+                    }
                     Value::Plain(bytes) => out.extend_from_slice(bytes),
                     Value::Other(json) => append_compact(json, out),
                 }
@@ -344,15 +351,22 @@ impl TakeMembers for RowSink<'_> {
 fn note(problem: &mut Option<RowProblem>, key: &str, value: Option<Value<'_>>, reason: &str) {
     problem.get_or_insert_with(|| RowProblem {
         column: Some(key.to_owned()),
-        value: value.map(|value| shorten(&String::from_utf8_lossy(value.bytes()))),
+        value: value.map(|value| shorten(&value.as_written())),
         reason: reason.to_owned(),
     });
 }
 
 /// Appends a valid JSON value as text: strings without quotes and escapes, numbers as written.
 fn append_value(value: Value<'_>, takes_nested: bool, column: &mut FileColumn) -> Result<(), String> {
-    match (value.bytes(), value) {
-        ([b'"', text @ .., b'"'], Value::Plain(_)) => column.push(text),
+    let bytes = match value {
+        Value::Text(text) => {
+            column.push(text);
+            return Ok(());
+        }
+        Value::Plain(bytes) => bytes,
+        Value::Other(json) => json.as_bytes(),
+    };
+    match (bytes, value) {
         ([b'"', ..], Value::Other(json)) => {
             let text: String = serde_json::from_str(json)
                 .map_err(|error| format!("not a valid JSON string: {}", parse_message(&error)))?;

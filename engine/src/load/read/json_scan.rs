@@ -3,6 +3,8 @@
 //! Nearly all objects that tools write have keys and strings without escapes; for those no general parser is needed.
 //! What is found here is what serde_json would find; whatever is unusual or wrong is left to it.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -12,17 +14,25 @@ const MAX_DEPTH: usize = 16;
 /// A value as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'t> {
-    /// It has neither escapes nor white space between its tokens. Text in it may not be UTF-8.
+    /// The bytes between the quotes of a string without escapes. They may not be UTF-8.
+    Text(&'t [u8]),
+    /// Anything else without escapes and without white space between its tokens. Text in it may not be UTF-8.
     Plain(&'t [u8]),
     /// Any JSON value.
     Other(&'t str),
 }
 
 impl<'t> Value<'t> {
-    pub(super) fn bytes(self) -> &'t [u8] {
+    pub(super) fn is_null(self) -> bool {
+        matches!(self, Self::Plain(b"null") | Self::Other("null"))
+    }
+
+    /// The value as it is written, for messages.
+    pub(super) fn as_written(self) -> Cow<'t, str> {
         match self {
-            Self::Plain(bytes) => bytes,
-            Self::Other(text) => text.as_bytes(),
+            Self::Text(bytes) => format!("\"{}\"", String::from_utf8_lossy(bytes)).into(),
+            Self::Plain(bytes) => String::from_utf8_lossy(bytes),
+            Self::Other(text) => text.into(),
         }
     }
 }
@@ -130,7 +140,14 @@ impl<'t> Scan<'t> {
     }
 
     /// The value that begins at `at`, and where it ends.
+    #[inline]
     fn value(&mut self, at: usize) -> Option<(usize, Value<'t>)> {
+        if self.bytes.get(at) == Some(&b'"') {
+            return match self.plain_string_end(at + 1) {
+                Some(end) => Some((end + 1, Value::Text(self.bytes.get(at + 1..end)?))),
+                None => self.any_value(at),
+            };
+        }
         match self.plain_value_end(at, MAX_DEPTH) {
             Some(end) => Some((end, Value::Plain(self.bytes.get(at..end)?))),
             None => self.any_value(at),
@@ -177,6 +194,7 @@ impl<'t> Scan<'t> {
     }
 
     /// The place of the quote that ends a string; `None` if there is an escape, a control character or no end.
+    #[inline]
     fn plain_string_end(&mut self, from: usize) -> Option<usize> {
         let mut at = from;
         let end = loop {
@@ -245,11 +263,7 @@ mod tests {
         }
 
         fn take(&mut self, key: &str, value: Value<'_>) {
-            let value = match value {
-                Value::Plain(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                Value::Other(text) => text.to_owned(),
-            };
-            self.members.push((key.to_owned(), value));
+            self.members.push((key.to_owned(), value.as_written().into_owned()));
         }
     }
 

@@ -147,7 +147,7 @@ impl Default for ReadOptions {
             extra: ExtraColumns::default(),
             ts_unit: None,
             time_zone: Tz::UTC,
-            batch_rows: 8192,
+            batch_rows: 4096,
             batch_bytes: 64 << 20,
             max_record_bytes: 16 << 20,
         }

@@ -11,8 +11,8 @@ use super::source::SourceFile;
 use super::stream::{ByteStream, stream_error};
 use crate::load::error::LoadError;
 
-/// Bytes asked of the stream at once.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes asked of the stream at once: what is read stays in the processor's cache until it is looked through.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// The records of a file, one after the other, each as the text of a JSON object.
 pub(super) trait Records: std::fmt::Debug + Send {
