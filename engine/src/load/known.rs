@@ -1,8 +1,8 @@
 //! Which input files a table has already: by their content, and objects also by name, tag and size.
 //!
 //! The content decides, whatever a file is called. Objects of remote stores get a second identity, so that one that was
-//! loaded before need not be fetched to be recognised. A file of a size that no loaded content has is new: what it holds is told when
-//! it is loaded, so that it is read once.
+//! loaded before need not be fetched to be recognised. A file of a size that no loaded content has is new: what it holds
+//! is told when it is loaded, so that it is read once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -43,6 +43,16 @@ impl FileIdentity {
     pub(crate) fn set_content(&mut self, content: &str) {
         self.content = Content::Known(format!("{CONTENT_PREFIX}{content}"));
     }
+
+    /// The application id to commit for the content, if that is known and is to be loaded.
+    pub(crate) fn id_to_commit(&self, force: bool) -> Option<String> {
+        match &self.content {
+            // An id of its own: the content's id may stand in the log already.
+            Content::Known(id) if force => Some(format!("{id}:{}", uuid::Uuid::new_v4())),
+            Content::Known(id) => Some(id.clone()),
+            Content::OfKnownObject | Content::New => None,
+        }
+    }
 }
 
 /// Files that the log does not know, and what to commit for them.
@@ -63,8 +73,8 @@ pub(crate) enum Identify {
     WhenRead,
 }
 
-/// Identifies `files`; reads those that `snapshot` does not know as objects, except, with [`Identify::WhenRead`], those that are new
-/// for sure. `force`: known objects too.
+/// Identifies `files`; reads those that `snapshot` does not know as objects, except, with [`Identify::WhenRead`], those
+/// that are new for sure. `force`: known objects too.
 ///
 /// # Errors
 /// The first file, in order, that cannot be read.
@@ -127,16 +137,6 @@ pub(super) fn object_id(file: &SourceFile) -> Option<String> {
     Some(format!("{OBJECT_PREFIX}{:032x}", hash.digest128()))
 }
 
-/// The id to commit for `content`.
-pub(crate) fn id_to_commit(content: &FileIdentity, force: bool) -> Option<String> {
-    match &content.content {
-        // An id of its own: the content's id may stand in the log already.
-        Content::Known(id) if force => Some(format!("{id}:{}", uuid::Uuid::new_v4())),
-        Content::Known(id) => Some(id.clone()),
-        Content::OfKnownObject | Content::New => None,
-    }
-}
-
 /// The files that the log does not know; the others go into `report`.
 pub(crate) async fn select_new_files(
     snapshot: &TableSnapshot,
@@ -161,7 +161,7 @@ pub(crate) async fn select_new_files(
         };
         if !is_new {
             report.files_already_loaded.push(file.display.clone());
-        } else if let Some(id) = id_to_commit(identity, force) {
+        } else if let Some(id) = identity.id_to_commit(force) {
             new.files.push(file.clone());
             new.ids.push(id);
         } else {

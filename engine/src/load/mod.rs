@@ -32,8 +32,8 @@ use crate::config::EngineConfig;
 use crate::error::{Error, Result, StoreError};
 use crate::identity::links;
 use crate::load::error::LoadError;
-use crate::load::known::{FileIdentity, Identify, NewFiles, id_to_commit, select_new_files};
-use crate::load::pipeline::Job;
+use crate::load::known::{FileIdentity, Identify, NewFiles, select_new_files};
+use crate::load::pipeline::{Job, Written};
 use crate::load::read::{ReadOptions, Rejected, SourceFile};
 use crate::load::rejects::RejectSink;
 use crate::load::sort::Sorters;
@@ -219,13 +219,12 @@ impl Attempt<'_> {
         let sorters = Sorters::new(pool_bytes, sorters, &temp_dir);
         let (written, rejects) =
             pipeline::run(Arc::clone(&job), sorters, rejects, Arc::clone(&progress)).await?;
-        for (place, among_all) in unread {
-            let content = match written.contents.get(&place) {
-                Some(content) => content.clone(),
-                None => read::content_identity(&job.files[place]).await?,
-            };
-            identities[among_all].set_content(&content);
-            transaction_ids.extend(id_to_commit(&identities[among_all], self.request.force));
+        match self.identify_read(&job, &written, &unread, identities).await {
+            Ok(Some(ids)) => transaction_ids.extend(ids),
+            not_to_be_loaded => {
+                commit::discard(self.table, &written.adds).await;
+                return not_to_be_loaded.map(|_| false);
+            }
         }
 
         progress.stage(LoadStage::Commit, None);
@@ -268,6 +267,32 @@ impl Attempt<'_> {
             rejects.finish()?;
         }
         Ok(true)
+    }
+
+    /// Notes what the files hold whose content was not known before they were read, `unread`, and gives their application ids;
+    /// `None` if one of them was loaded by another writer before this attempt began.
+    async fn identify_read(
+        &self,
+        job: &Job,
+        written: &Written,
+        unread: &[(usize, usize)],
+        identities: &mut [FileIdentity],
+    ) -> Result<Option<Vec<String>>> {
+        let mut ids = Vec::new();
+        let mut is_known = false;
+        for (place, among_all) in unread {
+            let content = match written.contents.get(place) {
+                Some(content) => content.clone(),
+                None => read::content_identity(&job.files[*place]).await?,
+            };
+            let identity = &mut identities[*among_all];
+            identity.set_content(&content);
+            if let Some(id) = identity.id_to_commit(self.request.force) {
+                is_known |= self.snapshot.has_transaction(&id).await?;
+                ids.push(id);
+            }
+        }
+        Ok((!is_known).then_some(ids))
     }
 
     /// The extra columns that the files are read into, and the table's new schema if some are new.

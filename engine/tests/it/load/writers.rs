@@ -1,9 +1,10 @@
 //! Several engines that load into one store at the same time.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Once};
 
 use futures::future::join_all;
-use wayfare_engine::load::NoProgress;
+use wayfare_engine::load::{Dedup, LoadProgress, LoadRequest, LoadStage, NoProgress};
 
 use super::{InputRow, write_csv};
 use crate::support::{directory_engine, lines, request, session, value};
@@ -41,6 +42,67 @@ async fn the_same_file_from_two_engines_is_loaded_once() {
             2,
             "creation and one load"
         );
+    }
+}
+
+/// Loads a file by another engine at a certain point of a load.
+struct LoadedMeanwhile {
+    store: PathBuf,
+    request: LoadRequest,
+    /// When files have been identified; or else when they are about to be read.
+    when_identified: bool,
+    done: Once,
+}
+
+impl LoadedMeanwhile {
+    fn load(&self) {
+        let load = || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let loaded = runtime.block_on(async {
+                let other = directory_engine(&self.store).await;
+                other.load(&self.request, Arc::new(NoProgress)).await
+            });
+            assert_eq!(loaded.expect("a load").rows_loaded, 20);
+        };
+        // A thread may have one runtime only.
+        self.done.call_once(|| std::thread::scope(|scope| scope.spawn(load).join().expect("loaded")));
+    }
+}
+
+impl LoadProgress for LoadedMeanwhile {
+    fn stage(&self, stage: LoadStage, _total_rows: Option<u64>) {
+        if stage == LoadStage::Read && !self.when_identified {
+            self.load();
+        }
+    }
+
+    fn rows(&self, _rows: u64) {}
+
+    fn input(&self, _files: u64, _bytes: u64) {
+        if self.when_identified {
+            self.load();
+        }
+    }
+}
+
+/// What a file holds becomes known when its rows have been read, and then another may have loaded it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_loaded_meanwhile_is_loaded_once() {
+    for (when_identified, force) in [(true, false), (false, false), (true, true)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = write_csv(&directory.path().join("a.csv"), &some_rows("a", 20));
+        let store = directory.path().join("store");
+        let engine = directory_engine(&store).await;
+        let request = LoadRequest { dedup: Dedup::None, ..request(&[&file]) };
+        let meanwhile =
+            LoadedMeanwhile { store, request: request.clone(), when_identified, done: Once::new() };
+        let report = engine.load(&LoadRequest { force, ..request }, Arc::new(meanwhile)).await;
+        let report = report.expect("a load");
+        let again = if force { 20 } else { 0 };
+        assert_eq!(report.rows_loaded, again, "{when_identified}");
+        assert_eq!(report.files_already_loaded.len(), usize::from(!force));
+        let count = value(&session(&engine), "SELECT count(*) FROM touchpoints").await;
+        assert_eq!(count, (20 + again).to_string(), "{when_identified}");
     }
 }
 
