@@ -164,10 +164,16 @@ impl LayoutWriter {
         Ok(())
     }
 
-    /// Closes the last file and gives all files written.
+    /// Closes the last file and gives all files written. If that fails they are deleted.
     pub async fn finish(mut self) -> Result<Vec<Add>, StoreError> {
-        self.close().await?;
-        self.settle().await?;
+        let mut done = self.close().await;
+        if done.is_ok() {
+            done = self.settle().await;
+        }
+        if let Err(error) = done {
+            self.abort().await;
+            return Err(error);
+        }
         Ok(std::mem::take(&mut self.adds))
     }
 

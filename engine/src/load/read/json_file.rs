@@ -246,6 +246,8 @@ impl RowSink<'_> {
         let scanned = scan_object(bytes, self);
         if scanned != Some(Scanned::Text) {
             let text = std::str::from_utf8(bytes).map_err(|error| {
+                // Nothing in it counts, and so no key is one too many.
+                self.fatal = None;
                 RowProblem::of_row(format!(
                     "not valid UTF-8 at byte {} of the line; convert the file to UTF-8",
                     error.valid_up_to() + 1
@@ -266,7 +268,7 @@ impl RowSink<'_> {
         }
         self.members.truncate(self.row);
         self.mark += 1;
-        (self.before, self.at, self.problem) = (None, 0, None);
+        (self.before, self.at, self.problem, self.fatal) = (None, 0, None, None);
     }
 
     fn put(&mut self, number: usize, value: Value<'_>) {

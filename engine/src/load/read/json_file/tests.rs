@@ -135,6 +135,41 @@ fn bad_utf_8_names_line_and_byte() {
 }
 
 #[test]
+fn bad_utf_8_comes_before_what_its_line_says() {
+    let good = r#"{"user_id":"a","ts":1704067200,"event":"x"}"#;
+    let options = ReadOptions { extra: ExtraColumns::Error, ..ReadOptions::default() };
+    for wrong in [&b"{\"x\":1,\"user_id\":\"\xff\"}"[..], b"{\"user_id\":\"\xff\",\"x\":1}", b"{\"\xff\":1}"]
+    {
+        let bytes = [good.as_bytes(), b"\n", wrong, b"\n", good.as_bytes()].concat();
+        let batches = read_with(&bytes, &options).expect("a rejected row");
+        assert_eq!(batches[0].batch.num_rows(), 2);
+        assert!(batches[0].rejected[0].reason.starts_with("not valid UTF-8 at byte"));
+    }
+    let text = format!("{good}\n{{\"x\":1}}\n");
+    assert!(read_with(text.as_bytes(), &options).is_err(), "a key that has no place ends the load");
+}
+
+/// What was taken of an object before it turned out to be another is taken back.
+#[test]
+fn objects_that_break_off_leave_nothing() {
+    let batch = read(concat!(
+        r#"{"user_id":"a","ts":1704067200,"event":"x","page":"/1","k":1}"#,
+        "\n",
+        r#"{"user_id":"b","ts":1704067201,"event":"y","page":"/2","k":2,"channel":"#,
+        "\n",
+        r#"{"k":3,"user_id":"c","ts":1704067202,"event":"x","channel":"ads","k\u0032":4}"#,
+        "\n",
+    ));
+    assert_eq!(strings(&batch, "user_id"), ["a", "c"].map(|t| Some(t.to_owned())));
+    assert_eq!(strings(&batch, "page"), [Some("/1".to_owned()), None]);
+    assert_eq!(strings(&batch, "channel"), [None, Some("ads".to_owned())]);
+    let properties = [r#"{"k":1}"#, r#"{"k":3,"k2":4}"#];
+    assert_eq!(strings(&batch, "properties"), properties.map(|t| Some(t.to_owned())));
+    assert_eq!(batch.rejected.len(), 1);
+    assert!(batch.rejected[0].reason.contains("does not end on its line"), "{:?}", batch.rejected[0]);
+}
+
+#[test]
 fn a_required_key_that_no_object_has_is_told_with_advice() {
     assert_eq!(
         error("{\"user_id\":\"a\",\"timestamp\":1,\"event\":\"x\"}\n"),
