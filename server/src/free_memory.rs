@@ -1,8 +1,9 @@
-//! Free memory goes back to the system at once while long results are sent.
+//! How long the allocator keeps memory that is free.
 //!
-//! The allocator keeps what is freed for a second, because queries that aggregate take the same memory again and again.
-//! A result that is streamed frees blocks of other sizes than it takes next, on other threads: with that delay a server
-//! grows by far more than the rows that are on their way.
+//! Usually a second, because queries that aggregate take the same memory again and again. A result that is streamed frees
+//! blocks of other sizes than it takes next, on other threads: with that delay a server grows by far more than the rows that
+//! are on their way, so while long results are sent free memory goes back to the system at once. A load takes what it
+//! freed again for as long as it runs.
 
 use std::ffi::c_long;
 use std::sync::Arc;
@@ -23,6 +24,14 @@ const CALM_INTERVALS: u32 = 20;
 const PURGE_DELAY: allocator::mi_option_t = 15;
 /// How long it is kept while rows flow, in milliseconds.
 const FLOW_DELAY_MS: c_long = 10;
+
+/// How long it is kept by [`keep_for_load`], in milliseconds.
+const LOAD_DELAY_MS: c_long = 10_000;
+
+/// Keeps freed memory for ten seconds from now on: for a process that loads and ends.
+pub fn keep_for_load() {
+    set_purge_delay(LOAD_DELAY_MS);
+}
 
 /// Watches the rows that are sent. Never ends.
 pub(crate) async fn run(metrics: Arc<Metrics>) {

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Result;
-use crate::load::read::{self, InputFormat, Origin, SourceFile};
+use crate::load::read::{self, Origin, SourceFile};
 use crate::load::request::{LoadProgress, LoadReport};
 use crate::store::snapshot::TableSnapshot;
 
@@ -87,10 +87,7 @@ pub(crate) async fn identify(
 ) -> Result<Vec<FileIdentity>> {
     let mut of_size: HashMap<u64, usize> = HashMap::new();
     files.iter().for_each(|file| *of_size.entry(file.size).or_default() += 1);
-    let is_alone = |file: &SourceFile| {
-        // Parquet is not read from one end to the other.
-        when == Identify::WhenRead && of_size[&file.size] == 1 && file.format != Some(InputFormat::Parquet)
-    };
+    let is_alone = |file: &SourceFile| when == Identify::WhenRead && of_size[&file.size] == 1;
     let identities: Vec<_> = files
         .iter()
         .map(|file| identify_one(file, is_alone(file), snapshot, force, progress).boxed())

@@ -34,6 +34,7 @@ mod json_text;
 mod number;
 mod options;
 mod parquet_batches;
+mod parquet_chunks;
 mod parquet_file;
 mod parquet_footer;
 mod parquet_pages;
@@ -136,7 +137,8 @@ fn open_with(
         }
         Opened::Parquet => {
             let reader = ParquetFile::open(file, options, targets, rule)?;
-            (FormatReader::Parquet(Box::new(reader)), Arc::default())
+            let passed = reader.passed();
+            (FormatReader::Parquet(Box::new(reader)), passed)
         }
     };
     Ok(FileReader { size: file.size, passed, reader })
@@ -164,8 +166,8 @@ impl FileReader {
         }
     }
 
-    /// What [`content_identity`] would give, once the file has been read to its end. `None` for Parquet, which is not read from
-    /// one end to the other.
+    /// What [`content_identity`] would give, once the file has been read to its end. `None` for Parquet that is not read from one
+    /// end to the other, as large row groups are not.
     pub fn content(&self) -> Option<&str> {
         self.passed.content()
     }

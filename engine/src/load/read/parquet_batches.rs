@@ -1,71 +1,181 @@
-//! The decoder of a Parquet file, local or in an object store, and what is checked of pages before they are decoded.
+//! The rows of a Parquet file, decoded one row group after the other.
 
-use std::fs::File;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
-use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::async_reader::{
-    AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
-};
-use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
-use tokio::runtime::Handle;
+use parquet::file::metadata::RowGroupMetaData;
 
-use super::parquet_footer::{Footer, footer_error, undecodable};
-use super::parquet_pages::{PageError, Part, check_chunk, rows_that_fit};
-use super::source::{Origin, SourceFile};
+use super::parquet_chunks::{ChunkSource, Chunks};
+use super::parquet_footer::{Footer, one_line};
+use super::parquet_pages::{PageError, check_chunk, rows_that_fit};
+use super::row_groups::RowGroups;
+use super::source::SourceFile;
+use super::stream::Passed;
 use crate::load::error::LoadError;
-use crate::object_file::ObjectFile;
 
-/// Rows of a batch from an object store, where pages are seen only as they come, and the repeated text for which
-/// that leaves room.
-const OBJECT_BATCH_ROWS: usize = 2_048;
-const OBJECT_BATCH_BYTES: u64 = 1 << 30;
 /// Batches of a file, from where it is.
-pub(super) enum Batches {
-    Local(Box<ParquetRecordBatchReader>),
-    Object(Handle, Pin<Box<ParquetRecordBatchStream<CheckedObject>>>),
+pub(super) struct Batches {
+    path: String,
+    metadata: ArrowReaderMetadata,
+    source: ChunkSource,
+    batch_rows: usize,
+    groups: RowGroups,
+    /// The row group that follows.
+    next_group: usize,
+    current: Option<ParquetRecordBatchReader>,
+    rows_read: u64,
+    has_ended: bool,
 }
 
 impl std::fmt::Debug for Batches {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Local(_) => f.write_str("Local"),
-            Self::Object(_, _) => f.write_str("Object"),
-        }
+        f.debug_struct("Batches")
+            .field("path", &self.path)
+            .field("rows_read", &self.rows_read)
+            .finish_non_exhaustive()
     }
 }
 
 impl Batches {
-    /// The next batch, or why there is none.
-    pub(super) fn next(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
-        let decode = || match self {
-            Self::Local(reader) => reader.next(),
-            Self::Object(handle, stream) => {
-                handle.block_on(stream.next()).map(|batch| batch.map_err(decode_error))
-            }
-        };
-        guarded(decode).unwrap_or_else(|reason| Some(Err(ArrowError::ParquetError(reason))))
+    /// The rows of some columns of `file`, at most `batch_rows` at a time. Blocks; for objects on a blocking thread of a
+    /// runtime.
+    ///
+    /// # Errors
+    /// [`LoadError::Read`] if the file cannot be opened.
+    pub(super) fn open(
+        file: &SourceFile,
+        footer: Footer,
+        columns: &[usize],
+        batch_rows: usize,
+    ) -> Result<Self, LoadError> {
+        let metadata = footer.metadata;
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
+        Ok(Self {
+            path: file.display.clone(),
+            source: ChunkSource::open(file, metadata.metadata(), mask)?,
+            batch_rows,
+            groups: RowGroups::of(metadata.metadata()),
+            metadata,
+            next_group: 0,
+            current: None,
+            rows_read: 0,
+            has_ended: false,
+        })
     }
-}
 
-/// Keeps the cause where the bytes could not be had.
-fn decode_error(error: ParquetError) -> ArrowError {
-    match error {
-        ParquetError::External(source) => ArrowError::ExternalError(source),
-        other => ArrowError::from(other),
+    /// The next batch; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// [`LoadError::Damaged`] if the file does not hold what its footer says; [`LoadError::Read`] and
+    /// [`LoadError::Changed`]. Nothing follows an error.
+    pub(super) fn next(&mut self) -> Option<Result<RecordBatch, LoadError>> {
+        if self.has_ended {
+            return None;
+        }
+        let next = self.decode().transpose();
+        self.has_ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+
+    /// What of the file has passed by.
+    pub(super) fn passed(&self) -> Arc<Passed> {
+        Arc::clone(self.source.passed())
+    }
+
+    /// (rows read, rows in the file)
+    pub(super) fn progress(&self) -> (u64, u64) {
+        (self.rows_read, self.groups.rows())
+    }
+
+    /// The error for what is wrong behind the last batch.
+    pub(super) fn damaged(&self, reason: impl Into<String>) -> LoadError {
+        LoadError::damaged(&self.path, self.place(), reason)
+    }
+
+    fn place(&self) -> String {
+        self.groups.after(self.rows_read)
+    }
+
+    fn decode(&mut self) -> Result<Option<RecordBatch>, LoadError> {
+        loop {
+            let current = self.current.as_mut();
+            let decoded = guarded(|| current.and_then(Iterator::next));
+            match decoded.map_err(|reason| self.undecodable(&reason))? {
+                Some(Ok(batch)) => {
+                    self.rows_read += batch.num_rows() as u64;
+                    return Ok(Some(batch));
+                }
+                Some(Err(ArrowError::ExternalError(source))) => {
+                    return Err(LoadError::read(&self.path, self.place(), source));
+                }
+                Some(Err(error)) => return Err(self.undecodable(&one_line(&error))),
+                None => {}
+            }
+            self.current = None;
+            if self.rows_read < self.groups.rows_before(self.next_group) {
+                let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
+                return Err(self.damaged(reason));
+            }
+            if self.next_group == self.groups.count() {
+                self.source.finish(&self.place())?;
+                return Ok(None);
+            }
+            self.open_group()?;
+        }
+    }
+
+    fn open_group(&mut self) -> Result<(), LoadError> {
+        let index = self.next_group;
+        let place = format!("in row group {index}");
+        let metadata = Arc::clone(self.metadata.metadata());
+        let group = metadata.row_group(index);
+        let chunks = self.source.chunks(group, &place)?;
+        let build = || {
+            let rows = self.checked_rows(group, &chunks, &place)?;
+            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks.clone(), self.metadata.clone())
+                .with_projection(self.source.mask().clone())
+                .with_row_groups(vec![index])
+                .with_batch_size(rows)
+                .build()
+                .map_err(|error| self.undecodable(&one_line(&error)))
+        };
+        let reader = guarded(build).unwrap_or_else(|reason| Err(self.undecodable(&reason)))?;
+        self.current = Some(reader);
+        self.next_group += 1;
+        Ok(())
+    }
+
+    /// Walks over the pages that will be read; gives the rows of a batch for which there is memory.
+    fn checked_rows(
+        &self,
+        group: &RowGroupMetaData,
+        chunks: &Chunks,
+        place: &str,
+    ) -> Result<usize, LoadError> {
+        let mut sizes = Vec::new();
+        for (leaf, column) in group.columns().iter().enumerate() {
+            if !self.source.mask().leaf_included(leaf) {
+                continue;
+            }
+            sizes.push(check_chunk(chunks, column).map_err(|error| match error {
+                PageError::Io(error) => LoadError::read(&self.path, place, error),
+                PageError::Damaged(reason) => {
+                    let reason = format!("column {:?}: {reason}", column.column_path().string());
+                    LoadError::damaged(&self.path, place, reason)
+                }
+            })?);
+        }
+        rows_that_fit(&sizes, self.batch_rows).map_err(|reason| LoadError::damaged(&self.path, place, reason))
+    }
+
+    fn undecodable(&self, reason: &str) -> LoadError {
+        self.damaged(format!("{reason}; copy or write the file again"))
     }
 }
 
@@ -77,155 +187,4 @@ pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         text.unwrap_or_else(|| "the data cannot be decoded".to_owned())
     })
-}
-
-impl Footer {
-    /// The rows of some columns.
-    pub(super) fn batches(
-        self,
-        file: &SourceFile,
-        columns: &[usize],
-        batch_rows: usize,
-    ) -> Result<Batches, LoadError> {
-        let build = || self.build_batches(file, columns, batch_rows);
-        guarded(build).unwrap_or_else(|reason| Err(undecodable(file, &reason)))
-    }
-
-    fn build_batches(
-        self,
-        file: &SourceFile,
-        columns: &[usize],
-        batch_rows: usize,
-    ) -> Result<Batches, LoadError> {
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
-        match &file.origin {
-            Origin::Local(path) => {
-                let input = File::open(path)
-                    .map_err(|error| LoadError::read(&file.display, "at its start", error))?;
-                let batch_rows = check_pages(file, &input, self.metadata.metadata(), &mask, batch_rows)?;
-                ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata)
-                    .with_projection(mask)
-                    .with_batch_size(batch_rows)
-                    .build()
-                    .map(|reader| Batches::Local(Box::new(reader)))
-            }
-            Origin::Object { store, location } => {
-                let handle = Handle::try_current()
-                    .map_err(|error| LoadError::read(&file.display, "at its start", error))?;
-                let reader = CheckedObject {
-                    inner: object_reader(file, store, location),
-                    metadata: Arc::clone(self.metadata.metadata()),
-                };
-                let batch_rows = batch_rows.min(OBJECT_BATCH_ROWS);
-                ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.metadata)
-                    .with_projection(mask)
-                    .with_batch_size(batch_rows)
-                    .build()
-                    .map(|stream| Batches::Object(handle, Box::pin(stream)))
-            }
-        }
-        .map_err(|error| footer_error(file, &error))
-    }
-}
-
-/// Walks over the pages that will be read; gives the rows of a batch for which there is memory.
-fn check_pages(
-    file: &SourceFile,
-    input: &File,
-    metadata: &ParquetMetaData,
-    mask: &ProjectionMask,
-    batch_rows: usize,
-) -> Result<usize, LoadError> {
-    let mut rows = batch_rows;
-    for (index, group) in metadata.row_groups().iter().enumerate() {
-        let place = format!("in row group {index}");
-        let mut sizes = Vec::new();
-        for (leaf, column) in group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf))
-        {
-            let checked = check_chunk(input, column).map_err(|error| match error {
-                PageError::Io(error) => LoadError::read(&file.display, &place, error),
-                PageError::Damaged(reason) => LoadError::damaged(
-                    &file.display,
-                    &place,
-                    format!("column {:?}: {reason}", group.column(leaf).column_path().string()),
-                ),
-            })?;
-            sizes.push(checked);
-        }
-        let fit = rows_that_fit(&sizes, batch_rows)
-            .map_err(|reason| LoadError::damaged(&file.display, &place, reason))?;
-        rows = rows.min(fit);
-    }
-    Ok(rows)
-}
-
-/// A file in an object store whose column chunks are looked at as they come.
-pub(super) struct CheckedObject {
-    inner: ObjectFile,
-    metadata: Arc<ParquetMetaData>,
-}
-
-impl CheckedObject {
-    fn check(metadata: &ParquetMetaData, range: &Range<u64>, bytes: &Bytes) -> parquet::errors::Result<()> {
-        for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
-            let (start, length) = column.byte_range();
-            if start < range.start || start + length > range.end {
-                continue;
-            }
-            let part = Part { start: range.start, bytes: bytes.clone() };
-            let checked = check_chunk(&part, column).map_err(|error| match error {
-                PageError::Io(error) => ParquetError::External(Box::new(error)),
-                PageError::Damaged(reason) => ParquetError::General(reason),
-            })?;
-            if checked.largest_value * OBJECT_BATCH_ROWS as u64 > OBJECT_BATCH_BYTES {
-                return Err(ParquetError::General(format!(
-                    "column {:?} may repeat a value of {} bytes, more than the limit of {}; load a local copy",
-                    column.column_path().string(),
-                    checked.largest_value,
-                    OBJECT_BATCH_BYTES / OBJECT_BATCH_ROWS as u64
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl AsyncFileReader for CheckedObject {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
-        async move {
-            let bytes = self.inner.get_bytes(range.clone()).await?;
-            Self::check(&self.metadata, &range, &bytes)?;
-            Ok(bytes)
-        }
-        .boxed()
-    }
-
-    fn get_byte_ranges(
-        &mut self,
-        ranges: Vec<Range<u64>>,
-    ) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
-        async move {
-            let parts = self.inner.get_byte_ranges(ranges.clone()).await?;
-            for (range, bytes) in ranges.iter().zip(&parts) {
-                Self::check(&self.metadata, range, bytes)?;
-            }
-            Ok(parts)
-        }
-        .boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        options: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
-        self.inner.get_metadata(options)
-    }
-}
-
-pub(super) fn object_reader(
-    file: &SourceFile,
-    store: &Arc<dyn ObjectStore>,
-    location: &object_store::path::Path,
-) -> ObjectFile {
-    ObjectFile::new(Arc::clone(store), location.clone(), file.size)
 }

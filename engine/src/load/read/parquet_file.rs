@@ -13,8 +13,8 @@ use super::options::ReadOptions;
 use super::parquet_batches::Batches;
 use super::parquet_footer::{Footer, one_line};
 use super::rejected::RowPlace;
-use super::row_groups::RowGroups;
 use super::source::SourceFile;
+use super::stream::Passed;
 use super::targets::{Matched, Targets, check_distinct, shared};
 use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
@@ -33,11 +33,10 @@ pub(super) struct ParquetFile {
     /// Positions within a batch of the columns that join `properties`, with `"name":`.
     extras: Vec<(usize, Vec<u8>)>,
     rows_read: u64,
-    groups: RowGroups,
     /// Bytes of the file, and of the rows that came out of it so far.
     size: u64,
     produced: u64,
-    finished: bool,
+    has_failed: bool,
 }
 
 impl ParquetFile {
@@ -73,18 +72,16 @@ impl ParquetFile {
                 assembler.set_name(target, &names[*column]);
             }
         }
-        let groups = RowGroups::of(footer.metadata.metadata());
-        let batches = footer.batches(file, &used, options.batch_rows)?;
+        let batches = Batches::open(file, footer, &used, options.batch_rows)?;
         Ok(Self {
             path,
             batches,
             assembler,
             extras,
             rows_read: 0,
-            groups,
             size: file.size,
             produced: 0,
-            finished: false,
+            has_failed: false,
         })
     }
 
@@ -93,36 +90,28 @@ impl ParquetFile {
     /// # Errors
     /// [`LoadError::Damaged`] if the file does not hold what its footer says. Nothing follows an error.
     pub(super) fn next_batch(&mut self) -> Option<Result<ParsedBatch, LoadError>> {
-        if self.finished {
+        if self.has_failed {
             return None;
         }
-        let parsed = match self.batches.next() {
-            None if self.rows_read < self.groups.rows() => {
-                let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
-                Some(Err(self.damaged(reason)))
-            }
-            None => None,
-            Some(Ok(batch)) => Some(self.parse(&batch)),
-            Some(Err(ArrowError::ExternalError(source))) => {
-                Some(Err(LoadError::read(self.path.as_ref(), self.groups.after(self.rows_read), source)))
-            }
-            Some(Err(error)) => {
-                Some(Err(self.damaged(format!("{}; copy or write the file again", one_line(&error)))))
-            }
-        };
-        self.finished = !matches!(parsed, Some(Ok(_)));
-        parsed
+        let parsed = self.batches.next()?.and_then(|batch| self.parse(&batch));
+        self.has_failed |= parsed.is_err();
+        Some(parsed)
+    }
+
+    /// What of the file has passed by.
+    pub(super) fn passed(&self) -> Arc<Passed> {
+        self.batches.passed()
     }
 
     /// Share of the rows read, for progress: (rows read, rows in the file).
     pub(super) fn progress(&self) -> (u64, u64) {
-        (self.rows_read, self.groups.rows())
+        self.batches.progress()
     }
 
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
         self.produced += batch.get_array_memory_size() as u64;
         if self.produced > SUSPICIOUS_OUTPUT && self.produced / MAX_OUTPUT_RATIO > self.size {
-            return Err(self.damaged(format!(
+            return Err(self.batches.damaged(format!(
                 "its rows come to more than {MAX_OUTPUT_RATIO} times its size, as those of a decompression bomb do"
             )));
         }
@@ -172,10 +161,6 @@ impl ParquetFile {
             }
         }
         members.finish().map_err(|error| unsupported("properties", &error))
-    }
-
-    fn damaged(&self, reason: String) -> LoadError {
-        LoadError::damaged(self.path.as_ref(), self.groups.after(self.rows_read), reason)
     }
 }
 

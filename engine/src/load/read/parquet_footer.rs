@@ -5,17 +5,19 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use tokio::runtime::Handle;
 
 use super::options::InputFormat;
-use super::parquet_batches::{guarded, object_reader};
+use super::parquet_batches::guarded;
 use super::parquet_pages::check_counts;
 use super::sniff::mistaken_format;
 use super::source::{Origin, SourceFile};
 use crate::load::error::LoadError;
+use crate::object_file::ObjectFile;
 
 /// A column chunk that declares more than this, and more than [`MAX_RATIO`] times its stored size, is taken for a
 /// decompression bomb.
@@ -191,7 +193,16 @@ fn check_sizes(file: &SourceFile, metadata: &ParquetMetaData) -> Result<(), Load
     Ok(())
 }
 
-pub(super) fn footer_error(file: &SourceFile, error: &ParquetError) -> LoadError {
+/// Ranges of an object.
+pub(super) fn object_reader(
+    file: &SourceFile,
+    store: &Arc<dyn ObjectStore>,
+    location: &object_store::path::Path,
+) -> ObjectFile {
+    ObjectFile::new(Arc::clone(store), location.clone(), file.size)
+}
+
+fn footer_error(file: &SourceFile, error: &ParquetError) -> LoadError {
     if let ParquetError::External(source) = error {
         let text = source.to_string();
         return LoadError::read(&file.display, "at its footer", text);
@@ -199,7 +210,7 @@ pub(super) fn footer_error(file: &SourceFile, error: &ParquetError) -> LoadError
     undecodable(file, &one_line(error))
 }
 
-pub(super) fn undecodable(file: &SourceFile, reason: &str) -> LoadError {
+fn undecodable(file: &SourceFile, reason: &str) -> LoadError {
     let told =
         format!("this is not a Parquet file, or one that ends too early ({reason}); copy or write it again");
     LoadError::damaged(&file.display, "in its footer", told)

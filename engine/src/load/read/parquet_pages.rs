@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
-use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
@@ -49,30 +48,13 @@ impl ByteSource for File {
     }
 }
 
-/// A part of a file, from its first byte on.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) start: u64,
-    pub(super) bytes: Bytes,
-}
-
-impl ByteSource for Part {
-    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
-        let from = offset.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
-        let there = from.and_then(|from| self.bytes.get(from..)).unwrap_or_default();
-        let count = there.len().min(out.len());
-        out[..count].copy_from_slice(&there[..count]);
-        Ok(count)
-    }
-}
-
 /// What the pages of a column chunk declare at most.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct ChunkSizes {
     data_page: u64,
     dictionary: u64,
     /// Bytes of the largest value that may be repeated from row to row.
-    pub(super) largest_value: u64,
+    largest_value: u64,
 }
 
 /// What is wrong with a page: the bytes, or their reading.

@@ -3,8 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
-
 use memchr::memchr;
 
 use super::options::ReadOptions;
@@ -12,8 +10,8 @@ use super::parquet_batches::Batches;
 use super::parquet_footer::{Footer, one_line};
 use super::records::Records;
 use super::rejected::RowPlace;
-use super::row_groups::RowGroups;
 use super::source::SourceFile;
+use super::stream::Passed;
 use super::targets::shared;
 use crate::load::error::LoadError;
 
@@ -26,7 +24,6 @@ pub(super) struct ParquetRecords {
     lines: Vec<u8>,
     at: Range<usize>,
     row: u64,
-    groups: RowGroups,
 }
 
 impl ParquetRecords {
@@ -34,28 +31,17 @@ impl ParquetRecords {
     pub(super) fn open(file: &SourceFile, options: &ReadOptions) -> Result<Self, LoadError> {
         let footer = Footer::read(file)?;
         let columns: Vec<usize> = (0..footer.schema().fields().len()).collect();
-        let groups = RowGroups::of(footer.metadata.metadata());
-        let batches = footer.batches(file, &columns, options.batch_rows)?;
-        Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0, groups })
+        let batches = Batches::open(file, footer, &columns, options.batch_rows)?;
+        Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0 })
+    }
+
+    /// What of the file has passed by.
+    pub(super) fn passed(&self) -> Arc<Passed> {
+        self.batches.passed()
     }
 
     fn fill(&mut self) -> Result<bool, LoadError> {
-        let place = self.groups.after(self.row);
-        let batch = match self.batches.next() {
-            None if self.row < self.groups.rows() => {
-                let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
-                return Err(LoadError::damaged(self.path.as_ref(), place, reason));
-            }
-            None => return Ok(false),
-            Some(Ok(batch)) => batch,
-            Some(Err(ArrowError::ExternalError(source))) => {
-                return Err(LoadError::read(self.path.as_ref(), place, source));
-            }
-            Some(Err(error)) => {
-                let reason = format!("{}; copy or write the file again", one_line(&error));
-                return Err(LoadError::damaged(self.path.as_ref(), place, reason));
-            }
-        };
+        let Some(batch) = self.batches.next().transpose()? else { return Ok(false) };
         let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
         writer.write(&batch).and_then(|()| writer.finish()).map_err(|error| {
             LoadError::input(self.path.as_ref(), format!("its rows have no JSON: {}", one_line(&error)))

@@ -28,6 +28,16 @@ impl RowGroups {
         self.ends.last().copied().unwrap_or_default()
     }
 
+    /// How many row groups there are.
+    pub(super) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Rows of the first `groups` row groups.
+    pub(super) fn rows_before(&self, groups: usize) -> u64 {
+        groups.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or_default()
+    }
+
     /// The place behind row `row`; row groups count from 0, as the other tools for Parquet have it.
     pub(super) fn after(&self, row: u64) -> String {
         let group = self.ends.partition_point(|end| *end <= row).min(self.ends.len().saturating_sub(1));

@@ -80,13 +80,7 @@ impl ByteStream {
 /// # Errors
 /// [`LoadError::Read`] if the file cannot be opened.
 pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
-    let passed = Arc::new(Passed::default());
-    let raw = RawReader {
-        inner: open_raw(file)?,
-        expected: file.size,
-        passed: Arc::clone(&passed),
-        hash: ContentHash::default(),
-    };
+    let (raw, passed) = open_stored(file)?;
     let mut buffered = BufReader::with_capacity(BUFFER_BYTES, raw);
     let start = buffered.fill_buf().map_err(|error| stream_error(file, "at its start", error))?;
     let mut file = file.clone();
@@ -118,11 +112,14 @@ pub(super) fn open_stream(file: &SourceFile) -> Result<ByteStream, LoadError> {
     Ok(ByteStream { file, reader, passed })
 }
 
-/// Opens the bytes of `file` as they are stored.
-pub(super) fn open_raw(file: &SourceFile) -> Result<Box<dyn Read + Send>, LoadError> {
+/// Opens the bytes of `file` as they are stored. Blocks as [`open_stream`] does.
+///
+/// # Errors
+/// [`LoadError::Read`] if the file cannot be opened.
+pub(super) fn open_stored(file: &SourceFile) -> Result<(StoredBytes, Arc<Passed>), LoadError> {
     let at_start = |error: io::Error| LoadError::read(&file.display, "at its start", error);
-    match &file.origin {
-        Origin::Local(path) => Ok(Box::new(File::open(path).map_err(at_start)?)),
+    let inner: Box<dyn Read + Send> = match &file.origin {
+        Origin::Local(path) => Box::new(File::open(path).map_err(at_start)?),
         Origin::Object { store, location } => {
             let handle = Handle::try_current().map_err(|error| at_start(io::Error::other(error)))?;
             let options = GetOptions {
@@ -130,9 +127,12 @@ pub(super) fn open_raw(file: &SourceFile) -> Result<Box<dyn Read + Send>, LoadEr
                 if_match: file.e_tag.clone(),
                 ..GetOptions::default()
             };
-            Ok(Box::new(ObjectReader::start(&handle, Arc::clone(store), location.clone(), options)))
+            Box::new(ObjectReader::start(&handle, Arc::clone(store), location.clone(), options))
         }
-    }
+    };
+    let passed = Arc::new(Passed::default());
+    let hash = ContentHash::default();
+    Ok((StoredBytes { inner, expected: file.size, passed: Arc::clone(&passed), hash }, passed))
 }
 
 /// What a read error means for the user. `place` says how far reading came.
@@ -192,14 +192,14 @@ impl Read for RatioGuard {
 }
 
 /// Counts and hashes bytes, and checks that the file has the size with which it was found.
-struct RawReader {
+pub(super) struct StoredBytes {
     inner: Box<dyn Read + Send>,
     expected: u64,
     passed: Arc<Passed>,
     hash: ContentHash,
 }
 
-impl Read for RawReader {
+impl Read for StoredBytes {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = match self.inner.read(out) {
             Ok(count) => count,

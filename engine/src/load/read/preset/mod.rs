@@ -208,7 +208,9 @@ pub(super) fn open(
             other => return Ok(other),
         },
         Recognised::Parquet => {
-            (Box::new(ParquetRecords::open(file, options)?), Arc::default(), plain_tool(preset))
+            let records = ParquetRecords::open(file, options)?;
+            let passed = records.passed();
+            (Box::new(records), passed, plain_tool(preset))
         }
     };
     let records = PresetRecords {
