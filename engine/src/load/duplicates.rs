@@ -1,24 +1,26 @@
-//! Which rows of a load are duplicates: an index over 128-bit event keys that spills.
+//! Which rows of a load are duplicates: an index over event keys that spills.
 //!
 //! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
-//! table's row stays. Each reader has an index of its own: 32 bytes per row in 256 buckets by hash, in pieces that are never
+//! table's row stays. Each reader has an index of its own: 24 bytes per row in 256 buckets by hash, in pieces that are never
 //! copied to grow; a piece that is full when there is no room for another goes to the end of a temporary file. Resolving takes
-//! one bucket a thread at a time, and sorts those that have the same key twice: O(n log n) time at most, memory of a bucket a
-//! thread plus a bit per row.
+//! one bucket a thread at a time, and sorts those that seem to have the same key twice: O(n log n) time at most, memory of a
+//! bucket a thread plus a bit per row.
+//!
+//! Of a key's 128 bits 104 are kept, mixed: two of n ids of a day are taken for one with a chance of n² to 2^105, which is
+//! 10^-13 for two thousand million rows.
 
 use std::fs::File;
-use std::hash::BuildHasher;
 use std::io::Result;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::load::row_identity::EventKey;
 
 const BUCKETS: usize = 256;
-const RECORD_BYTES: usize = 32;
+const RECORD_BYTES: usize = 24;
 /// Records that every bucket has room for, whatever the budget.
 const LEAST_RECORDS: usize = 4;
 /// Records of a full piece of a bucket.
@@ -66,10 +68,11 @@ impl RowNumber {
     }
 }
 
+/// One row, without the bits of its identity that are those of its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
-    hash: u128,
-    day: i32,
+    /// Hash and day.
+    identity: [u32; 3],
     /// 0 for a row of the table, else 1 + position in the input.
     order: u64,
     occurrence: u32,
@@ -120,17 +123,19 @@ impl DuplicateIndex {
     pub fn add_input(&mut self, day: i32, key: EventKey, row: RowNumber) -> Result<()> {
         let occurrence = if row.is_made() { UNNUMBERED } else { key.occurrence };
         let order = (row.bits() & !RowNumber::MADE_BIT) + 1;
-        self.push(Record { hash: key.hash, day, order, occurrence })
+        self.push(day, key.hash, order, occurrence)
     }
 
     /// Adds a row that the table already has.
     pub fn add_existing(&mut self, day: i32, key: EventKey) -> Result<()> {
-        self.push(Record { hash: key.hash, day, order: 0, occurrence: key.occurrence })
+        self.push(day, key.hash, 0, key.occurrence)
     }
 
-    fn push(&mut self, record: Record) -> Result<()> {
+    fn push(&mut self, day: i32, hash: u128, order: u64, occurrence: u32) -> Result<()> {
         let Self { buckets, room, budget, temp_dir, spilled } = self;
-        let Bucket { open, full, parts } = &mut buckets[(record.hash >> 120) as usize];
+        let (bucket, identity) = identity_of(day, hash);
+        let record = Record { identity, order, occurrence };
+        let Bucket { open, full, parts } = &mut buckets[bucket];
         let held = open.len();
         if held == open.capacity() {
             // Grows by as much as it has, then by another piece.
@@ -170,13 +175,14 @@ impl DuplicateIndex {
         let resolve_all = |buckets: &mut [Vec<Bucket>]| -> Result<Dropped> {
             let mut dropped = Dropped::default();
             for bucket in buckets {
-                let mut records = Vec::with_capacity(bucket.iter().map(Bucket::len).sum());
+                let mut pieces = Vec::new();
                 for (bucket, spilled) in std::mem::take(bucket).into_iter().zip(&files) {
-                    bucket.move_to(&mut records, spilled.as_ref())?;
+                    bucket.move_to(&mut pieces, spilled.as_ref())?;
                 }
-                if has_repeats(&records) {
+                if may_repeat(&pieces) {
+                    let mut records = pieces.concat();
                     records.sort_unstable();
-                    for group in records.chunk_by(|a, b| a.hash == b.hash && a.day == b.day) {
+                    for group in records.chunk_by(|a, b| a.identity == b.identity) {
                         resolve_group(group, &mut dropped);
                     }
                 }
@@ -198,24 +204,35 @@ impl DuplicateIndex {
     }
 }
 
-/// Whether two records have the same key and day, as hardly any do. O(records).
-fn has_repeats(records: &[Record]) -> bool {
-    let state = DefaultHashBuilder::default();
-    let hash = |record: &Record| state.hash_one((record.hash, record.day));
-    let mut table: HashTable<&Record> = HashTable::with_capacity(records.len());
-    records.iter().any(|record| {
-        let is_same = |other: &&Record| other.hash == record.hash && other.day == record.day;
-        match table.entry(hash(record), is_same, |other| hash(other)) {
+/// The bucket of a key, and the bits that tell it from others there.
+///
+/// Made ids say their hash themselves and may be anything, such as numbers that follow each other: all their bits have a say
+/// in those that are kept. One key on two days never looks the same.
+fn identity_of(day: i32, hash: u128) -> (usize, [u32; 3]) {
+    /// 2^128 by the golden ratio, odd.
+    const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let mixed = (hash ^ (hash >> 64)).wrapping_mul(SPREAD);
+    let word = |number: u32| (mixed >> (24 + 32 * number)) as u32;
+    ((mixed >> 120) as usize, [word(2), word(1), word(0) ^ day.cast_unsigned()])
+}
+
+/// Whether two records may have the same identity, as hardly any have. O(records).
+fn may_repeat(pieces: &[Vec<Record>]) -> bool {
+    let mut seen: HashTable<u64> = HashTable::with_capacity(pieces.iter().map(Vec::len).sum());
+    pieces.iter().flatten().any(|record| {
+        let [_, high, low] = record.identity;
+        let short = u64::from(high) << 32 | u64::from(low);
+        match seen.entry(short, |other| *other == short, |other| *other) {
             Entry::Occupied(_) => true,
             Entry::Vacant(place) => {
-                place.insert(record);
+                place.insert(short);
                 false
             }
         }
     })
 }
 
-/// `group`: the records of one key and day, those of the table first, then in input order.
+/// `group`: the records of one identity, those of the table first, then in input order.
 fn resolve_group(group: &[Record], dropped: &mut Dropped) {
     if group.len() == 1 {
         return;
@@ -237,26 +254,20 @@ fn resolve_group(group: &[Record], dropped: &mut Dropped) {
 }
 
 impl Bucket {
-    /// All its records.
-    fn len(&self) -> usize {
-        let full: usize = self.full.iter().map(Vec::len).sum();
-        let written: usize = self.parts.iter().map(|(_, count)| count).sum();
-        self.open.len() + full + written
-    }
-
-    fn move_to(self, records: &mut Vec<Record>, spilled: Option<&SpilledRecords>) -> Result<()> {
-        records.extend(self.open);
-        for piece in self.full {
-            records.extend(piece);
-        }
+    /// Adds its records, piece by piece.
+    fn move_to(self, pieces: &mut Vec<Vec<Record>>, spilled: Option<&SpilledRecords>) -> Result<()> {
+        pieces.push(self.open);
+        pieces.extend(self.full);
         let Some(spilled) = spilled else { return Ok(()) };
         let mut bytes = Vec::new();
+        let mut records = Vec::with_capacity(self.parts.iter().map(|(_, count)| count).sum());
         for (offset, count) in self.parts {
             bytes.resize(count * RECORD_BYTES, 0);
             spilled.file.read_exact_at(&mut bytes, offset)?;
             let (chunks, _) = bytes.as_chunks::<RECORD_BYTES>();
             records.extend(chunks.iter().map(Record::from_bytes));
         }
+        pieces.push(records);
         Ok(())
     }
 }
@@ -283,25 +294,21 @@ impl SpilledRecords {
 impl Record {
     fn to_bytes(self) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
-        bytes[..16].copy_from_slice(&self.hash.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.order.to_le_bytes());
-        bytes[24..28].copy_from_slice(&self.day.to_le_bytes());
-        bytes[28..].copy_from_slice(&self.occurrence.to_le_bytes());
+        bytes[..8].copy_from_slice(&self.order.to_le_bytes());
+        let (words, _) = bytes[8..].as_chunks_mut::<4>();
+        let [first, second, third] = self.identity;
+        for (word, number) in words.iter_mut().zip([first, second, third, self.occurrence]) {
+            *word = number.to_le_bytes();
+        }
         bytes
     }
 
     fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Self {
-        let (mut hash, mut order, mut day, mut occurrence) = ([0; 16], [0; 8], [0; 4], [0; 4]);
-        hash.copy_from_slice(&bytes[..16]);
-        order.copy_from_slice(&bytes[16..24]);
-        day.copy_from_slice(&bytes[24..28]);
-        occurrence.copy_from_slice(&bytes[28..]);
-        Self {
-            hash: u128::from_le_bytes(hash),
-            order: u64::from_le_bytes(order),
-            day: i32::from_le_bytes(day),
-            occurrence: u32::from_le_bytes(occurrence),
-        }
+        let mut order = [0; 8];
+        order.copy_from_slice(&bytes[..8]);
+        let (words, _) = bytes[8..].as_chunks::<4>();
+        let word = |number: usize| u32::from_le_bytes(words[number]);
+        Self { identity: [word(0), word(1), word(2)], order: u64::from_le_bytes(order), occurrence: word(3) }
     }
 }
 
@@ -402,6 +409,27 @@ mod tests {
         let dropped = DuplicateIndex::resolve(vec![again], 2).expect("resolve");
         assert_eq!(dropped.count(), 3, "the fourth is new");
         assert!(!dropped.contains(RowNumber::new(0, 3, true)));
+    }
+
+    /// Made ids are numbers that anybody may give.
+    #[test]
+    fn keys_that_differ_in_any_bit_or_day_differ() {
+        let keys =
+            (0..128).map(|bit| 1_u128 << bit).chain((0..70_000).map(|number| number * 3)).chain([u128::MAX]);
+        let keys: HashSet<u128> = keys.collect();
+        let mut seen = HashSet::new();
+        for key in &keys {
+            for day in [-1, 0, 1, 20_000, i32::MIN, i32::MAX] {
+                assert!(seen.insert(identity_of(day, *key)), "{key} on {day}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_on_disk_are_as_they_were() {
+        let record = Record { identity: [1, u32::MAX, 3], order: u64::MAX - 7, occurrence: 9 };
+        assert_eq!(Record::from_bytes(&record.to_bytes()), record);
+        assert_eq!(size_of::<Record>(), RECORD_BYTES);
     }
 
     proptest! {
