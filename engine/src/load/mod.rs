@@ -48,10 +48,11 @@ pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoPro
 
 /// How often a load starts again because other writers changed the same days.
 const MAX_RESTARTS: usize = 20;
-/// Shares of the memory limit: sorters, and the duplicate index. The rest is for batches on their way, open
-/// row groups, the decoder of the input, and what the allocator keeps of memory given back.
+/// Shares of the memory limit: sorters, the duplicate index, and the row groups of Parquet files that are read. The rest is
+/// for batches on their way, open row groups, the decoder of the input, and what the allocator keeps of memory given back.
 const SORT_SHARE: f64 = 0.3;
 const INDEX_SHARE: f64 = 0.0625;
+const GROUPS_SHARE: f64 = 0.0625;
 
 /// Loads what `request` names into the store.
 ///
@@ -202,7 +203,7 @@ impl Attempt<'_> {
             table: self.table.clone(),
             snapshot: Arc::clone(&self.snapshot),
             files,
-            read: Arc::new(self.request.read.clone()),
+            read: Arc::new(self.read_options(sorters)),
             file_schema: writer::file_schema(&extra),
             extra,
             dedup: self.request.dedup == Dedup::EventId,
@@ -267,6 +268,14 @@ impl Attempt<'_> {
             rejects.finish()?;
         }
         Ok(true)
+    }
+
+    /// How files are read, so many at a time.
+    fn read_options(&self, readers: usize) -> ReadOptions {
+        let mut options = self.request.read.clone();
+        let kept = share(self.config.memory_limit_bytes, GROUPS_SHARE) / readers;
+        options.group_bytes = options.group_bytes.min(kept as u64);
+        options
     }
 
     /// Notes what the files hold whose content was not known before they were read, `unread`, and gives their application ids;

@@ -114,7 +114,7 @@ impl ObjectStore for ReliableStore {
                     meta: meta.clone(),
                     rest: range.clone(),
                     patience: self.patience,
-                    began: Instant::now(),
+                    waited: Duration::ZERO,
                     arrived: 0,
                 };
                 GetResultPayload::Stream(body.resuming(stream))
@@ -236,8 +236,8 @@ struct Body {
     meta: ObjectMeta,
     rest: Range<u64>,
     patience: Duration,
-    /// When the bytes counted by `arrived` began to come.
-    began: Instant,
+    /// How long the bytes counted by `arrived` were waited for. The time that the reader takes for what came is its own.
+    waited: Duration,
     arrived: u64,
 }
 
@@ -246,7 +246,9 @@ impl Body {
     fn resuming(self, stream: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
         futures::stream::try_unfold((self, stream), |(mut body, mut stream)| async move {
             loop {
+                let asked = Instant::now();
                 let next = tokio::time::timeout(body.patience, stream.next()).await;
+                body.waited += asked.elapsed();
                 let error = match next {
                     Ok(Some(Ok(bytes))) => {
                         body.note(bytes.len() as u64);
@@ -274,20 +276,23 @@ impl Body {
         self.arrived += bytes;
         if self.arrived >= LEAST_PROGRESS_BYTES {
             self.arrived = 0;
-            self.began = Instant::now();
+            self.waited = Duration::ZERO;
         }
     }
 
     /// The rest of the same object; `None` if it is not to be had in time.
     async fn resume(&mut self) -> Option<BoxStream<'static, Result<Bytes>>> {
-        if self.rest.is_empty() || self.began.elapsed() > self.patience {
+        if self.rest.is_empty() || self.waited > self.patience {
             return None;
         }
+        let asked = Instant::now();
         tokio::time::sleep(FIRST_PAUSE).await;
         let options =
             GetOptions { range: Some(GetRange::Bounded(self.rest.clone())), ..self.options.clone() };
-        let left = self.patience.saturating_sub(self.began.elapsed());
-        let found = persist(left, || self.store.get_opts(&self.location, options.clone())).await.ok()?;
+        let left = self.patience.saturating_sub(self.waited + asked.elapsed());
+        let found = persist(left, || self.store.get_opts(&self.location, options.clone())).await;
+        self.waited += asked.elapsed();
+        let found = found.ok()?;
         let same = found.meta.e_tag == self.meta.e_tag
             && found.meta.size == self.meta.size
             && found.meta.last_modified == self.meta.last_modified

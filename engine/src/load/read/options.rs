@@ -135,6 +135,9 @@ pub struct ReadOptions {
     /// Longest record of a text file after decompression, at most [`MAX_BUFFER_BYTES`]; longer ones end the
     /// load, since they are bombs, binary data or a quote that is never closed.
     pub max_record_bytes: usize,
+    /// Stored bytes of the columns of a Parquet row group that are kept of a local file, at most; what is larger is read page by
+    /// page, after the file has been read once to identify it. Of objects they are kept whatever they come to.
+    pub group_bytes: u64,
 }
 
 impl Default for ReadOptions {
@@ -150,6 +153,7 @@ impl Default for ReadOptions {
             batch_rows: 4096,
             batch_bytes: 64 << 20,
             max_record_bytes: 16 << 20,
+            group_bytes: 64 << 20,
         }
     }
 }

@@ -4,13 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::RowGroupMetaData;
 
+use super::options::ReadOptions;
 use super::parquet_chunks::{ChunkSource, Chunks};
 use super::parquet_footer::{Footer, one_line};
 use super::parquet_pages::{PageError, check_chunk, rows_that_fit};
@@ -18,6 +17,9 @@ use super::row_groups::RowGroups;
 use super::source::SourceFile;
 use super::stream::Passed;
 use crate::load::error::LoadError;
+
+/// Stored bytes of row groups that are opened together, at most: each batch is of the rows of one opening.
+const SMALL_GROUPS_BYTES: i64 = 1 << 20;
 
 /// Batches of a file, from where it is.
 pub(super) struct Batches {
@@ -43,23 +45,22 @@ impl std::fmt::Debug for Batches {
 }
 
 impl Batches {
-    /// The rows of some columns of `file`, at most `batch_rows` at a time. Blocks; for objects on a blocking thread of a
-    /// runtime.
+    /// The rows of some columns of `file`. Blocks; for objects on a blocking thread of a runtime.
     ///
     /// # Errors
-    /// [`LoadError::Read`] if the file cannot be opened.
+    /// [`LoadError::Read`] and [`LoadError::Changed`].
     pub(super) fn open(
         file: &SourceFile,
         footer: Footer,
         columns: &[usize],
-        batch_rows: usize,
+        options: &ReadOptions,
     ) -> Result<Self, LoadError> {
         let metadata = footer.metadata;
         let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
         Ok(Self {
             path: file.display.clone(),
-            source: ChunkSource::open(file, metadata.metadata(), mask)?,
-            batch_rows,
+            source: ChunkSource::open(file, metadata.metadata(), mask, options.group_bytes)?,
+            batch_rows: options.batch_rows,
             groups: RowGroups::of(metadata.metadata()),
             metadata,
             next_group: 0,
@@ -93,9 +94,9 @@ impl Batches {
         (self.rows_read, self.groups.rows())
     }
 
-    /// The error for what is wrong behind the last batch.
-    pub(super) fn damaged(&self, reason: impl Into<String>) -> LoadError {
-        LoadError::damaged(&self.path, self.place(), reason)
+    /// The error for what is wrong behind row `row`.
+    pub(super) fn damaged_after(&self, row: u64, reason: impl Into<String>) -> LoadError {
+        LoadError::damaged(&self.path, self.groups.after(row), reason)
     }
 
     fn place(&self) -> String {
@@ -111,63 +112,67 @@ impl Batches {
                     self.rows_read += batch.num_rows() as u64;
                     return Ok(Some(batch));
                 }
-                Some(Err(ArrowError::ExternalError(source))) => {
-                    return Err(LoadError::read(&self.path, self.place(), source));
-                }
                 Some(Err(error)) => return Err(self.undecodable(&one_line(&error))),
                 None => {}
             }
             self.current = None;
-            if self.rows_read < self.groups.rows_before(self.next_group) {
+            if self.rows_read != self.groups.rows_before(self.next_group) {
                 let reason = format!("its footer promises {} rows; write it again", self.groups.rows());
-                return Err(self.damaged(reason));
+                return Err(self.damaged_after(self.rows_read, reason));
             }
             if self.next_group == self.groups.count() {
                 self.source.finish(&self.place())?;
                 return Ok(None);
             }
-            self.open_group()?;
+            self.open_groups()?;
         }
     }
 
-    fn open_group(&mut self) -> Result<(), LoadError> {
-        let index = self.next_group;
-        let place = format!("in row group {index}");
+    /// Opens the next row group, or the next few, if they are small.
+    fn open_groups(&mut self) -> Result<(), LoadError> {
         let metadata = Arc::clone(self.metadata.metadata());
-        let group = metadata.row_group(index);
-        let chunks = self.source.chunks(group, &place)?;
+        let first = self.next_group;
+        let mut bytes = 0;
+        let following = metadata.row_groups()[first..].iter().take_while(|group| {
+            bytes += group.compressed_size();
+            bytes <= SMALL_GROUPS_BYTES
+        });
+        let groups = first..first + following.count().max(1);
+        let place = format!("in row group {first}");
+        let read = || self.source.chunks(&metadata.row_groups()[groups.clone()], &place);
+        let chunks = guarded(read).unwrap_or_else(|reason| Err(self.undecodable(&reason)))?;
         let build = || {
-            let rows = self.checked_rows(group, &chunks, &place)?;
+            let mut rows = self.batch_rows;
+            for group in groups.clone() {
+                rows = rows.min(self.checked_rows(group, &chunks)?);
+            }
             ParquetRecordBatchReaderBuilder::new_with_metadata(chunks.clone(), self.metadata.clone())
                 .with_projection(self.source.mask().clone())
-                .with_row_groups(vec![index])
+                .with_row_groups(groups.clone().collect())
                 .with_batch_size(rows)
                 .build()
                 .map_err(|error| self.undecodable(&one_line(&error)))
         };
         let reader = guarded(build).unwrap_or_else(|reason| Err(self.undecodable(&reason)))?;
         self.current = Some(reader);
-        self.next_group += 1;
+        self.next_group = groups.end;
         Ok(())
     }
 
     /// Walks over the pages that will be read; gives the rows of a batch for which there is memory.
-    fn checked_rows(
-        &self,
-        group: &RowGroupMetaData,
-        chunks: &Chunks,
-        place: &str,
-    ) -> Result<usize, LoadError> {
+    fn checked_rows(&self, group: usize, chunks: &Chunks) -> Result<usize, LoadError> {
+        let place = format!("in row group {group}");
+        let group = self.metadata.metadata().row_group(group);
         let mut sizes = Vec::new();
         for (leaf, column) in group.columns().iter().enumerate() {
             if !self.source.mask().leaf_included(leaf) {
                 continue;
             }
             sizes.push(check_chunk(chunks, column).map_err(|error| match error {
-                PageError::Io(error) => LoadError::read(&self.path, place, error),
+                PageError::Io(error) => LoadError::read(&self.path, &place, error),
                 PageError::Damaged(reason) => {
                     let reason = format!("column {:?}: {reason}", column.column_path().string());
-                    LoadError::damaged(&self.path, place, reason)
+                    LoadError::damaged(&self.path, &place, reason)
                 }
             })?);
         }
@@ -175,7 +180,7 @@ impl Batches {
     }
 
     fn undecodable(&self, reason: &str) -> LoadError {
-        self.damaged(format!("{reason}; copy or write the file again"))
+        self.damaged_after(self.rows_read, format!("{reason}; copy or write the file again"))
     }
 }
 
@@ -188,3 +193,6 @@ pub(super) fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
         text.unwrap_or_else(|| "the data cannot be decoded".to_owned())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
 //! The stored bytes of a Parquet file, a row group at a time.
 //!
 //! A file is read from its first byte to its last, once, wherever it is: what passes by is hashed, and the column chunks of the
-//! row group that is wanted are kept. A local file with row groups too large for that is read by ranges instead, and so is
-//! one whose row groups do not follow each other.
+//! row groups that are wanted are kept. A local file with row groups too large for that is hashed first and read by ranges
+//! then, and so is one whose row groups do not follow each other: should it be replaced meanwhile, the identity that is noted is
+//! never that of rows that were not read.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,8 +25,6 @@ use super::stream::{Passed, StoredBytes, open_stored, stream_error};
 use crate::load::error::LoadError;
 use crate::object_file::ObjectFile;
 
-/// Bytes of the chunks of a row group that are kept of a local file, at most. Writers aim at 128 MiB before compression.
-const MAX_GROUP_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 /// Bytes that are read at once: they are hashed while they are in the processor's cache.
 const READ_BYTES: usize = 256 << 10;
 
@@ -45,33 +44,33 @@ enum From {
 }
 
 impl ChunkSource {
-    /// The chunks of the columns in `mask`.
+    /// The chunks of the columns in `mask`; of local files at most `kept_bytes` are kept of a row group.
     ///
     /// # Errors
-    /// [`LoadError::Read`] if the file cannot be opened.
+    /// [`LoadError::Read`] and [`LoadError::Changed`].
     pub(super) fn open(
         file: &SourceFile,
         metadata: &ParquetMetaData,
         mask: ProjectionMask,
+        kept_bytes: u64,
     ) -> Result<Self, LoadError> {
+        let (mut stream, passed) = open_stored(file)?;
+        if is_read_through(file, metadata, &mask, kept_bytes) {
+            return Ok(Self { file: file.clone(), mask, passed, from: From::Stream(stream, 0) });
+        }
         let at_start = |error: io::Error| LoadError::read(&file.display, "at its start", error);
-        let (passed, from) = if is_read_through(file, metadata, &mask) {
-            let (stream, passed) = open_stored(file)?;
-            (passed, From::Stream(stream, 0))
-        } else {
-            let from = match &file.origin {
-                Origin::Local(path) => From::File(Arc::new(File::open(path).map_err(at_start)?)),
-                Origin::Object { store, location } => {
-                    let handle = Handle::try_current().map_err(|error| at_start(io::Error::other(error)))?;
-                    From::Object(handle, object_reader(file, store, location))
-                }
-            };
-            (Arc::default(), from)
+        pass_by(&mut stream, u64::MAX).map_err(|error| stream_error(file, "before its rows", error))?;
+        let from = match &file.origin {
+            Origin::Local(path) => From::File(Arc::new(File::open(path).map_err(at_start)?)),
+            Origin::Object { store, location } => {
+                let handle = Handle::try_current().map_err(|error| at_start(io::Error::other(error)))?;
+                From::Object(handle, object_reader(file, store, location))
+            }
         };
         Ok(Self { file: file.clone(), mask, passed, from })
     }
 
-    /// What of the file has passed by; nothing, if it is read by ranges.
+    /// What of the file has passed by.
     pub(super) fn passed(&self) -> &Arc<Passed> {
         &self.passed
     }
@@ -80,18 +79,18 @@ impl ChunkSource {
         &self.mask
     }
 
-    /// The chunks of the next row group.
+    /// The chunks of the next row groups.
     ///
     /// # Errors
     /// [`LoadError::Read`], and [`LoadError::Changed`] if the file is not as long as when it was found.
-    pub(super) fn chunks(&mut self, group: &RowGroupMetaData, place: &str) -> Result<Chunks, LoadError> {
-        let ranges = ranges_of(group, &self.mask);
+    pub(super) fn chunks(&mut self, groups: &[RowGroupMetaData], place: &str) -> Result<Chunks, LoadError> {
+        let ranges: Vec<Range<u64>> = groups.iter().flat_map(|group| ranges_of(group, &self.mask)).collect();
         match &mut self.from {
             From::File(file) => Ok(Chunks::File(Arc::clone(file))),
             From::Stream(stream, at) => ranges
                 .into_iter()
                 .map(|range| {
-                    pass_by(stream, range.start - *at)?;
+                    pass_by(stream, range.start.saturating_sub(*at))?;
                     let bytes = keep(stream, range.end - range.start)?;
                     *at = range.end;
                     Ok(Part { start: range.start, bytes })
@@ -103,7 +102,10 @@ impl ChunkSource {
                 let fetched = handle.block_on(object.get_byte_ranges(ranges.clone()));
                 let fetched = fetched.map_err(|error| LoadError::read(&self.file.display, place, error))?;
                 let parts = ranges.into_iter().zip(fetched);
-                Ok(Chunks::Parts(parts.map(|(range, bytes)| Part { start: range.start, bytes }).collect()))
+                let mut parts: Vec<Part> =
+                    parts.map(|(range, bytes)| Part { start: range.start, bytes }).collect();
+                parts.sort_unstable_by_key(|part| part.start);
+                Ok(Chunks::Parts(parts))
             }
         }
     }
@@ -119,9 +121,14 @@ impl ChunkSource {
 }
 
 /// Whether the chunks of each row group lie behind those of the one before it, and are few enough to be kept.
-fn is_read_through(file: &SourceFile, metadata: &ParquetMetaData, mask: &ProjectionMask) -> bool {
+fn is_read_through(
+    file: &SourceFile,
+    metadata: &ParquetMetaData,
+    mask: &ProjectionMask,
+    kept_bytes: u64,
+) -> bool {
     let most = match &file.origin {
-        Origin::Local(_) => MAX_GROUP_BYTES,
+        Origin::Local(_) => kept_bytes,
         // What cannot be read at once must be kept all the same.
         Origin::Object { .. } => u64::MAX,
     };
@@ -160,18 +167,8 @@ fn pass_by(stream: &mut StoredBytes, count: u64) -> io::Result<()> {
     if count == 0 {
         return Ok(());
     }
-    let mut left = count;
-    let mut chunk = vec![0; usize::try_from(count).map_or(READ_BYTES, |count| count.min(READ_BYTES))];
-    while left > 0 {
-        let wanted = usize::try_from(left).map_or(READ_BYTES, |left| left.min(chunk.len()));
-        match stream.read(&mut chunk[..wanted]) {
-            Ok(0) => break,
-            Ok(count) => left -= count as u64,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    let mut chunks = BufReader::with_capacity(READ_BYTES, stream.take(count));
+    io::copy(&mut chunks, &mut io::sink()).map(|_| ())
 }
 
 /// Reads `count` bytes, which lie within the file.

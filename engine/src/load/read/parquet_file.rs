@@ -72,7 +72,7 @@ impl ParquetFile {
                 assembler.set_name(target, &names[*column]);
             }
         }
-        let batches = Batches::open(file, footer, &used, options.batch_rows)?;
+        let batches = Batches::open(file, footer, &used, options)?;
         Ok(Self {
             path,
             batches,
@@ -111,7 +111,7 @@ impl ParquetFile {
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
         self.produced += batch.get_array_memory_size() as u64;
         if self.produced > SUSPICIOUS_OUTPUT && self.produced / MAX_OUTPUT_RATIO > self.size {
-            return Err(self.batches.damaged(format!(
+            return Err(self.batches.damaged_after(self.rows_read, format!(
                 "its rows come to more than {MAX_OUTPUT_RATIO} times its size, as those of a decompression bomb do"
             )));
         }

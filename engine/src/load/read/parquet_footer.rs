@@ -155,12 +155,12 @@ fn check_sizes(file: &SourceFile, metadata: &ParquetMetaData) -> Result<(), Load
         for column in group.columns() {
             let stored = column.compressed_size();
             let declared = column.uncompressed_size();
-            let start = column
-                .dictionary_page_offset()
-                .unwrap_or(column.data_page_offset())
-                .min(column.data_page_offset());
+            let data = column.data_page_offset();
+            // Where the decoder looks for the chunk.
+            let start = column.dictionary_page_offset().unwrap_or(data);
             let end = start.checked_add(stored).and_then(|end| u64::try_from(end).ok());
-            if start < 0 || stored < 0 || declared < 0 || end.is_none_or(|end| end > file.size) {
+            let is_outside = data < 0 || start < 0 || end.is_none_or(|end| end > file.size);
+            if is_outside || stored < 0 || declared < 0 {
                 let reason = format!(
                     "column {:?} is said to lie outside the file; copy or write the file again",
                     column.column_path().string()

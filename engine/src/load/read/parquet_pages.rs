@@ -20,7 +20,8 @@ const MAX_LIST_VALUES: i64 = 64 << 20;
 const MAX_HEADER_BYTES: usize = 1 << 20;
 /// Text of one batch that comes out of repeated dictionary entries, at most.
 const MAX_BATCH_TEXT: u64 = 32 << 20;
-/// Rows of a batch, at least, however long a value may be: below it the work for a batch outweighs its rows.
+/// Rows of a batch, at least, as long as their text cannot exceed [`MAX_OPEN_BYTES`]: below it the work for a batch
+/// outweighs its rows.
 const LEAST_BATCH_ROWS: usize = 16;
 /// What gzip can make of a byte.
 const GZIP_RATIO: u64 = 1_032;
@@ -70,7 +71,7 @@ impl From<io::Error> for PageError {
     }
 }
 
-/// Checks what the footer says of the columns `leaves` of one row group.
+/// Checks what the footer says of the columns of one row group.
 ///
 /// # Errors
 /// A sentence that names column and limit.
@@ -109,7 +110,7 @@ pub(super) fn check_chunk(
     let mut sizes = ChunkSizes::default();
     let mut at = start;
     let mut values = 0_i64;
-    while at < end && values < column.num_values() {
+    while at < end {
         let (header, header_bytes) = read_header(source, at, end)?;
         let body = at + header_bytes;
         let compressed = size(header.compressed, "compressed")?;
@@ -161,7 +162,8 @@ pub(super) fn rows_that_fit(columns: &[ChunkSizes], batch_rows: usize) -> Result
     }
     let repeated: u64 = columns.iter().map(|sizes| sizes.largest_value).sum();
     let fit = usize::try_from(MAX_BATCH_TEXT / repeated.max(1)).unwrap_or(usize::MAX);
-    Ok(batch_rows.min(fit.max(LEAST_BATCH_ROWS)))
+    let most = usize::try_from(MAX_OPEN_BYTES / repeated.max(1)).unwrap_or(usize::MAX);
+    Ok(batch_rows.min(fit.max(LEAST_BATCH_ROWS)).min(most.max(1)))
 }
 
 fn size(declared: i32, what: &str) -> Result<u64, PageError> {

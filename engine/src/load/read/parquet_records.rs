@@ -31,7 +31,7 @@ impl ParquetRecords {
     pub(super) fn open(file: &SourceFile, options: &ReadOptions) -> Result<Self, LoadError> {
         let footer = Footer::read(file)?;
         let columns: Vec<usize> = (0..footer.schema().fields().len()).collect();
-        let batches = Batches::open(file, footer, &columns, options.batch_rows)?;
+        let batches = Batches::open(file, footer, &columns, options)?;
         Ok(Self { path: shared(&file.display), batches, lines: Vec::new(), at: 0..0, row: 0 })
     }
 

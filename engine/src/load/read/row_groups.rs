@@ -56,6 +56,8 @@ mod tests {
         let expected = [(0, 0), (0, 2), (2, 3), (2, 4), (2, 5)];
         assert_eq!(found, expected.map(|(group, row)| format!("in row group {group}, after row {row}")));
         assert_eq!(groups.rows(), 5);
+        assert_eq!(groups.count(), 3);
+        assert_eq!([0, 1, 2, 3].map(|count| groups.rows_before(count)), [0, 3, 3, 5]);
         assert_eq!(RowGroups { ends: Vec::new() }.after(0), "in row group 0, after row 0");
     }
 }
