@@ -10,6 +10,7 @@
 mod block;
 mod bucket;
 mod gather;
+mod short;
 mod spill;
 mod spilled_day;
 

@@ -5,7 +5,7 @@
 //!        \--(event keys)--> duplicate index (spills) --resolve--> which rows the writers drop
 //! ```
 //! Nothing here commits. Memory is bounded by the budgets of the sorters and of the index, the values of coded
-//! columns, a few batches per channel and one open row group per writer.
+//! columns, a few batches per channel, one row group of a Parquet file per reader and one open row group per writer.
 
 mod reading;
 mod writing;

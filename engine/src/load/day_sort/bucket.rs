@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
-use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType, UInt64Type};
+use arrow::compute::{concat, take};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType, UInt64Type};
 use arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 
@@ -24,6 +26,17 @@ const PART_ENTRIES: usize = 64;
 const MAX_PART_BITS: u32 = 12;
 /// Rows that are gathered at once, at most.
 const MAX_GATHER_ROWS: usize = 1 << 16;
+
+/// Columns are joined to be gathered if their rows are at most so many for each one that is wanted.
+const DENSE_ROWS: usize = 2;
+
+/// Columns of all batches of a bucket one behind the other: a row is then found by one number instead of two.
+struct Joined {
+    /// Where the rows of each batch begin.
+    starts: Vec<u32>,
+    /// `None` for text, and for all columns if few of their rows are wanted.
+    columns: Vec<Option<ArrayRef>>,
+}
 
 /// One row by what nearly always decides its place.
 #[derive(Debug, Clone, Copy)]
@@ -143,6 +156,7 @@ impl Bucket {
             .batches
             .iter()
             .fold((0, 0), |(bytes, rows), batch| (bytes + size_in_memory(batch), rows + batch.num_rows()));
+        let joined = self.joined(held_rows)?;
         let wanted = bytes / (held_bytes / held_rows.max(1)).max(1);
         // Whole parts, so that how the rows come out does not depend on how much is gathered at once.
         let at_once = (wanted.min(MAX_GATHER_ROWS) / rows * rows).max(rows);
@@ -153,9 +167,9 @@ impl Bucket {
                 let sorted = self.by_people(&all[key.clone()])?;
                 all.to_mut()[key].copy_from_slice(&sorted);
             }
-            let mut gathered = self.gather(&all[start..end])?;
+            let mut gathered = self.gather(&all[start..end], &joined)?;
             if has_people_of_one_key(&gathered)? {
-                gathered = self.gather(&self.by_people(&all[start..end])?)?;
+                gathered = self.gather(&self.by_people(&all[start..end])?, &joined)?;
             }
             let mut first = 0;
             let ranges = all[start..end]
@@ -183,13 +197,35 @@ impl Bucket {
         Ok(sorted)
     }
 
+    /// The columns of all batches one behind the other, if most of their `rows` rows are wanted.
+    fn joined(&self, rows: usize) -> Result<Joined> {
+        let mut joined = Joined { starts: Vec::with_capacity(self.batches.len()), columns: Vec::new() };
+        let Some(first) = self.batches.first() else { return Ok(joined) };
+        let mut start = 0;
+        for batch in &self.batches {
+            joined.starts.push(start as u32);
+            start += batch.num_rows();
+        }
+        let is_dense = rows <= DENSE_ROWS * self.entries.len() && u32::try_from(rows).is_ok();
+        for (index, field) in first.schema_ref().fields().iter().enumerate() {
+            let is_from_entries = matches!(field.name().as_str(), schema::USER_KEY | schema::TS | WORK_DAY);
+            let columns =
+                || self.batches.iter().map(|batch| batch.column(index).as_ref()).collect::<Vec<_>>();
+            let is_joined = is_dense && !is_from_entries && *field.data_type() != DataType::Utf8;
+            joined.columns.push(is_joined.then(|| concat(&columns())).transpose()?);
+        }
+        Ok(joined)
+    }
+
     /// The rows of some entries, in their order.
-    fn gather(&self, entries: &[Entry]) -> Result<RecordBatch> {
+    fn gather(&self, entries: &[Entry], joined: &Joined) -> Result<RecordBatch> {
         let Some(first) = entries.first() else {
             return Err(DataFusionError::Internal("no rows to gather".to_owned()));
         };
         let schema = self.batches[first.batch as usize].schema();
         let places: Vec<Place> = entries.iter().map(|entry| (entry.batch, entry.row)).collect();
+        let rows = places.iter().map(|(batch, row)| joined.starts[*batch as usize] + row);
+        let rows = joined.columns.iter().any(Option::is_some).then(|| UInt32Array::from_iter_values(rows));
         let mut gathered = Vec::with_capacity(schema.fields().len());
         for (index, field) in schema.fields().iter().enumerate() {
             let columns: Vec<&ArrayRef> = self.batches.iter().map(|batch| batch.column(index)).collect();
@@ -207,7 +243,10 @@ impl Bucket {
                     let days = columns[first.batch as usize].as_primitive::<Int32Type>();
                     Arc::new(Int32Array::from_value(days.value(first.row as usize), entries.len()))
                 }
-                _ => gather(&columns, &places)?,
+                _ => match (&joined.columns[index], &rows) {
+                    (Some(column), Some(rows)) => take(column, rows, None)?,
+                    _ => gather(&columns, &places)?,
+                },
             });
         }
         Ok(RecordBatch::try_new(schema, gathered)?)

@@ -2,8 +2,8 @@
 //!
 //! [`discover`] finds the files, [`content_identity`] tells whether one was loaded before, [`extra_fields`] fixes the
 //! columns beyond the canonical ones, and [`open`] gives a [`FileReader`] per file, whose batches have the columns of
-//! [`crate::schema::load_schema`]. Files are read in constant memory, one batch at a time; a reader blocks and is to
-//! be run on a blocking thread.
+//! [`crate::schema::load_schema`]. Files are read one batch at a time in constant memory, Parquet files one row group
+//! at a time; a reader blocks and is to be run on a blocking thread.
 //!
 //! Two kinds of error are kept apart. A wrong row is a [`Rejected`]: it comes with the good rows of its batch, in file
 //! order, and the caller decides whether it ends the load. A wrong file (missing, cut off, of another format, without
@@ -166,8 +166,7 @@ impl FileReader {
         }
     }
 
-    /// What [`content_identity`] would give, once the file has been read to its end. `None` for Parquet that is not read from one
-    /// end to the other, as large row groups are not.
+    /// What [`content_identity`] would give, once the file has been read to its end. `None` before.
     pub fn content(&self) -> Option<&str> {
         self.passed.content()
     }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
 use futures::future::join_all;
+use parquet::basic::Compression as Codec;
 use wayfare_engine::load::{Dedup, LoadProgress, LoadRequest, LoadStage, NoProgress};
 
+use super::samples::parquet;
 use super::{InputRow, write_csv};
 use crate::support::{directory_engine, lines, request, session, value};
 
@@ -88,9 +90,18 @@ impl LoadProgress for LoadedMeanwhile {
 /// What a file holds becomes known when its rows have been read, and then another may have loaded it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_loaded_meanwhile_is_loaded_once() {
-    for (when_identified, force) in [(true, false), (false, false), (true, true)] {
+    let cases = [(true, false), (false, false), (true, true)];
+    let formats = [("a.csv", None), ("a.parquet", Some(parquet(20, Codec::SNAPPY)))];
+    for (format, (when_identified, force)) in formats.iter().flat_map(|f| cases.map(|case| (f, case))) {
         let directory = tempfile::tempdir().expect("a directory");
-        let file = write_csv(&directory.path().join("a.csv"), &some_rows("a", 20));
+        let path = directory.path().join(format.0);
+        let file = match &format.1 {
+            None => write_csv(&path, &some_rows("a", 20)),
+            Some(bytes) => {
+                std::fs::write(&path, bytes).expect("written");
+                path
+            }
+        };
         let store = directory.path().join("store");
         let engine = directory_engine(&store).await;
         let request = LoadRequest { dedup: Dedup::None, ..request(&[&file]) };
