@@ -19,6 +19,7 @@ use super::number::{ExactNumber, NumberError, parse_decimal};
 use super::rejected::shorten;
 use super::text_column::TextColumn;
 use super::timestamp::{TimestampError, TimestampRule, in_range};
+use super::unchanged::unchanged;
 use crate::schema;
 
 /// A value that cannot be stored.
@@ -57,6 +58,19 @@ pub(super) fn convert(
     if canonical.field_with_name(target.name()).is_err() {
         return extra(target, array, rule, problems);
     }
+    match unchanged(target, array) {
+        Some(array) => Ok(array),
+        None => one_by_one(target, array, rule, problems),
+    }
+}
+
+/// As [`convert`] for a canonical column, value by value.
+fn one_by_one(
+    target: &Field,
+    array: &ArrayRef,
+    rule: &TimestampRule,
+    problems: &mut Vec<Problem>,
+) -> Converted {
     match (target.name().as_str(), target.data_type()) {
         (_, DataType::Timestamp(_, _)) => time(target, array, rule, problems),
         (_, DataType::Decimal128(precision, scale)) => decimal(array, *precision, *scale, problems),

@@ -50,6 +50,7 @@ mod stream;
 mod targets;
 mod text_column;
 mod timestamp;
+mod unchanged;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{Int32Type, Int64Type};
 use chrono_tz::Tz;
+use proptest::prelude::*;
 
 use super::super::options::NumericTime;
 use super::*;
@@ -219,4 +220,39 @@ fn extra_columns_take_the_tables_type() {
     assert!(convert(&whole, &floats, &UTC_RULE, &mut Vec::new()).is_err(), "floats are not cut to integers");
     let number = Field::new("x", DataType::Float64, true);
     run(&number, Int32Array::from(vec![3]), &UTC_RULE);
+}
+
+proptest! {
+    /// What is taken as it is, is what it would become value by value.
+    #[test]
+    fn unchanged_columns_are_those_that_need_no_change(
+        values in prop::collection::vec(prop::option::weighted(0.8, any::<u8>()), 0..40),
+        rare in prop::option::of(any::<bool>()),
+    ) {
+        let times = |odd: i64| values.iter().map(|v| v.map(|v| i64::from(v) * 1_000_003)).chain([Some(odd)]).collect();
+        let odd_time = match rare { Some(true) => i64::MAX, Some(false) => i64::MIN, None => 7 };
+        let odd_money = match rare { Some(true) => 10_i128.pow(18), Some(false) => -10_i128.pow(18), None => 10_i128.pow(18) - 1 };
+        let odd_score = match rare { Some(true) => f64::NAN, Some(false) => f64::NEG_INFINITY, None => -0.0 };
+        let times: Vec<Option<i64>> = times(odd_time);
+        let money: Vec<Option<i128>> = values.iter().map(|v| v.map(|v| i128::from(v) - 99)).chain([Some(odd_money)]).collect();
+        let scores: Vec<Option<f64>> = values.iter().map(|v| v.map(|v| f64::from(v) / 3.0)).chain([Some(odd_score)]).collect();
+        let wide = Decimal128Array::from(money.clone()).with_precision_and_scale(38, 4).expect("money");
+        let columns: [(&str, ArrayRef); 4] = [
+            ("ts", Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("Europe/Berlin"))),
+            ("received_at", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("+00:00"))),
+            ("revenue", Arc::new(wide)),
+            ("score", Arc::new(Float64Array::from(scores))),
+        ];
+        for (name, array) in columns {
+            let target = canonical(name);
+            let mut problems = Vec::new();
+            let wanted = one_by_one(&target, &array, &UTC_RULE, &mut problems).expect("convertible");
+            let taken = unchanged(&target, &array);
+            prop_assert_eq!(taken.is_some(), problems.is_empty(), "{}: {:?}", name, problems);
+            if let Some(taken) = taken {
+                prop_assert_eq!(&taken, &wanted);
+                prop_assert_eq!(taken.data_type(), target.data_type());
+            }
+        }
+    }
 }
