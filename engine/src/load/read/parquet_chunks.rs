@@ -38,7 +38,7 @@ pub(super) struct ChunkSource {
 
 enum From {
     /// All bytes as they pass by, and how many have.
-    Stream(StoredBytes, u64),
+    Stream(Box<StoredBytes>, u64),
     File(Arc<File>),
     Object(Handle, ObjectFile),
 }
@@ -56,7 +56,7 @@ impl ChunkSource {
     ) -> Result<Self, LoadError> {
         let (mut stream, passed) = open_stored(file)?;
         if is_read_through(file, metadata, &mask, kept_bytes) {
-            return Ok(Self { file: file.clone(), mask, passed, from: From::Stream(stream, 0) });
+            return Ok(Self { file: file.clone(), mask, passed, from: From::Stream(Box::new(stream), 0) });
         }
         let at_start = |error: io::Error| LoadError::read(&file.display, "at its start", error);
         pass_by(&mut stream, u64::MAX).map_err(|error| stream_error(file, "before its rows", error))?;
