@@ -28,10 +28,11 @@ const FLOW_DELAY_MS: c_long = 10;
 /// How long it is kept by [`keep_for_load`], in milliseconds.
 const LOAD_DELAY_MS: c_long = 10_000;
 
-/// Keeps freed memory for ten seconds from now on, if it is not kept for longer: for a process that loads and ends.
+/// Keeps freed memory for ten seconds from now on, if neither the environment says how long nor it is kept for longer: for a process that loads and ends.
 pub fn keep_for_load() {
+    let is_chosen = std::env::var_os("MIMALLOC_PURGE_DELAY").is_some();
     // Below zero it is kept for ever.
-    if (0..LOAD_DELAY_MS).contains(&purge_delay_ms()) {
+    if !is_chosen && (0..LOAD_DELAY_MS).contains(&purge_delay_ms()) {
         set_purge_delay(LOAD_DELAY_MS);
     }
 }

@@ -77,7 +77,8 @@ impl SortSettings {
     }
 
     fn range_budget(&self) -> usize {
-        self.budget_bytes.saturating_sub(self.held_budget())
+        // Columns that are joined to be gathered come on top.
+        self.budget_bytes.saturating_sub(self.held_budget()) * 2 / 3
     }
 
     fn gather_bytes(&self) -> usize {

@@ -3,10 +3,10 @@
 //! Identity is `(day, event_id)`: within a load the first row in input order stays, against the table the
 //! table's row stays. Each reader has an index of its own: 24 bytes per row in 256 buckets by hash, in pieces that are never
 //! copied to grow; a piece that is full when there is no room for another goes to the end of a temporary file. Resolving takes
-//! one bucket a thread at a time, and sorts those that seem to have the same key twice: O(n log n) time at most, memory of a
-//! bucket a thread plus a bit per row.
+//! one bucket a thread at a time, and sorts those that seem to have the same key twice: O(n log n) time at most, memory of two
+//! buckets a thread plus a bit per row.
 //!
-//! Of a key's 128 bits 104 are kept, mixed: two of n ids of a day are taken for one with a chance of n² to 2^105, which is
+//! Of a key's 128 bits 104 are kept, mixed: two of n rows with other ids are taken for one with a chance of n² to 2^105, which is
 //! 10^-13 for two thousand million rows.
 
 use std::fs::File;
@@ -181,6 +181,7 @@ impl DuplicateIndex {
                 }
                 if may_repeat(&pieces) {
                     let mut records = pieces.concat();
+                    drop(pieces);
                     records.sort_unstable();
                     for group in records.chunk_by(|a, b| a.identity == b.identity) {
                         resolve_group(group, &mut dropped);

@@ -202,8 +202,8 @@ impl Attempt<'_> {
         let job = Arc::new(Job {
             table: self.table.clone(),
             snapshot: Arc::clone(&self.snapshot),
+            read: Arc::new(self.read_options(sorters.min(files.len()).max(1))),
             files,
-            read: Arc::new(self.read_options(sorters)),
             file_schema: writer::file_schema(&extra),
             extra,
             dedup: self.request.dedup == Dedup::EventId,

@@ -333,3 +333,54 @@ impl MultipartUpload for ReliableUpload {
         self.inner.abort().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(400);
+
+    /// An object of 100 bytes, of which 10 come before `then`.
+    async fn broken(
+        then: impl futures::Stream<Item = Result<Bytes>> + Send + 'static,
+    ) -> BoxStream<'static, Result<Bytes>> {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let location = Path::from("a");
+        store.put(&location, vec![7; 100].into()).await.expect("put");
+        let meta = store.head(&location).await.expect("head");
+        let body = Body {
+            store,
+            location,
+            options: GetOptions::default(),
+            meta,
+            rest: 0..100,
+            patience: PATIENCE,
+            waited: Duration::ZERO,
+            arrived: 0,
+        };
+        let first = futures::stream::iter([Ok(Bytes::from(vec![7; 10]))]);
+        body.resuming(first.chain(then).boxed())
+    }
+
+    #[tokio::test]
+    async fn the_time_of_a_slow_reader_is_its_own() {
+        let fault = Error::Generic { store: "test", source: "broken off".into() };
+        let mut bytes = broken(futures::stream::iter([Err(fault)])).await;
+        let mut count = bytes.next().await.expect("bytes").expect("bytes").len();
+        tokio::time::sleep(PATIENCE * 2).await;
+        while let Some(more) = bytes.next().await {
+            count += more.expect("the rest").len();
+        }
+        assert_eq!(count, 100);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_is_told() {
+        let mut bytes = broken(futures::stream::pending()).await;
+        bytes.next().await.expect("bytes").expect("bytes");
+        let error = bytes.next().await.expect("an error").expect_err("stalled").to_string();
+        assert!(error.contains("stalled"), "{error}");
+    }
+}

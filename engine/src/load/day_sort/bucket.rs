@@ -34,7 +34,7 @@ const DENSE_ROWS: usize = 2;
 struct Joined {
     /// Where the rows of each batch begin.
     starts: Vec<u32>,
-    /// `None` for text, and for all columns if few of their rows are wanted.
+    /// `None` for text and what entries say, and for all columns if few of their rows are wanted.
     columns: Vec<Option<ArrayRef>>,
 }
 

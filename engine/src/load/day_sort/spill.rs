@@ -12,7 +12,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 
-use super::{Entry, block, first_bits, size_in_memory, spill_error};
+use super::{Entry, block, first_bits, spill_error};
 use crate::error::{Error, StoreError};
 
 /// Where a block of rows is, and whose rows it has.
@@ -59,7 +59,8 @@ impl SpillFile {
     /// Appends rows; `entries`: what they are sorted by, if they are.
     pub(super) fn write(&mut self, batch: &RecordBatch, entries: Option<&[Entry]>) -> Result<Block, Error> {
         self.buffer.clear();
-        block::encode(batch, &mut self.buffer).map_err(|error| spill_error(&self.temp_dir, error))?;
+        let encoded = block::encode(batch, &mut self.buffer);
+        let lengthened = encoded.map_err(|error| spill_error(&self.temp_dir, error))?;
         let written = self.file.as_file().write_all_at(&self.buffer, self.end);
         written.map_err(|error| spill_error(&self.temp_dir, error))?;
         let known =
@@ -74,7 +75,7 @@ impl SpillFile {
         });
         let (min_key, max_key) = keys.unwrap_or((i64::MIN, i64::MAX));
         let (length, rows) = (self.buffer.len(), batch.num_rows());
-        let memory_bytes = size_in_memory(batch) + rows * size_of::<Entry>();
+        let memory_bytes = length + lengthened + rows * size_of::<Entry>();
         let block = Block { offset: self.end, length, rows, schema, memory_bytes, min_key, max_key };
         self.end += length as u64;
         Ok(block)

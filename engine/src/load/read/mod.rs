@@ -167,7 +167,8 @@ impl FileReader {
         }
     }
 
-    /// What [`content_identity`] would give, once the file has been read to its end. `None` before.
+    /// What [`content_identity`] would give, once it is known, which is when the file has been read to its end at the
+    /// latest.
     pub fn content(&self) -> Option<&str> {
         self.passed.content()
     }

@@ -2,8 +2,7 @@
 //!
 //! A file is read from its first byte to its last, once, wherever it is: what passes by is hashed, and the column chunks of the
 //! row groups that are wanted are kept. A local file with row groups too large for that is hashed first and read by ranges
-//! then, and so is one whose row groups do not follow each other: should it be replaced meanwhile, the identity that is noted is
-//! never that of rows that were not read.
+//! then, both through one handle, and so is any file whose row groups do not follow each other.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -21,7 +20,7 @@ use tokio::runtime::Handle;
 use super::parquet_footer::object_reader;
 use super::parquet_pages::ByteSource;
 use super::source::{Origin, SourceFile};
-use super::stream::{Passed, StoredBytes, open_stored, stream_error};
+use super::stream::{Passed, StoredBytes, open_stored, stored, stream_error};
 use crate::load::error::LoadError;
 use crate::object_file::ObjectFile;
 
@@ -54,19 +53,23 @@ impl ChunkSource {
         mask: ProjectionMask,
         kept_bytes: u64,
     ) -> Result<Self, LoadError> {
-        let (mut stream, passed) = open_stored(file)?;
         if is_read_through(file, metadata, &mask, kept_bytes) {
+            let (stream, passed) = open_stored(file)?;
             return Ok(Self { file: file.clone(), mask, passed, from: From::Stream(Box::new(stream), 0) });
         }
         let at_start = |error: io::Error| LoadError::read(&file.display, "at its start", error);
-        pass_by(&mut stream, u64::MAX).map_err(|error| stream_error(file, "before its rows", error))?;
-        let from = match &file.origin {
-            Origin::Local(path) => From::File(Arc::new(File::open(path).map_err(at_start)?)),
+        let (from, (mut stream, passed)) = match &file.origin {
+            Origin::Local(path) => {
+                let input = File::open(path).map_err(at_start)?;
+                let whole = stored(file, Box::new(input.try_clone().map_err(at_start)?));
+                (From::File(Arc::new(input)), whole)
+            }
             Origin::Object { store, location } => {
                 let handle = Handle::try_current().map_err(|error| at_start(io::Error::other(error)))?;
-                From::Object(handle, object_reader(file, store, location))
+                (From::Object(handle, object_reader(file, store, location)), open_stored(file)?)
             }
         };
+        pass_by(&mut stream, u64::MAX).map_err(|error| stream_error(file, "before its rows", error))?;
         Ok(Self { file: file.clone(), mask, passed, from })
     }
 
@@ -150,6 +153,7 @@ fn ranges_of(group: &RowGroupMetaData, mask: &ProjectionMask) -> Vec<Range<u64>>
             let (start, length) = column.byte_range();
             start..start + length
         })
+        .filter(|range| !range.is_empty())
         .collect();
     chunks.sort_unstable_by_key(|range| (range.start, range.end));
     let mut ranges: Vec<Range<u64>> = Vec::new();

@@ -130,9 +130,14 @@ pub(super) fn open_stored(file: &SourceFile) -> Result<(StoredBytes, Arc<Passed>
             Box::new(ObjectReader::start(&handle, Arc::clone(store), location.clone(), options))
         }
     };
+    Ok(stored(file, inner))
+}
+
+/// The bytes of `file`, which come from `inner`.
+pub(super) fn stored(file: &SourceFile, inner: Box<dyn Read + Send>) -> (StoredBytes, Arc<Passed>) {
     let passed = Arc::new(Passed::default());
     let hash = ContentHash::default();
-    Ok((StoredBytes { inner, expected: file.size, passed: Arc::clone(&passed), hash }, passed))
+    (StoredBytes { inner, expected: file.size, passed: Arc::clone(&passed), hash }, passed)
 }
 
 /// What a read error means for the user. `place` says how far reading came.
