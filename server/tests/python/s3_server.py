@@ -5,9 +5,24 @@ Usage: s3_server.py BUCKET DIRECTORY   (the files below DIRECTORY are uploaded u
 
 import pathlib
 import sys
+import threading
 
 import boto3
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+
+# moto looks whether an object is there and puts it in two steps; S3 does both at once. Without this two writers that put
+# the same name under the condition that it is new could both be told that they succeeded.
+one_at_a_time = threading.Lock()
+put_object = S3Response.put_object
+
+
+def put_object_at_once(response):
+    with one_at_a_time:
+        return put_object(response)
+
+
+S3Response.put_object = put_object_at_once
 
 bucket, directory = sys.argv[1], pathlib.Path(sys.argv[2])
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
