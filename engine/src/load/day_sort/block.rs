@@ -190,10 +190,9 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray,
-        UInt16Array,
+        ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray,
+        UInt16Array, UInt64Array,
     };
-    use arrow::array::{AsArray, UInt64Array};
     use arrow::datatypes::{Field, Float64Type, Schema};
     use proptest::prelude::*;
 

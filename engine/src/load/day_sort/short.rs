@@ -26,6 +26,9 @@ pub(super) enum Short<T> {
 impl Short<u64> {
     /// The shorter form of numbers of eight bytes, whatever they mean; `None` if there is none. O(values).
     pub(super) fn of(values: &[u64]) -> Option<Self> {
+        if values.len() < LEAST_VALUES {
+            return None;
+        }
         if let Some(rare) = Self::rare(values) {
             return Some(rare);
         }
@@ -33,9 +36,7 @@ impl Short<u64> {
         let (least, most) = (signed().min()?.cast_unsigned(), signed().max()?.cast_unsigned());
         let range = most.wrapping_sub(least);
         let above = values.iter().map(|value| value.wrapping_sub(least));
-        if values.len() < LEAST_VALUES {
-            None
-        } else if range <= u64::from(u16::MAX) {
+        if range <= u64::from(u16::MAX) {
             Some(Self::Above16(least, above.map(|above| above as u16).collect()))
         } else if range <= u64::from(u32::MAX) {
             Some(Self::Above32(least, above.map(|above| above as u32).collect()))
@@ -108,4 +109,60 @@ pub(super) fn text_offsets(lengths: &[u8]) -> Buffer {
         end
     }));
     Buffer::from_vec(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which form numbers take, and what it stands for.
+    fn form(values: &[u64]) -> (&'static str, Option<Vec<u64>>) {
+        let rows = values.len();
+        let (name, buffer) = match Short::of(values) {
+            None => return ("plain", None),
+            Some(Short::Rare { usual, places, values }) => ("rare", spread(usual, &places, &values, rows)),
+            Some(Short::Above16(least, above)) => ("above 16", Some(raise(least, &above))),
+            Some(Short::Above32(least, above)) => ("above 32", Some(raise(least, &above))),
+        };
+        (name, buffer.map(|buffer| buffer.typed_data::<u64>().to_vec()))
+    }
+
+    #[test]
+    fn numbers_take_the_form_that_fits_them() {
+        let spread_out = |row: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let below_zero = |row: u64| (row.cast_signed() - 50).cast_unsigned();
+        let of = |number: &dyn Fn(u64) -> u64, rows: u64| (0..rows).map(number).collect::<Vec<u64>>();
+        let cases = [
+            ("rare", of(&|row| if row % 9 == 5 { spread_out(row) } else { 1 << 63 }, 300)),
+            ("rare", of(&|_| 7, LEAST_VALUES as u64)),
+            ("above 16", of(&|row| (1 << 50) + row * 200, 300)),
+            ("above 16", of(&below_zero, 300)),
+            ("above 32", of(&|row| (1 << 50) + row * 400_000, 300)),
+            ("plain", of(&spread_out, 300)),
+            ("plain", of(&|_| 7, LEAST_VALUES as u64 - 1)),
+        ];
+        for (wanted, values) in cases {
+            let (name, found) = form(&values);
+            assert_eq!(name, wanted);
+            assert!(found.is_none_or(|found| found == values), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_a_byte_give_the_offsets() {
+        assert_eq!(text_lengths(&[3, 3, 258]), Some(vec![0, 255]));
+        assert_eq!(text_lengths(&[0, 256]), None);
+        assert_eq!(text_offsets(&[0, 255]).typed_data::<i32>(), [0, 0, 255]);
+    }
+
+    #[test]
+    fn what_does_not_fit_the_rows_is_refused() {
+        assert_eq!(
+            spread::<u64>(1, &[0b101], &[8, 9], 3).map(|b| b.typed_data::<u64>().to_vec()),
+            Some(vec![8, 1, 9])
+        );
+        assert!(spread::<u64>(1, &[0b101], &[8], 3).is_none());
+        assert!(spread::<u64>(1, &[0b101], &[8, 9, 10], 3).is_none());
+        assert!(spread::<u64>(1, &[0b101], &[8, 9], 9).is_none());
+    }
 }
