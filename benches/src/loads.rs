@@ -147,8 +147,6 @@ fn ours(args: &LoadsArgs, dataset: &Dataset, threads: usize) -> Result<Measureme
     }
     let worker_args = StoreArgs { store: store.clone(), threads, memory_limit_mib: args.memory_limit_mib };
     let mut command = child::worker()?;
-    // As `wayfare load` sets it for itself.
-    command.env("MIMALLOC_PURGE_DELAY", "10000");
     command.arg("load").args(worker_args.to_arguments()).args(data_files(&dataset.dir)?);
     let measured = child::measure(&mut command, TIMEOUT)?;
     load::remove_store(&store)?;

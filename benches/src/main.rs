@@ -32,7 +32,7 @@ use crate::error::{BenchError, Result};
 use crate::report::Report;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: wayfare_allocator::Allocator = wayfare_allocator::Allocator;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -2,15 +2,14 @@
 //!
 //! Usually a second, because queries that aggregate take the same memory again and again. A result that is streamed frees
 //! blocks of other sizes than it takes next, on other threads: with that delay a server grows by far more than the rows that
-//! are on their way, so while long results are sent free memory goes back to the system at once. A load takes what it
-//! freed again for as long as it runs.
+//! are on their way, so while long results are sent free memory goes back to the system at once.
 
 use std::ffi::c_long;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libmimalloc_sys as allocator;
 use tokio::time::{MissedTickBehavior, interval};
+use wayfare_allocator::{give_back, purge_delay_ms, set_purge_delay_ms};
 
 use crate::metrics::Metrics;
 
@@ -20,22 +19,8 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const FLOW_ROWS: u64 = 16_384;
 /// Intervals without a flow until memory is kept again.
 const CALM_INTERVALS: u32 = 20;
-/// The allocator's option for how long freed memory is kept, by its place in the list of its options.
-const PURGE_DELAY: allocator::mi_option_t = 15;
 /// How long it is kept while rows flow, in milliseconds.
 const FLOW_DELAY_MS: c_long = 10;
-
-/// How long it is kept by [`keep_for_load`], in milliseconds.
-const LOAD_DELAY_MS: c_long = 10_000;
-
-/// Keeps freed memory for ten seconds from now on, if neither the environment says how long nor it is kept for longer: for a process that loads and ends.
-pub fn keep_for_load() {
-    let is_chosen = std::env::var_os("MIMALLOC_PURGE_DELAY").is_some();
-    // Below zero it is kept for ever.
-    if !is_chosen && (0..LOAD_DELAY_MS).contains(&purge_delay_ms()) {
-        set_purge_delay(LOAD_DELAY_MS);
-    }
-}
 
 /// Watches the rows that are sent. Never ends.
 pub(crate) async fn run(metrics: Arc<Metrics>) {
@@ -47,7 +32,7 @@ pub(crate) async fn run(metrics: Arc<Metrics>) {
         ticks.tick().await;
         match flow.look(metrics.rows.get()) {
             Some(true) => give_back(FLOW_DELAY_MS.min(usual_ms)),
-            Some(false) => set_purge_delay(usual_ms),
+            Some(false) => set_purge_delay_ms(usual_ms),
             None => {}
         }
     }
@@ -75,28 +60,6 @@ impl Flow {
     }
 }
 
-/// Keeps freed memory for `ms` from now on, and gives back what is kept already.
-fn give_back(ms: c_long) {
-    set_purge_delay(ms);
-    #[expect(unsafe_code, reason = "the allocator's functions are foreign; this one takes no pointer")]
-    // SAFETY: may be called at any time, by any thread.
-    unsafe {
-        allocator::mi_collect(true);
-    }
-}
-
-#[expect(unsafe_code, reason = "the allocator's functions are foreign; this one takes no pointer")]
-fn set_purge_delay(ms: c_long) {
-    // SAFETY: options may be set at any time, by any thread; the number is that of an option.
-    unsafe { allocator::mi_option_set(PURGE_DELAY, ms) }
-}
-
-#[expect(unsafe_code, reason = "the allocator's functions are foreign; this one takes no pointer")]
-fn purge_delay_ms() -> c_long {
-    // SAFETY: options may be read at any time, by any thread; the number is that of an option.
-    unsafe { allocator::mi_option_get(PURGE_DELAY) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,11 +73,5 @@ mod tests {
         let calm: Vec<_> = (0..2 * CALM_INTERVALS).map(|_| flow.look(200 + 3 * FLOW_ROWS)).collect();
         assert_eq!(calm.iter().flatten().collect::<Vec<_>>(), [&false]);
         assert_eq!(calm[CALM_INTERVALS as usize - 1], Some(false));
-    }
-
-    #[test]
-    fn the_option_is_the_delay() {
-        // What the allocator documents as the default; a new version may number its options anew.
-        assert_eq!(purge_delay_ms(), 1_000);
     }
 }

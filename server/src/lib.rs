@@ -21,7 +21,7 @@ pub mod auth;
 mod catalog;
 pub mod cpu;
 pub mod error;
-pub mod free_memory;
+mod free_memory;
 pub mod limits;
 mod metrics;
 mod monitor;

@@ -12,7 +12,7 @@ use cli::args::{Cli, Command};
 use cli::config::{FileConfig, LogFormat, LogLevel};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: wayfare_allocator::Allocator = wayfare_allocator::Allocator;
 
 /// Planning recurses: a statement with hundreds of operators overflows the usual 2 MiB.
 const STACK_BYTES: usize = 64 << 20;

@@ -20,7 +20,7 @@ pub async fn run(config: EngineConfig, args: &LoadArgs) -> Result<(), CliError> 
     if args.follow {
         return follow::run(config, args, request).await;
     }
-    wayfare_server::free_memory::keep_for_load();
+    wayfare_allocator::keep_for_load();
     wayfare_engine::load::check(&request, &config).await?;
     let engine = Engine::open_or_create(config).await?;
     let progress = Arc::new(Progress::new());
