@@ -43,7 +43,7 @@ use writing::write_part;
 /// Batches that may wait between reader and sorter.
 const CHANNEL_BATCHES: usize = 4;
 /// The same between sorter and writer: there is something to write while the next day is sorted.
-const SORTED_BATCHES: usize = 12;
+const SORTED_BATCHES: usize = 8;
 /// The same before each sorter: readers that are in the same days at the same time send all their rows to one of them.
 const SORTER_BATCHES: usize = 12;
 /// Encoded size of a row relative to its size in memory: what files of touchpoints came to, measured.

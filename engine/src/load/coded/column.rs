@@ -206,7 +206,7 @@ pub(in crate::load) fn with_nulls(codes: &UInt16Array) -> UInt16Array {
 }
 
 /// Whether two arrays are the same place in memory.
-fn is_same(a: &StringArray, b: &StringArray) -> bool {
+pub(in crate::load) fn is_same(a: &StringArray, b: &StringArray) -> bool {
     std::ptr::eq(a.value_offsets(), b.value_offsets()) && a.value_data().as_ptr() == b.value_data().as_ptr()
 }
 

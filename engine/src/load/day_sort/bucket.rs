@@ -299,14 +299,12 @@ fn distribute(entries: &mut [Entry]) -> impl Iterator<Item = &mut [Entry]> {
         end += *count;
         *count = end;
     }
-    // What stands in the wrong part changes places with the next of the part where it belongs.
-    for part in 0..ends.len() {
-        while next[part] < ends[part] {
-            let at = next[part];
-            let belongs = part_of(&entries[at]);
-            entries.swap(at, next[belongs]);
-            next[belongs] += 1;
-        }
+    // Into other memory: no step waits for the one before, as it would if entries changed places.
+    let from = entries.to_vec();
+    for entry in &from {
+        let place = &mut next[part_of(entry)];
+        entries[*place] = *entry;
+        *place += 1;
     }
     let mut rest = entries;
     let mut start = 0;

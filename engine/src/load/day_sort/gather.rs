@@ -1,5 +1,6 @@
 //! Columns of many batches in another order.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,6 +13,8 @@ use arrow::error::ArrowError;
 
 /// Bytes that are copied for a short text, whatever its length: one instruction or two instead of a call.
 const WIDE: usize = 32;
+/// Texts that are looked up before they are copied.
+const AT_ONCE: usize = 32;
 
 /// Where a row is: the place of its batch, and its place there.
 pub(super) type Place = (u32, u32);
@@ -65,19 +68,31 @@ fn gather_text(arrays: &[&StringArray], places: &[Place]) -> Result<StringArray,
     let mut bytes = Vec::with_capacity((places.len() + 1) * WIDE);
     let mut ends = Vec::with_capacity(places.len() + 1);
     ends.push(0);
-    for (array, row) in places {
-        let (offsets, data) = sources[*array as usize];
-        let row = *row as usize;
-        let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);
-        match data[from..].first_chunk::<WIDE>() {
-            Some(wide) if to - from <= WIDE => {
-                let end = bytes.len() + to - from;
-                bytes.extend_from_slice(wide);
-                bytes.truncate(end);
-            }
-            _ => bytes.extend_from_slice(&data[from..to]),
+    // Where texts stand is looked up for many of them before the first is copied, so that the processor waits for all of
+    // these places of memory at once.
+    let mut found: Vec<(usize, usize, &[u8])> = Vec::with_capacity(AT_ONCE);
+    for places in places.chunks(AT_ONCE) {
+        found.clear();
+        let mut first_bytes = 0_u8;
+        for (array, row) in places {
+            let (offsets, data) = sources[*array as usize];
+            let row = *row as usize;
+            let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);
+            first_bytes ^= data.get(from).copied().unwrap_or_default();
+            found.push((from, to, data));
         }
-        ends.push(i32::try_from(bytes.len()).map_err(|_| ArrowError::OffsetOverflowError(bytes.len()))?);
+        black_box(first_bytes);
+        for (from, to, data) in &found {
+            match data[*from..].first_chunk::<WIDE>() {
+                Some(wide) if to - from <= WIDE => {
+                    let end = bytes.len() + to - from;
+                    bytes.extend_from_slice(wide);
+                    bytes.truncate(end);
+                }
+                _ => bytes.extend_from_slice(&data[*from..*to]),
+            }
+            ends.push(i32::try_from(bytes.len()).map_err(|_| ArrowError::OffsetOverflowError(bytes.len()))?);
+        }
     }
     let has_nulls = arrays.iter().any(|array| array.null_count() > 0);
     let nulls = has_nulls.then(|| {

@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::compute::filter_record_batch;
 use arrow::error::ArrowError;
 
-use super::coded_text::kept;
+use super::coded_text::KeptColumns;
 use super::convert::{Problem, convert};
 use super::json_text::append_merged;
 use super::rejected::{Rejected, RowPlace, shorten};
@@ -60,6 +60,8 @@ pub(super) struct Assembler {
     fills: Vec<Fill>,
     /// For each table column its name in the file, for messages.
     names: Vec<String>,
+    /// For each table column.
+    kept: Vec<KeptColumns>,
 }
 
 impl Assembler {
@@ -78,8 +80,9 @@ impl Assembler {
         for (target, text) in &targets.constants {
             fills[*target] = Fill::Constant(constant(&targets, *target, text, &rule)?);
         }
-        let names = targets.names().map(str::to_owned).collect();
-        Ok(Self { path, targets, rule, fills, names })
+        let names: Vec<String> = targets.names().map(str::to_owned).collect();
+        let kept = names.iter().map(|_| KeptColumns::default()).collect();
+        Ok(Self { path, targets, rule, fills, names, kept })
     }
 
     /// Notes how the file calls the column that fills `target`.
@@ -97,7 +100,7 @@ impl Assembler {
     /// # Errors
     /// [`LoadError::Input`] if a column has a type that never fits.
     pub(super) fn assemble(
-        &self,
+        &mut self,
         rows: usize,
         columns: &[ArrayRef],
         members: Option<&StringArray>,
@@ -114,7 +117,8 @@ impl Assembler {
             let array = match fill {
                 Fill::Column(column) => {
                     let column = &columns[*column];
-                    let kept = if self.targets.as_codes[target] { kept(field, column) } else { None };
+                    let may_stay = self.targets.as_codes[target];
+                    let kept = if may_stay { self.kept[target].kept(field, column) } else { None };
                     match kept {
                         Some(kept) => kept,
                         None => convert(field, column, &self.rule, &mut problems)

@@ -3,16 +3,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::datatypes::{DataType, Field, UInt16Type};
 use arrow::error::ArrowError;
 
 use super::convert::currency;
+use super::json_text::compact_object;
 use super::text_column::TextColumn;
-use crate::load::coded::column::{ColumnCodes, NULL, with_nulls};
+use crate::load::coded::column::{ColumnCodes, NULL, is_same, with_nulls};
+use crate::schema;
 
 /// Bytes of the values of one column of one file, at most.
 const MAX_BYTES: usize = 512 << 10;
+/// Bytes of the values of a dictionary that stays, at most.
+const MAX_KEPT_BYTES: usize = 2 << 20;
 
 /// A growing text column whose last rows can be taken back: codes as long as values repeat, text from then on.
 #[derive(Debug)]
@@ -139,26 +143,48 @@ impl CodeColumn {
     }
 }
 
-/// The dictionary of a column that can stay as it is: of text that is right for `target` in every row. `None` for others,
-/// which are to be converted value by value. O(values).
-pub(super) fn kept(target: &Field, array: &ArrayRef) -> Option<ArrayRef> {
-    let DataType::Dictionary(key, value) = array.data_type() else { return None };
-    if !matches!(**key, DataType::UInt16 | DataType::Int32) || **value != DataType::Utf8 {
-        return None;
+/// Which columns of one target can stay as they are.
+#[derive(Debug, Default)]
+pub(super) struct KeptColumns {
+    /// The values of the dictionary met last, and whether all of them are right: batches of a file share it.
+    judged: Option<(StringArray, bool)>,
+}
+
+impl KeptColumns {
+    /// A column that can stay as it is: a dictionary of text that is right for `target` in every row. `None` for others, which
+    /// are to be converted value by value. O(1) for the dictionary met before, else O(bytes of values).
+    pub(super) fn kept(&mut self, target: &Field, array: &ArrayRef) -> Option<ArrayRef> {
+        let DataType::Dictionary(key, _) = array.data_type() else { return None };
+        let values = array.as_any_dictionary().values().as_string_opt::<i32>()?;
+        let is_missing = !target.is_nullable() && array.null_count() > 0;
+        let is_large = values.value_data().len() > MAX_KEPT_BYTES;
+        if !matches!(**key, DataType::UInt16 | DataType::Int32) || is_missing || is_large {
+            return None;
+        }
+        let are_right = match &self.judged {
+            Some((known, are_right)) if is_same(known, values) => *are_right,
+            _ => {
+                let are_right = are_right(target, values);
+                self.judged = Some((values.clone(), are_right));
+                are_right
+            }
+        };
+        are_right.then(|| Arc::clone(array))
     }
-    let texts = array.as_any_dictionary().values().as_string::<i32>();
+}
+
+/// Whether all values are as they are stored in a column of text.
+fn are_right(target: &Field, values: &StringArray) -> bool {
     let is_right = |text: &str| match target.name().as_str() {
         "currency" => matches!(currency(text), Ok(Cow::Borrowed(code)) if code == text),
+        schema::PROPERTIES => matches!(compact_object(text), Ok(Cow::Borrowed(object)) if object == text),
         _ => target.is_nullable() || !text.is_empty(),
     };
-    let is_missing = !target.is_nullable() && array.null_count() > 0;
-    let is_kept = !is_missing && texts.null_count() == 0 && texts.iter().flatten().all(is_right);
-    is_kept.then(|| Arc::clone(array))
+    values.null_count() == 0 && values.iter().flatten().all(is_right)
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::StringArray;
     use arrow::compute::cast;
     use proptest::prelude::*;
 
@@ -229,7 +255,9 @@ mod tests {
         let coded = |rows: Vec<Option<&str>>| -> ArrayRef {
             Arc::new(rows.into_iter().collect::<DictionaryArray<UInt16Type>>())
         };
+        let kept = |field: &Field, array: &ArrayRef| KeptColumns::default().kept(field, array);
         let currency = Field::new("currency", DataType::Utf8, true);
+        let properties = Field::new(schema::PROPERTIES, DataType::Utf8, true);
         let event = Field::new("event", DataType::Utf8, false);
         let channel = Field::new("channel", DataType::Utf8, true);
         assert!(kept(&currency, &coded(vec![Some("EUR"), None])).is_some());
@@ -239,7 +267,27 @@ mod tests {
         assert!(kept(&event, &coded(vec![Some("view"), None])).is_none());
         assert!(kept(&event, &coded(vec![Some("")])).is_none());
         assert!(kept(&channel, &coded(vec![Some(""), None])).is_some());
+        assert!(kept(&properties, &coded(vec![Some("{\"a\":1}"), None])).is_some());
+        for wrong in ["", " ", "{\"a\": 1}", "{\"a\":1} ", "[1]", "{"] {
+            assert!(kept(&properties, &coded(vec![Some("{\"a\":1}"), Some(wrong)])).is_none(), "{wrong:?}");
+        }
         let text: ArrayRef = Arc::new(StringArray::from(vec!["view"]));
         assert!(kept(&channel, &text).is_none());
+    }
+
+    #[test]
+    fn each_dictionary_is_judged_by_itself() {
+        let currency = Field::new("currency", DataType::Utf8, true);
+        let coded = |text: &str| -> ArrayRef {
+            Arc::new([Some(text), None].into_iter().collect::<DictionaryArray<UInt16Type>>())
+        };
+        let mut columns = KeptColumns::default();
+        let (right, wrong) = (coded("EUR"), coded("eur"));
+        for array in [&right, &right, &wrong, &wrong, &right] {
+            assert_eq!(columns.kept(&currency, array).is_some(), Arc::ptr_eq(array, &right));
+        }
+        // Its values are few, but one of them is long.
+        let long = coded(&"x".repeat(MAX_KEPT_BYTES + 1));
+        assert!(columns.kept(&Field::new("page", DataType::Utf8, true), &long).is_none());
     }
 }

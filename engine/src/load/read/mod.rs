@@ -105,7 +105,7 @@ pub fn open(file: &SourceFile, options: &Arc<ReadOptions>, extra: &[Field]) -> R
     open_with(file, options, Targets::new(options, extra)?)
 }
 
-/// As [`open`], but canonical text other than ids and `properties` may come in dictionaries (keys of 16 or 32 bits, values
+/// As [`open`], but canonical text other than ids may come in dictionaries (keys of 16 or 32 bits, values
 /// without NULL).
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use super::targets::{Matched, Targets, check_distinct, shared};
 use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
 use crate::load::error::LoadError;
+use crate::schema;
 
 /// Bytes of decoded rows after which they are compared with the size of the file, and the most for each of its bytes:
 /// a dictionary may repeat a long text in every row.
@@ -44,13 +45,18 @@ impl ParquetFile {
     pub(super) fn open(
         file: &SourceFile,
         options: &Arc<ReadOptions>,
-        targets: Targets,
+        mut targets: Targets,
         rule: TimestampRule,
     ) -> Result<Self, LoadError> {
         let footer = Footer::read(file)?;
         let names = footer.names();
         check_distinct(&file.display, &names)?;
         let matched = targets.match_columns(&file.display, &names)?;
+        // Other columns cannot join codes.
+        let may_code_properties = targets.as_codes.contains(&true) && matched.leftovers.is_empty();
+        if let Some(properties) = targets.names().position(|name| name == schema::PROPERTIES) {
+            targets.as_codes[properties] = may_code_properties;
+        }
         let footer = footer.with_codes(&columns_as_codes(&matched, &targets));
         let mut used: Vec<usize> = matched.by_target.iter().flatten().copied().collect();
         used.extend(&matched.leftovers);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::{Encoding, EncodingMask};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use tokio::runtime::Handle;
 
 use super::options::InputFormat;
@@ -69,13 +70,13 @@ impl Footer {
         self.schema().fields().iter().map(|f| f.name().clone()).collect()
     }
 
-    /// Reads the text of some columns as dictionaries, where the file has dictionaries for all of it.
+    /// Reads the text of some columns as dictionaries, where the file has dictionaries for all of it, as far as it tells.
     pub(super) fn with_codes(self, columns: &[usize]) -> Self {
         let (metadata, leaves) = (self.metadata.metadata(), self.metadata.parquet_schema());
         let has_dictionary = |column: usize| {
-            (0..leaves.num_columns()).filter(|leaf| leaves.get_column_root_idx(*leaf) == column).all(|leaf| {
-                metadata.row_groups().iter().all(|g| g.column(leaf).dictionary_page_offset().is_some())
-            })
+            (0..leaves.num_columns())
+                .filter(|leaf| leaves.get_column_root_idx(*leaf) == column)
+                .all(|leaf| metadata.row_groups().iter().all(|group| is_dictionary(group.column(leaf))))
         };
         let fields = self.schema().fields().iter().enumerate().map(|(column, field)| {
             let is_text =
@@ -95,6 +96,13 @@ impl Footer {
             Err(_) => self,
         }
     }
+}
+
+/// Whether a column chunk has a dictionary, and no page that does without.
+fn is_dictionary(chunk: &ColumnChunkMetaData) -> bool {
+    let encodings = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
+    let all_pages = |mask: &EncodingMask| encodings.into_iter().any(|encoding| mask.is_only(encoding));
+    chunk.dictionary_page_offset().is_some() && chunk.page_encoding_stats_mask().is_none_or(all_pages)
 }
 
 /// The columns of a Parquet file.

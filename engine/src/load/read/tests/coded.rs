@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// User, event, channel, currency, page.
-type Row = (String, Option<String>, Option<String>, Option<String>, String);
+/// User, event, channel, currency, properties, page.
+type Row = (String, Option<String>, Option<String>, Option<String>, Option<String>, String);
 
 /// All rows as text, and all refused ones.
 fn read_all(file: &SourceFile, as_codes: bool) -> (Vec<RecordBatch>, Vec<Rejected>, usize) {
@@ -30,10 +30,10 @@ fn read_all(file: &SourceFile, as_codes: bool) -> (Vec<RecordBatch>, Vec<Rejecte
 
 fn json(rows: &[Row]) -> Vec<u8> {
     let mut text = Vec::new();
-    for (user, event, channel, currency, page) in rows {
+    for (user, event, channel, currency, properties, page) in rows {
         let object = serde_json::json!({
             "user_id": user, "ts": "2026-01-02T03:04:05Z", "event": event, "channel": channel,
-            "currency": currency, "page": page,
+            "currency": currency, "properties": properties, "page": page,
         });
         text.extend_from_slice(object.to_string().as_bytes());
         text.push(b'\n');
@@ -43,11 +43,13 @@ fn json(rows: &[Row]) -> Vec<u8> {
 
 fn csv(rows: &[Row]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["user_id", "ts", "event", "channel", "currency", "page"]).expect("header");
-    for (user, event, channel, currency, page) in rows {
-        let [event, channel, currency] =
-            [event, channel, currency].map(|text| text.as_deref().unwrap_or_default());
-        let record = [user.as_str(), "2026-01-02T03:04:05Z", event, channel, currency, page];
+    writer
+        .write_record(["user_id", "ts", "event", "channel", "currency", "properties", "page"])
+        .expect("header");
+    for (user, event, channel, currency, properties, page) in rows {
+        let [event, channel, currency, properties] =
+            [event, channel, currency, properties].map(|text| text.as_deref().unwrap_or_default());
+        let record = [user.as_str(), "2026-01-02T03:04:05Z", event, channel, currency, properties, page];
         writer.write_record(record).expect("record");
     }
     writer.into_inner().expect("text")
@@ -63,7 +65,8 @@ fn parquet(rows: &[Row]) -> Vec<u8> {
         ("event", column(|r| r.1.as_deref())),
         ("channel", column(|r| r.2.as_deref())),
         ("currency", column(|r| r.3.as_deref())),
-        ("page", column(|r| Some(&r.4))),
+        ("properties", column(|r| r.4.as_deref())),
+        ("page", column(|r| Some(&r.5))),
     ];
     let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(n, c)| (n, c, true))).expect("batch");
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).expect("writer");
@@ -73,6 +76,14 @@ fn parquet(rows: &[Row]) -> Vec<u8> {
         writer.flush().expect("row group");
     }
     writer.into_inner().expect("closed")
+}
+
+/// Objects, most of them without white space, and in some cases other text.
+fn properties() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        40 => prop::sample::select(vec!["{}", "{\"a\":1}", "{\"a\":\"ä b\"}", "{\"b\":[1,{\"c\":null}]}"]),
+        1 => prop::sample::select(vec!["{ \"a\": 1 }", " {}", "", "[1]", "{"]),
+    ]
 }
 
 proptest! {
@@ -86,6 +97,7 @@ proptest! {
                 prop::option::weighted(0.95, prop::sample::select(vec!["view", "buy", "", "ä \"q\""])),
                 prop::option::weighted(0.7, prop::sample::select(vec!["email", "paid", "", "a,b"])),
                 prop::option::weighted(0.5, prop::sample::select(vec!["EUR", "eur", " USD", "x", ""])),
+                prop::option::weighted(0.5, properties()),
                 "/[a-z\"ä]{0,3}",
             ),
             1..80,
@@ -93,7 +105,10 @@ proptest! {
     ) {
         let rows: Vec<Row> = rows
             .into_iter()
-            .map(|(user, a, b, c, page)| (user, a.map(str::to_owned), b.map(str::to_owned), c.map(str::to_owned), page))
+            .map(|(user, a, b, c, properties, page)| {
+                let [a, b, c] = [a, b, c].map(|text| text.map(str::to_owned));
+                (user, a, b, c, properties.map(str::to_owned), page)
+            })
             .collect();
         let dir = tempfile::tempdir().expect("dir");
         let files = [
