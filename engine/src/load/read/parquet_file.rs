@@ -54,7 +54,8 @@ impl ParquetFile {
         let matched = targets.match_columns(&file.display, &names)?;
         // Other columns cannot join codes.
         let may_code_properties = targets.as_codes.contains(&true) && matched.leftovers.is_empty();
-        if let Some(properties) = targets.names().position(|name| name == schema::PROPERTIES) {
+        let properties = targets.names().position(|name| name == schema::PROPERTIES);
+        if let Some(properties) = properties {
             targets.as_codes[properties] = may_code_properties;
         }
         let footer = footer.with_codes(&columns_as_codes(&matched, &targets));
