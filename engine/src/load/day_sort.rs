@@ -47,7 +47,7 @@ const GATHER_BYTES: usize = 8 << 20;
 /// Bytes that a held row takes beside its batch, if its neighbours are of other days.
 const ROW_BYTES: usize = size_of::<RowRun>();
 /// The share of the budget that rows may take before they are spilled; the rest is for putting a day together.
-const HELD_SHARE: f64 = 0.6;
+const HELD_SHARE: f64 = 0.5;
 /// From so many neighbouring rows of one day on they are written as they lie.
 const LEAST_RUN_ROWS: u32 = if cfg!(test) { 4 } else { 512 };
 /// A day is taken in at most `2^MAX_RANGE_BITS` ranges.

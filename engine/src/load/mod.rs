@@ -50,7 +50,7 @@ pub use request::{Dedup, LoadProgress, LoadReport, LoadRequest, LoadStage, NoPro
 const MAX_RESTARTS: usize = 20;
 /// Shares of the memory limit: sorters, the duplicate index, and the row groups of Parquet files that are read. The rest is
 /// for batches on their way, open row groups, the decoder of the input, and what the allocator keeps of memory given back.
-const SORT_SHARE: f64 = 0.25;
+const SORT_SHARE: f64 = 0.2;
 const INDEX_SHARE: f64 = 0.0625;
 const GROUPS_SHARE: f64 = 0.0625;
 

@@ -81,7 +81,7 @@ fn one_by_one(
         }
         (schema::EVENT_ID, _) => {
             let texts = texts(array, problems)?;
-            if texts.iter().any(|text| text == Some("")) {
+            if may_be_empty(&texts) && texts.iter().any(|text| text == Some("")) {
                 let filled: StringArray = texts.iter().map(|text| text.filter(|t| !t.is_empty())).collect();
                 return Ok(Arc::new(filled));
             }
@@ -90,7 +90,7 @@ fn one_by_one(
         _ => {
             let before = problems.len();
             let texts = texts(array, problems)?;
-            if !target.is_nullable() {
+            if !target.is_nullable() && may_be_empty(&texts) {
                 // Bytes that are no text were told already.
                 let unreadable: Vec<usize> = problems[before..].iter().map(|p| p.row).collect();
                 for (row, text) in texts.iter().enumerate() {
@@ -102,6 +102,12 @@ fn one_by_one(
             Ok(Arc::new(texts))
         }
     }
+}
+
+/// Whether one of the texts is empty or NULL, which has no bytes either as a rule. O(rows), many at a time.
+fn may_be_empty(texts: &StringArray) -> bool {
+    let ends = texts.value_offsets();
+    texts.null_count() > 0 || ends.iter().zip(&ends[1..]).fold(false, |any, (from, to)| any | (from == to))
 }
 
 fn missing(target: &Field, row: usize) -> Problem {
