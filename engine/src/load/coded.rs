@@ -27,7 +27,7 @@ const MAX_DIGITS: u8 = 18;
 /// NULL among whole numbers that stand for money; more than any of 18 digits.
 const NO_MONEY: i64 = i64::MIN;
 
-/// Whether the column `name` of a touchpoint may be read as codes: text with few values as a rule.
+/// Whether the column `name` of a touchpoint may be read as codes from any file: text with few values as a rule.
 pub(in crate::load) fn is_read_as_codes(name: &str) -> bool {
     let canonical = schema::load_schema();
     let is_text = canonical.field_with_name(name).is_ok_and(|field| *field.data_type() == DataType::Utf8);

@@ -31,7 +31,7 @@ use crate::load::coded::Codes;
 use crate::load::rows::{WORK_DAY, WORK_ROW, required};
 use crate::load::sort::{self, Sorters};
 use crate::store::writer::SORT_COLUMNS;
-use bucket::{Bucket, Entry, first_bits, size_in_memory};
+use bucket::{Bucket, ENTRY_BYTES, Entry, first_bits, size_in_memory};
 use spill::{Block, SpillFile};
 use spilled_day::SpilledDay;
 
@@ -207,7 +207,7 @@ impl DaySorter {
             Some(held.rows.slice(run.start as usize, run.rows as usize))
         };
         let as_they_lie: Vec<RecordBatch> = long.iter().filter_map(batch_of).collect();
-        let with_entries = |rows: &RecordBatch| size_in_memory(rows) + rows.num_rows() * size_of::<Entry>();
+        let with_entries = |rows: &RecordBatch| size_in_memory(rows) + rows.num_rows() * ENTRY_BYTES;
         let bytes: usize = as_they_lie.iter().map(with_entries).sum();
         let mut bucket = if spilled.has_room(bytes, self.settings.range_budget()) {
             for rows in &as_they_lie {

@@ -51,8 +51,10 @@ const MAX_RESTARTS: usize = 20;
 /// Shares of the memory limit: sorters, the duplicate index, and the row groups of Parquet files that are read. The rest is
 /// for batches on their way, open row groups, the decoder of the input, and what the allocator keeps of memory given back.
 const SORT_SHARE: f64 = 0.2;
-const INDEX_SHARE: f64 = 0.0625;
+const INDEX_SHARE: f64 = 0.05;
 const GROUPS_SHARE: f64 = 0.0625;
+/// Batches of text for which a sorter has room, at least.
+const SORTER_BATCHES: usize = 4;
 
 /// Loads what `request` names into the store.
 ///
@@ -202,7 +204,7 @@ impl Attempt<'_> {
         let job = Arc::new(Job {
             table: self.table.clone(),
             snapshot: Arc::clone(&self.snapshot),
-            read: Arc::new(self.read_options(sorters.min(files.len()).max(1))),
+            read: Arc::new(self.read_options(sorters.min(files.len()).max(1), pool_bytes / sorters)),
             files,
             file_schema: writer::file_schema(&extra),
             extra,
@@ -270,9 +272,11 @@ impl Attempt<'_> {
         Ok(true)
     }
 
-    /// How files are read, so many at a time.
-    fn read_options(&self, readers: usize) -> ReadOptions {
+    /// How files are read, so many at a time, for sorters that have so many bytes each.
+    fn read_options(&self, readers: usize, sorter_bytes: usize) -> ReadOptions {
         let mut options = self.request.read.clone();
+        // A sorter holds whole batches, which take more than their text.
+        options.batch_bytes = options.batch_bytes.min(sorter_bytes / SORTER_BATCHES).max(1);
         let kept = share(self.config.memory_limit_bytes, GROUPS_SHARE) / readers;
         options.group_bytes = options.group_bytes.min(kept as u64);
         options

@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, MutableArrayData, RecordBatch,
-    StringArray, StringBuilder, UInt32Array, UInt64Array, make_array,
+    AnyDictionaryArray, Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, MutableArrayData,
+    RecordBatch, StringArray, StringBuilder, UInt32Array, UInt64Array, make_array,
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
@@ -180,16 +180,30 @@ fn part_of(day: i32, parts: usize) -> usize {
     day.rem_euclid(parts as i32) as usize
 }
 
-/// The memory of a batch if all its text stood in it row by row: that of dictionaries by the mean of their values, with the
-/// room that a column has which grows row by row. O(columns).
+/// Bytes of the values of a dictionary up to which the mean of them tells enough of its rows.
+const SMALL_DICTIONARY_BYTES: usize = 16 << 10;
+
+/// The bytes of a dictionary's rows as text: of small dictionaries by the mean of their values, else exactly. O(1) and O(rows).
+pub fn text_bytes(coded: &dyn AnyDictionaryArray) -> usize {
+    let Some(texts) = coded.values().as_string_opt::<i32>() else { return 0 };
+    let bytes = texts.value_data().len();
+    if bytes <= SMALL_DICTIONARY_BYTES {
+        let mean = bytes as f64 / texts.len().max(1) as f64;
+        return ((coded.len() - coded.null_count()) as f64 * mean) as usize;
+    }
+    let ends = texts.value_offsets();
+    let length = |key: usize| ends.get(key + 1).map_or(0, |end| (end - ends[key]).unsigned_abs() as usize);
+    let keys = coded.normalized_keys();
+    let is_valid = |row: usize| coded.nulls().is_none_or(|nulls| nulls.is_valid(row));
+    keys.into_iter().enumerate().filter(|(row, _)| is_valid(*row)).map(|(_, key)| length(key)).sum()
+}
+
+/// The memory of a batch if all its text stood in it row by row, with the room that a column has which grows row by row. O(rows).
 pub fn memory_size(batch: &RecordBatch) -> usize {
     let sizes = batch.columns().iter().map(|column| match column.as_any_dictionary_opt() {
         Some(coded) => {
-            let texts = coded.values().as_string_opt::<i32>().map_or(0, |texts| texts.value_data().len());
-            let mean = texts as f64 / coded.values().len().max(1) as f64;
-            let bytes = (column.len() - column.null_count()) as f64 * mean;
             let offsets = column.len() * size_of::<i32>();
-            offsets.next_power_of_two() + (bytes as usize).next_power_of_two()
+            offsets.next_power_of_two() + text_bytes(coded).next_power_of_two()
         }
         None => column.get_array_memory_size(),
     });

@@ -15,6 +15,8 @@ const TRIED_VALUES: usize = 4_096;
 const LEAST_REPEATS: u64 = 4;
 /// The code of NULL.
 pub(in crate::load) const NULL: u16 = u16::MAX;
+/// No code yet.
+const UNKNOWN: u32 = u32::MAX;
 /// Dictionaries whose codes are remembered, those of the files that are read at once, and the bytes of their texts.
 const SOURCES: usize = 4;
 const SOURCE_BYTES: usize = 2 << 20;
@@ -35,8 +37,8 @@ pub(in crate::load) struct ColumnCodes {
     given_up: bool,
     /// The values as an array, made when all are known.
     values: Option<ArrayRef>,
-    /// Dictionaries met last, and the codes of their values.
-    sources: Vec<(StringArray, Vec<u16>)>,
+    /// Dictionaries met last, and the codes of their values as far as they are known.
+    sources: Vec<(StringArray, Vec<u32>)>,
 }
 
 impl ColumnCodes {
@@ -83,32 +85,38 @@ impl ColumnCodes {
         text.map_or(Some(NULL), |text| self.code(text.as_bytes()))
     }
 
-    /// The codes of the rows of a dictionary. O(rows) where it was met before, or is small.
+    /// The codes of the rows of a dictionary. Only values that rows have get one. O(rows), and O(bytes of values) for a dictionary
+    /// that is met for the first time.
     fn codes_of<K: ArrowDictionaryKeyType>(&mut self, coded: &DictionaryArray<K>) -> Option<Vec<u16>> {
         let texts = coded.values().as_string_opt::<i32>()?;
-        let at = match self.sources.iter().position(|(known, _)| is_same(known, texts)) {
-            Some(at) => at,
-            None => {
-                let codes: Option<Vec<u16>> = texts.iter().map(|text| self.code_or_null(text)).collect();
-                self.sources.push((texts.clone(), codes?));
-                let bytes = |sources: &[(StringArray, _)]| {
-                    sources.iter().map(|(t, _)| t.value_data().len()).sum::<usize>()
-                };
-                while self.sources.len() > 1
-                    && (self.sources.len() > SOURCES || bytes(&self.sources) > SOURCE_BYTES)
-                {
-                    self.sources.remove(0);
-                }
-                self.sources.len() - 1
-            }
+        let known = self.sources.iter().position(|(known, _)| is_same(known, texts));
+        let (texts, mut codes) = match known {
+            Some(at) => self.sources.remove(at),
+            None => (texts.clone(), vec![UNKNOWN; texts.len()]),
         };
-        let codes = &self.sources[at].1;
-        let keys: &PrimitiveArray<K> = coded.keys();
+        let found = self.codes_by(coded.keys(), &texts, &mut codes);
+        self.remember(texts, codes);
+        found
+    }
+
+    /// The codes of the rows of a dictionary; `codes`: those of its values, as far as they are known.
+    fn codes_by<K: ArrowDictionaryKeyType>(
+        &mut self,
+        keys: &PrimitiveArray<K>,
+        texts: &StringArray,
+        codes: &mut [u32],
+    ) -> Option<Vec<u16>> {
         // Collecting into an `Option` would not know the length, and grow step by step.
         let mut found = Vec::with_capacity(keys.len());
         let mut all_known = true;
         let mut code = |key: &K::Native| {
-            let code = codes.get(key.as_usize()).copied();
+            let at = key.as_usize();
+            let known = codes.get(at).copied().unwrap_or(UNKNOWN);
+            let code = u16::try_from(known).ok().or_else(|| {
+                let new = self.code_or_null(texts.is_valid(at).then(|| texts.value(at)))?;
+                codes[at] = new.into();
+                Some(new)
+            });
             all_known &= code.is_some();
             code.unwrap_or(NULL)
         };
@@ -120,6 +128,17 @@ impl ColumnCodes {
             }
         }
         all_known.then_some(found)
+    }
+
+    /// Keeps what is known of a dictionary for the next rows of it.
+    fn remember(&mut self, texts: StringArray, codes: Vec<u32>) {
+        self.sources.push((texts, codes));
+        let bytes =
+            |sources: &[(StringArray, _)]| sources.iter().map(|(t, _)| t.value_data().len()).sum::<usize>();
+        while self.sources.len() > 1 && (self.sources.len() > SOURCES || bytes(&self.sources) > SOURCE_BYTES)
+        {
+            self.sources.remove(0);
+        }
     }
 
     /// Counts values met, and gives up if they repeat too little. Whether it is given up.

@@ -1,4 +1,5 @@
 use arrow::array::StringArray;
+use arrow::datatypes::Int32Type;
 use proptest::prelude::*;
 
 use super::*;
@@ -43,6 +44,26 @@ fn money_is_held_in_eight_bytes_and_comes_back() {
     assert_eq!(held.column(1), plain.column(1));
     assert_eq!(codes.decode(&held).expect("decoded").columns(), plain.columns());
     assert_eq!(codes.as_dictionaries(&held).expect("decoded").columns(), plain.columns());
+}
+
+/// A dictionary may be that of a whole file, of which a batch has few values.
+#[test]
+fn values_that_no_row_has_do_not_count() {
+    let values: ArrayRef = Arc::new(StringArray::from_iter_values((0..100_000).map(|n| n.to_string())));
+    let rows = |keys: Vec<Option<i32>>| {
+        let coded = DictionaryArray::<Int32Type>::try_new(keys.into(), Arc::clone(&values)).expect("keys");
+        RecordBatch::try_from_iter([("channel", Arc::new(coded) as ArrayRef)]).expect("batch")
+    };
+    let (first, second) =
+        (rows(vec![Some(7), None, Some(99_999), Some(7)]), rows(vec![Some(99_999), Some(8)]));
+    let text = Schema::new(vec![Field::new("channel", DataType::Utf8, true)]);
+    let codes = Codes::new(&text);
+    for (batch, expected) in [(&first, vec![0, column::NULL, 1, 0]), (&second, vec![1, 2])] {
+        let coded = codes.encode(batch).expect("encoded");
+        assert_eq!(coded.column(0).as_primitive::<UInt16Type>().values(), expected.as_slice());
+        let texts = codes.decode(&coded).expect("decoded");
+        assert_eq!(texts.column(0), &cast(batch.column(0), &DataType::Utf8).expect("text"));
+    }
 }
 
 #[test]

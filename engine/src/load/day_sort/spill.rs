@@ -12,7 +12,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 
-use super::{Entry, block, first_bits, spill_error};
+use super::{ENTRY_BYTES, Entry, block, first_bits, spill_error};
 use crate::error::{Error, StoreError};
 
 /// Where a block of rows is, and whose rows it has.
@@ -75,7 +75,7 @@ impl SpillFile {
         });
         let (min_key, max_key) = keys.unwrap_or((i64::MIN, i64::MAX));
         let (length, rows) = (self.buffer.len(), batch.num_rows());
-        let memory_bytes = length + lengthened + rows * size_of::<Entry>();
+        let memory_bytes = length + lengthened + rows * ENTRY_BYTES;
         let block = Block { offset: self.end, length, rows, schema, memory_bytes, min_key, max_key };
         self.end += length as u64;
         Ok(block)

@@ -15,8 +15,8 @@ use crate::schema;
 
 /// Bytes of the values of one column of one file, at most.
 const MAX_BYTES: usize = 512 << 10;
-/// Bytes of the values of a dictionary that stays, at most.
-const MAX_KEPT_BYTES: usize = 2 << 20;
+/// Bytes of the values of a dictionary that is held to be known again, at most.
+const MAX_HELD_BYTES: usize = 2 << 20;
 
 /// A growing text column whose last rows can be taken back: codes as long as values repeat, text from then on.
 #[derive(Debug)]
@@ -157,12 +157,15 @@ impl KeptColumns {
         let DataType::Dictionary(key, _) = array.data_type() else { return None };
         let values = array.as_any_dictionary().values().as_string_opt::<i32>()?;
         let is_missing = !target.is_nullable() && array.null_count() > 0;
-        let is_large = values.value_data().len() > MAX_KEPT_BYTES;
-        if !matches!(**key, DataType::UInt16 | DataType::Int32) || is_missing || is_large {
+        let is_large = values.value_data().len() > MAX_HELD_BYTES;
+        // Objects are looked at in full, which would be done for each batch.
+        let is_costly = is_large && target.name() == schema::PROPERTIES;
+        if !matches!(**key, DataType::UInt16 | DataType::Int32) || is_missing || is_costly {
             return None;
         }
         let are_right = match &self.judged {
             Some((known, are_right)) if is_same(known, values) => *are_right,
+            _ if is_large => are_right(target, values),
             _ => {
                 let are_right = are_right(target, values);
                 self.judged = Some((values.clone(), are_right));
@@ -177,7 +180,7 @@ impl KeptColumns {
 fn are_right(target: &Field, values: &StringArray) -> bool {
     let is_right = |text: &str| match target.name().as_str() {
         "currency" => matches!(currency(text), Ok(Cow::Borrowed(code)) if code == text),
-        schema::PROPERTIES => matches!(compact_object(text), Ok(Cow::Borrowed(object)) if object == text),
+        schema::PROPERTIES => compact_object(text).is_ok_and(|object| object == text),
         _ => target.is_nullable() || !text.is_empty(),
     };
     values.null_count() == 0 && values.iter().flatten().all(is_right)
@@ -286,8 +289,8 @@ mod tests {
         for array in [&right, &right, &wrong, &wrong, &right] {
             assert_eq!(columns.kept(&currency, array).is_some(), Arc::ptr_eq(array, &right));
         }
-        // Its values are few, but one of them is long.
-        let long = coded(&"x".repeat(MAX_KEPT_BYTES + 1));
-        assert!(columns.kept(&Field::new("page", DataType::Utf8, true), &long).is_none());
+        let long = coded(&format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_HELD_BYTES)));
+        assert!(columns.kept(&Field::new("page", DataType::Utf8, true), &long).is_some());
+        assert!(columns.kept(&Field::new(schema::PROPERTIES, DataType::Utf8, true), &long).is_none());
     }
 }

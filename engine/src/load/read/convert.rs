@@ -104,7 +104,7 @@ fn one_by_one(
     }
 }
 
-/// Whether one of the texts is empty or NULL, which has no bytes either as a rule. O(rows), many at a time.
+/// Whether one of the texts is empty or NULL. O(rows), many at a time.
 fn may_be_empty(texts: &StringArray) -> bool {
     let ends = texts.value_offsets();
     texts.null_count() > 0 || ends.iter().zip(&ends[1..]).fold(false, |any, (from, to)| any | (from == to))

@@ -74,7 +74,6 @@ use self::recognise::{Opened, open_recognised};
 use self::stream::Passed;
 use self::targets::Targets;
 use self::timestamp::TimestampRule;
-use crate::load::coded::is_read_as_codes;
 use crate::load::error::LoadError;
 
 /// Reads one file, batch by batch. An iterator that ends after the first error.
@@ -105,8 +104,8 @@ pub fn open(file: &SourceFile, options: &Arc<ReadOptions>, extra: &[Field]) -> R
     open_with(file, options, Targets::new(options, extra)?)
 }
 
-/// As [`open`], but canonical text other than ids may come in dictionaries (keys of 16 or 32 bits, values
-/// without NULL).
+/// As [`open`], but canonical text other than ids may come in dictionaries (keys of 16 or 32 bits, values without NULL);
+/// `properties` does from Parquet alone.
 ///
 /// # Errors
 /// Those of [`open`].
@@ -116,7 +115,7 @@ pub(in crate::load) fn open_coded(
     extra: &[Field],
 ) -> Result<FileReader, LoadError> {
     let mut targets = Targets::new(options, extra)?;
-    targets.as_codes = targets.names().map(is_read_as_codes).collect();
+    targets.code_text();
     open_with(file, options, targets)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::FieldRef;
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, make_encoder};
@@ -19,12 +19,13 @@ use super::targets::{Matched, Targets, check_distinct, shared};
 use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
 use crate::load::error::LoadError;
-use crate::schema;
+use crate::load::rows::text_bytes;
 
 /// Bytes of decoded rows after which they are compared with the size of the file, and the most for each of its bytes:
 /// a dictionary may repeat a long text in every row.
 const SUSPICIOUS_OUTPUT: u64 = 256 << 20;
 const MAX_OUTPUT_RATIO: u64 = 1_000;
+
 /// Reads one Parquet file.
 #[derive(Debug)]
 pub(super) struct ParquetFile {
@@ -52,11 +53,9 @@ impl ParquetFile {
         let names = footer.names();
         check_distinct(&file.display, &names)?;
         let matched = targets.match_columns(&file.display, &names)?;
-        // Other columns cannot join codes.
-        let may_code_properties = targets.as_codes.contains(&true) && matched.leftovers.is_empty();
-        let properties = targets.names().position(|name| name == schema::PROPERTIES);
-        if let Some(properties) = properties {
-            targets.as_codes[properties] = may_code_properties;
+        // Columns that join properties do so as text.
+        if matched.leftovers.is_empty() {
+            targets.code_properties();
         }
         let footer = footer.with_codes(&columns_as_codes(&matched, &targets));
         let mut used: Vec<usize> = matched.by_target.iter().flatten().copied().collect();
@@ -116,7 +115,9 @@ impl ParquetFile {
     }
 
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
-        self.produced += batch.get_array_memory_size() as u64;
+        let as_text: usize =
+            batch.columns().iter().filter_map(|c| c.as_any_dictionary_opt()).map(text_bytes).sum();
+        self.produced += (batch.get_array_memory_size() + as_text) as u64;
         if self.produced > SUSPICIOUS_OUTPUT && self.produced / MAX_OUTPUT_RATIO > self.size {
             return Err(self.batches.damaged_after(self.rows_read, format!(
                 "its rows come to more than {MAX_OUTPUT_RATIO} times its size, as those of a decompression bomb do"

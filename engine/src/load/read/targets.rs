@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, SchemaRef};
 
 use super::options::{ExtraColumns, ReadOptions};
+use crate::load::coded::is_read_as_codes;
 use crate::load::error::LoadError;
 use crate::schema;
 
@@ -116,6 +117,19 @@ impl Targets {
             targets.constants.push((index, value.clone()));
         }
         Ok(targets)
+    }
+
+    /// Lets text with few values come in dictionaries.
+    pub(super) fn code_text(&mut self) {
+        self.as_codes = self.names().map(is_read_as_codes).collect();
+    }
+
+    /// Lets `properties` come in a dictionary too, if other text may: for files that have one.
+    pub(super) fn code_properties(&mut self) {
+        if self.as_codes.contains(&true) {
+            let is_properties = self.schema.fields().iter().map(|field| field.name() == schema::PROPERTIES);
+            self.as_codes.iter_mut().zip(is_properties).for_each(|(coded, is_theirs)| *coded |= is_theirs);
+        }
     }
 
     /// The names of the table's columns.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
+use wayfare_engine::EngineConfig;
+
 use super::{DAY_US, InputRow, input_rows, run, whole_table, write_csv};
-use crate::support::{lines, load, memory_engine, session};
+use crate::support::{engine, lines, load, memory_engine, session};
 
 /// Rows that must be in the table, without `event_id`, and how many have one of their own.
 fn expected(rows: &[InputRow]) -> Vec<String> {
@@ -149,4 +151,25 @@ proptest! {
 fn distinct_contents(files: &[std::path::PathBuf]) -> usize {
     let contents: BTreeSet<Vec<u8>> = files.iter().map(|f| std::fs::read(f).expect("a file")).collect();
     contents.len()
+}
+
+/// A sorter holds whole batches, so that these must be small where memory is little and rows are large.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_rows_are_loaded_in_little_memory() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut csv = "user_id,ts,event,page\n".to_owned();
+    for row in 0..1_500 {
+        let page = format!("/{row}/").repeat(14 << 10 >> 3);
+        csv.push_str(&format!("u{row},2024-01-02T00:00:00Z,view,{page}\n"));
+    }
+    let path = dir.path().join("large.csv");
+    std::fs::write(&path, csv).expect("write");
+    let config = EngineConfig {
+        memory_limit_bytes: 64 << 20,
+        target_partitions: 4,
+        ..memory_engine().await.config().clone()
+    };
+    let engine = engine(config).await;
+    let report = load(&engine, &[path]).await;
+    assert_eq!((report.rows_loaded, report.rows_rejected), (1_500, 0));
 }

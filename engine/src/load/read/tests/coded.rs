@@ -1,8 +1,9 @@
 //! Text read as codes is the text that is read row by row, and the same rows are refused.
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
 use super::*;
@@ -127,5 +128,60 @@ proptest! {
             prop_assert_eq!(none, 0);
             prop_assert!(some > 0, "{}", name);
         }
+    }
+}
+
+/// The `properties` of a Parquet file read with codes, the type of that column, and the same read as text.
+fn properties_of(
+    columns: Vec<(&str, ArrayRef)>,
+    writing: WriterProperties,
+) -> (Vec<Option<String>>, DataType, Vec<Option<String>>) {
+    let rows = columns[0].1.len();
+    let same = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; rows])) };
+    let needed = [("user_id", same("u")), ("ts", same("2026-01-02T03:04:05Z")), ("event", same("view"))];
+    let batch = RecordBatch::try_from_iter(needed.into_iter().chain(columns)).expect("batch");
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(writing)).expect("writer");
+    writer.write(&batch).expect("written");
+    let bytes = writer.into_inner().expect("closed");
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("a.parquet");
+    std::fs::write(&path, &bytes).expect("write");
+    let size = bytes.len() as u64;
+    let file = SourceFile::local("a.parquet".to_owned(), path, size, InputFormat::Parquet, Compression::None);
+    let options = Arc::new(ReadOptions::default());
+    let read = |opened: FileReader| {
+        let batches: Vec<RecordBatch> = opened.map(|parsed| parsed.expect("batch").batch).collect();
+        let column = batches[0].column_by_name("properties").expect("properties");
+        let text = cast(column, &DataType::Utf8).expect("text");
+        let texts = text.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>();
+        (texts, column.data_type().clone())
+    };
+    let (coded, data_type) = read(open_coded(&file, &options, &[]).expect("opened"));
+    let (plain, _) = read(open(&file, &options, &[]).expect("opened"));
+    (coded, data_type, plain)
+}
+
+#[test]
+fn properties_come_as_codes_where_a_file_has_a_dictionary_for_all_of_them() {
+    let objects = |make: &dyn Fn(usize) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter((0..200).map(|row| (row % 3 > 0).then(|| make(row)))))
+    };
+    let few = objects(&|row| format!("{{\"n\":{}}}", row % 5));
+    let many = objects(&|row| format!("{{\"n\":{row}}}"));
+    let small_dictionary =
+        || WriterProperties::builder().set_dictionary_page_size_limit(64).set_write_batch_size(8).build();
+    let cases = [
+        (vec![("properties", Arc::clone(&few))], WriterProperties::default(), true),
+        (vec![("properties", many)], small_dictionary(), false),
+        (
+            vec![("properties", Arc::clone(&few)), ("plan", objects(&|_| "pro".to_owned()))],
+            WriterProperties::default(),
+            false,
+        ),
+    ];
+    for (columns, writing, is_coded) in cases {
+        let (coded, data_type, plain) = properties_of(columns, writing);
+        assert_eq!(coded, plain);
+        assert_eq!(matches!(data_type, DataType::Dictionary(_, _)), is_coded, "{:?}", coded[1]);
     }
 }
