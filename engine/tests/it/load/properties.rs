@@ -165,9 +165,9 @@ async fn large_rows_are_loaded_in_little_memory() {
     let path = dir.path().join("large.csv");
     std::fs::write(&path, csv).expect("write");
     let config = EngineConfig {
+        store_url: "memory:///test".to_owned(),
         memory_limit_bytes: 64 << 20,
-        target_partitions: 4,
-        ..memory_engine().await.config().clone()
+        ..EngineConfig::default()
     };
     let engine = engine(config).await;
     let report = load(&engine, &[path]).await;
