@@ -14,6 +14,7 @@ mod short;
 mod spill;
 mod spilled_day;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,6 +138,7 @@ struct HeldBatch {
 #[derive(Default)]
 struct HeldDay {
     runs: Vec<RowRun>,
+    rows: usize,
     /// The batch that brought the last of them.
     last_batch: u32,
 }
@@ -170,6 +172,7 @@ impl DaySorter {
             let held = self.days.entry(run[0]).or_default();
             let rows = run.len() as u32;
             held.last_batch = number;
+            held.rows += run.len();
             held.runs.push(RowRun { batch: number, start, rows });
             start += rows;
         }
@@ -179,11 +182,13 @@ impl DaySorter {
         Ok(())
     }
 
-    /// Writes days to the file until at most `bytes` are held.
+    /// Writes days to the file until at most `bytes` are held: those first that have most rows, which make narrow blocks. Of days
+    /// that grow by turns no other way is safe: one might fill the memory while the other is written batch by batch.
     fn make_room(&mut self, bytes: usize) -> Result<(), Error> {
-        let mut days: Vec<(u32, i32)> = self.days.iter().map(|(day, held)| (held.last_batch, *day)).collect();
+        let place = |(day, held): (&i32, &HeldDay)| (Reverse(held.rows), held.last_batch, *day);
+        let mut days: Vec<_> = self.days.iter().map(place).collect();
         days.sort_unstable();
-        for (_, day) in days {
+        for (_, _, day) in days {
             if self.held_bytes <= bytes {
                 break;
             }
