@@ -113,8 +113,10 @@ impl ColumnCodes {
             let at = key.as_usize();
             let known = codes.get(at).copied().unwrap_or(UNKNOWN);
             let code = u16::try_from(known).ok().or_else(|| {
+                // A damaged file may have keys beyond its dictionary.
+                let place = codes.get_mut(at)?;
                 let new = self.code_or_null(texts.is_valid(at).then(|| texts.value(at)))?;
-                codes[at] = new.into();
+                *place = new.into();
                 Some(new)
             });
             all_known &= code.is_some();
@@ -275,6 +277,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn keys_beyond_a_dictionary_have_no_code() {
+        let texts = StringArray::from(vec!["a"]);
+        let mut codes = ColumnCodes::new(1 << 20);
+        let mut code = |key: i32, texts: &StringArray| {
+            let keys = PrimitiveArray::<Int32Type>::from(vec![key]);
+            codes.codes_by(&keys, texts, &mut vec![UNKNOWN; texts.len()])
+        };
+        assert_eq!(code(0, &texts), Some(vec![0]));
+        assert_eq!(code(1, &texts), None);
+        assert_eq!(code(0, &texts.slice(0, 0)), None);
+    }
 
     proptest! {
         #[test]

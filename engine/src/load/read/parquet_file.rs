@@ -20,6 +20,7 @@ use super::text_column::TextColumn;
 use super::timestamp::TimestampRule;
 use crate::load::error::LoadError;
 use crate::load::rows::text_bytes;
+use crate::schema;
 
 /// Bytes of decoded rows after which they are compared with the size of the file, and the most for each of its bytes:
 /// a dictionary may repeat a long text in every row.
@@ -115,9 +116,7 @@ impl ParquetFile {
     }
 
     fn parse(&mut self, batch: &RecordBatch) -> Result<ParsedBatch, LoadError> {
-        let as_text: usize =
-            batch.columns().iter().filter_map(|c| c.as_any_dictionary_opt()).map(text_bytes).sum();
-        self.produced += (batch.get_array_memory_size() + as_text) as u64;
+        self.produced += batch.get_array_memory_size() as u64;
         if self.produced > SUSPICIOUS_OUTPUT && self.produced / MAX_OUTPUT_RATIO > self.size {
             return Err(self.batches.damaged_after(self.rows_read, format!(
                 "its rows come to more than {MAX_OUTPUT_RATIO} times its size, as those of a decompression bomb do"
@@ -127,7 +126,13 @@ impl ParquetFile {
         let rows = ParquetRows { first: self.rows_read + 1, batch };
         self.rows_read += batch.num_rows() as u64;
         let columns: &[ArrayRef] = batch.columns();
-        self.assembler.assemble(batch.num_rows(), columns, members.as_ref(), &rows, Vec::new())
+        let parsed =
+            self.assembler.assemble(batch.num_rows(), columns, members.as_ref(), &rows, Vec::new())?;
+        // Whether `properties` come as codes makes no difference: their text counts.
+        let properties = parsed.batch.column_by_name(schema::PROPERTIES);
+        let coded = properties.and_then(|column| column.as_any_dictionary_opt());
+        self.produced += coded.map_or(0, text_bytes) as u64;
+        Ok(parsed)
     }
 
     /// The extra columns of each row as JSON members, by type.
