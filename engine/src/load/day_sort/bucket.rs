@@ -287,7 +287,8 @@ pub(super) fn size_in_memory(batch: &RecordBatch) -> usize {
 pub(super) const ENTRY_BYTES: usize = 2 * size_of::<Entry>();
 
 /// Brings entries into the order of the first bits of their keys, which are hashes and so spread evenly; gives the parts
-/// whose entries have these bits in common. A small part is sorted in the cache, with few comparisons. O(entries), and as much memory again.
+/// whose entries have these bits in common. A small part is sorted in the cache, with few comparisons. O(entries), and
+/// as much memory again.
 fn distribute(entries: &mut [Entry]) -> impl Iterator<Item = &mut [Entry]> {
     let bits = (entries.len() / PART_ENTRIES).checked_ilog2().unwrap_or_default().min(MAX_PART_BITS) as u8;
     let part_of = move |entry: &Entry| first_bits(entry.key, bits) as usize;

@@ -166,7 +166,7 @@ async fn large_rows_are_loaded_in_little_memory() {
     std::fs::write(&path, csv).expect("write");
     let config = EngineConfig {
         store_url: "memory:///test".to_owned(),
-        memory_limit_bytes: 64 << 20,
+        memory_limit_bytes: 96 << 20,
         ..EngineConfig::default()
     };
     let engine = engine(config).await;
