@@ -40,6 +40,8 @@ use spilled_day::SpilledDay;
 const OUT_ROWS: usize = 8192;
 /// Rows of a block on disk on average, at least: few enough that a block is a narrow range of people.
 const BLOCK_ROWS: usize = 2048;
+/// Blocks that fit into the memory for a range of people, about: few large rows may come to more than a block is to have.
+const BLOCKS_PER_RANGE: usize = 8;
 /// The most rows of a block.
 const MAX_BLOCK_ROWS: usize = 4 * BLOCK_ROWS;
 /// Bytes of rows that are gathered at once, or an eighth of the budget if that is less: the more, the better is each
@@ -229,7 +231,9 @@ impl DaySorter {
             all
         };
         if bucket.rows() > 0 {
-            let bits = (bucket.rows() / BLOCK_ROWS).checked_ilog2().unwrap_or_default() as u8;
+            let wanted = bucket.bytes() * BLOCKS_PER_RANGE / self.settings.range_budget().max(1);
+            let wanted = wanted.max(bucket.rows() / BLOCK_ROWS).min(bucket.rows());
+            let bits = wanted.checked_ilog2().unwrap_or_default().min(MAX_RANGE_BITS.into()) as u8;
             let mut blocks = Vec::new();
             bucket.sort().map_err(arrow_error)?;
             bucket.gather_all(self.settings.gather_bytes(), MAX_BLOCK_ROWS, bits, |batch, entries| {

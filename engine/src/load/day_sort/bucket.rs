@@ -84,6 +84,18 @@ impl Bucket {
         self.entries.len()
     }
 
+    /// What the rows take in memory, about: that of the batches by their share of the rows. O(batches).
+    pub(super) fn bytes(&self) -> usize {
+        let (bytes, rows) = self.held();
+        (bytes as f64 * self.rows() as f64 / rows.max(1) as f64) as usize
+    }
+
+    /// Bytes and rows of the batches.
+    fn held(&self) -> (usize, usize) {
+        let all = self.batches.iter().map(|batch| (size_in_memory(batch), batch.num_rows()));
+        all.fold((0, 0), |(bytes, rows), (more, rows_more)| (bytes + more, rows + rows_more))
+    }
+
     /// Makes room for as many rows more.
     pub(super) fn reserve(&mut self, rows: usize) {
         self.entries.reserve_exact(rows);
@@ -152,10 +164,7 @@ impl Bucket {
         bits: u8,
         mut take: impl FnMut(&RecordBatch, &[Entry]) -> std::result::Result<bool, Error>,
     ) -> std::result::Result<bool, Error> {
-        let (held_bytes, held_rows) = self
-            .batches
-            .iter()
-            .fold((0, 0), |(bytes, rows), batch| (bytes + size_in_memory(batch), rows + batch.num_rows()));
+        let (held_bytes, held_rows) = self.held();
         let joined = self.joined(held_rows)?;
         let wanted = bytes / (held_bytes / held_rows.max(1)).max(1);
         // Whole parts, so that how the rows come out does not depend on how much is gathered at once.
