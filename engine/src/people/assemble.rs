@@ -155,12 +155,13 @@ impl Gathered {
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
         let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
         for (chunk, range) in self.chunks.iter().zip(&ranges) {
-            for ((key, id), rows) in chunk.people(range.clone()).zip(&chunk.runs.rows[range.clone()]) {
+            let lengths = lengths(chunk, range.clone());
+            for ((key, id), rows) in chunk.people(range.clone()).zip(lengths) {
                 let person = persons.number(key, id);
                 if person as usize == counts.len() {
                     counts.push(0);
                 }
-                counts[person as usize] += rows.len;
+                counts[person as usize] += rows;
                 numbers.push(person);
             }
         }
@@ -173,13 +174,13 @@ impl Gathered {
             offsets.push(end);
         }
         let mut next = offsets.clone();
-        let runs = self.chunks.iter().zip(&ranges).flat_map(|(chunk, range)| &chunk.runs.rows[range.clone()]);
+        let runs = self.chunks.iter().zip(&ranges).flat_map(|(chunk, range)| lengths(chunk, range.clone()));
         // Where the rows of each run go, in the order of chunks and runs.
         let mut places = numbers;
-        for (run, place) in runs.zip(&mut places) {
+        for (rows, place) in runs.zip(&mut places) {
             let next = &mut next[*place as usize];
             *place = *next;
-            *next += run.len;
+            *next += rows;
         }
         let layout = Layout { chunks: &self.chunks, ranges: &ranges, places: &places, rows: end as usize };
         let mut columns = Vec::with_capacity(self.schema.fields().len());
@@ -262,6 +263,11 @@ impl Assembled {
         }
         Ok(take_record_batch(&self.batch, &UInt32Array::from(order))?)
     }
+}
+
+/// How many rows each of some runs has.
+fn lengths(chunk: &Chunk, runs: Range<usize>) -> impl Iterator<Item = u32> {
+    chunk.runs.starts(runs).windows(2).map(|run| run[1] - run[0])
 }
 
 /// The column `user_id`: the number of the person is the code. `codes` is empty.

@@ -3,50 +3,53 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, NullArray, RecordBatch, StringArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::Int32Type;
-use datafusion::common::{Result, exec_err, internal_err, resources_err};
+use arrow::array::{Array, ArrayRef, BooleanArray, NullArray, RecordBatch, StringArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, exec_err, resources_err};
 
-/// Consecutive rows of a chunk.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
-    pub(super) start: u32,
-    pub(super) len: u32,
-}
+use super::codes::{Codes, codes_of};
+use super::columns::coded_type;
 
-/// The runs of a chunk: rows of one person that follow each other. Each of these has an entry for each run; what is
-/// looked at together lies together, for there are nearly as many runs as rows.
-#[derive(Debug, Default)]
+/// The runs of a chunk: rows of one person that follow each other. What is looked at together lies together, for there
+/// are nearly as many runs as rows.
+#[derive(Debug)]
 pub(super) struct Runs {
-    /// `user_key` of the person.
+    /// `user_key` of the person of each run.
     pub(super) keys: Vec<i64>,
     /// Code of the person in the chunk's dictionary.
     codes: Vec<i32>,
-    pub(super) rows: Vec<Rows>,
+    /// Where each run begins, and the end.
+    starts: Vec<u32>,
 }
 
 impl Runs {
     fn allocated_bytes(&self) -> usize {
-        let Self { keys, codes, rows } = self;
+        let Self { keys, codes, starts } = self;
         keys.capacity() * size_of::<i64>()
             + codes.capacity() * size_of::<i32>()
-            + rows.capacity() * size_of::<Rows>()
+            + starts.capacity() * size_of::<u32>()
+    }
+
+    /// Where each of some runs begins, and the end of the last.
+    pub(super) fn starts(&self, runs: Range<usize>) -> &[u32] {
+        &self.starts[runs.start..=runs.end]
     }
 }
 
 /// The rows of one row group, and whose they are.
 #[derive(Debug)]
 pub struct Chunk {
-    /// The columns; that of `user_id` is not kept, as runs tell the person.
+    /// The columns, but for that of `user_id`, as runs tell the person, and those that come as codes.
     pub(super) columns: Vec<ArrayRef>,
+    /// For each column its codes, if it comes as codes.
+    pub(super) codes: Vec<Option<Codes>>,
+    /// For each other column the rows that have a value, if not all have.
+    pub(super) nulls: Vec<Option<NullBuffer>>,
     /// The ids that codes of `user_id` stand for.
     ids: StringArray,
-    /// For each column the rows that have a value, if not all have.
-    pub(super) nulls: Vec<Option<NullBuffer>>,
     pub(super) runs: Runs,
-    /// All rows, and those of people that belong.
-    pub(super) all_rows: usize,
     pub(super) rows: usize,
     /// Whether its people come in the order of their keys.
     pub(super) is_ordered: bool,
@@ -70,27 +73,40 @@ impl Chunk {
         if u32::try_from(batch.num_rows()).is_err() {
             return resources_err!("more than {} rows in a row group", u32::MAX);
         }
-        let mut runs = Runs::default();
+        let mut runs = Runs { keys: Vec::new(), codes: Vec::new(), starts: vec![0] };
+        // Rows of people that belong.
+        let mut kept: Vec<Range<usize>> = Vec::new();
         let (mut start, mut rows, mut is_ordered) = (0, 0, true);
         for run in ids.keys().values().chunk_by(|left, right| left == right) {
-            // Lengths and starts are below the number of rows, which was checked.
-            let len = run.len() as u32;
+            let end = start + run.len();
             if let Some(key) = belongs(values.value(run[0] as usize))? {
                 is_ordered &= runs.keys.last().is_none_or(|before| *before <= key);
                 rows += run.len();
                 runs.keys.push(key);
                 runs.codes.push(run[0]);
-                runs.rows.push(Rows { start, len });
+                // No more than the rows of the batch, which were counted.
+                runs.starts.push(rows as u32);
+                match kept.last_mut().filter(|last| last.end == start) {
+                    Some(last) => last.end = end,
+                    None => kept.push(start..end),
+                }
             }
-            start += len;
+            start = end;
         }
-        let (ids, all_rows) = (values.clone(), batch.num_rows());
+        let ids = values.clone();
+        let batch = &kept_rows(batch, &kept)?;
         let mut columns = batch.columns().to_vec();
-        columns[user_id] = Arc::new(NullArray::new(all_rows));
-        let nulls =
-            columns.iter().map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
-        let nulls = nulls.collect();
-        Ok(Self { columns, ids, nulls, runs, all_rows, rows, is_ordered })
+        columns[user_id] = Arc::new(NullArray::new(rows));
+        let mut codes = Vec::with_capacity(columns.len());
+        for column in &mut columns {
+            let is_coded = *column.data_type() == coded_type();
+            codes.push(if is_coded { Some(Codes::of(column)?) } else { None });
+            if is_coded {
+                *column = Arc::new(NullArray::new(rows));
+            }
+        }
+        let nulls = columns.iter().map(nulls_of).collect();
+        Ok(Self { columns, codes, nulls, ids, runs, rows, is_ordered })
     }
 
     /// The person of each of some runs: `user_key` and id.
@@ -103,16 +119,27 @@ impl Chunk {
     /// Bytes that it occupies.
     pub fn allocated_bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(|column| column.get_array_memory_size()).sum();
-        columns + self.ids.get_array_memory_size() + self.runs.allocated_bytes()
+        let codes: usize = self.codes.iter().flatten().map(Codes::allocated_bytes).sum();
+        columns + codes + self.ids.get_array_memory_size() + self.runs.allocated_bytes()
     }
 }
 
-/// The codes of a column and the text that they stand for.
-pub(super) fn codes_of(column: &ArrayRef) -> Result<(&DictionaryArray<Int32Type>, &StringArray)> {
-    let codes = column.as_dictionary_opt::<Int32Type>();
-    let values = codes.and_then(|codes| codes.values().as_string_opt::<i32>());
-    match (codes, values) {
-        (Some(codes), Some(values)) => Ok((codes, values)),
-        _ => internal_err!("a column has type {} instead of codes of text", column.data_type()),
+/// The rows of a column that is kept that have a value, if not all have.
+fn nulls_of(column: &ArrayRef) -> Option<NullBuffer> {
+    let nulls = if *column.data_type() == DataType::Null { None } else { column.logical_nulls() };
+    nulls.filter(|nulls| nulls.null_count() > 0)
+}
+
+/// The rows of `batch` in the ranges `kept`: mostly all, or those between two prefixes.
+fn kept_rows(batch: &RecordBatch, kept: &[Range<usize>]) -> Result<RecordBatch> {
+    match kept {
+        [] => Ok(batch.slice(0, 0)),
+        [all] => Ok(batch.slice(all.start, all.len())),
+        ranges => {
+            let mut is_kept = vec![false; batch.num_rows()];
+            ranges.iter().for_each(|range| is_kept[range.clone()].fill(true));
+            let is_kept = BooleanArray::new(BooleanBuffer::from(is_kept), None);
+            Ok(filter_record_batch(batch, &is_kept)?)
+        }
     }
 }

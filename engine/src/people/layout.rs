@@ -14,7 +14,8 @@ use arrow::datatypes::{
 use datafusion::common::{Result, internal_err};
 
 use super::before::Before;
-use super::chunk::{Chunk, Rows, codes_of};
+use super::chunk::Chunk;
+use super::codes::{Keys, NO_VALUE, take_nulls};
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
 use super::runs::{ValidBits, copy_run, partition_point_near};
@@ -33,15 +34,18 @@ pub(super) struct Layout<'a> {
     pub(super) rows: usize,
 }
 
+/// The runs of a slice in one chunk: where each begins, and the end, and the place of each.
+type RunsWithPlaces<'a> = (&'a [u32], &'a [u32]);
+
 impl<'a> Layout<'a> {
-    /// Calls `copy` with chunk, run and place of each run.
-    fn for_each_run(&self, mut copy: impl FnMut(usize, Rows, usize)) {
-        let mut places = self.places.iter();
-        for (number, (chunk, range)) in self.chunks.iter().zip(self.ranges).enumerate() {
-            for (run, place) in chunk.runs.rows[range.clone()].iter().zip(places.by_ref()) {
-                copy(number, *run, *place as usize);
-            }
-        }
+    /// For each chunk its runs.
+    fn runs(&self) -> impl Iterator<Item = (&'a Chunk, RunsWithPlaces<'a>)> {
+        let mut places = self.places;
+        self.chunks.iter().zip(self.ranges).map(move |(chunk, range)| {
+            let (here, rest) = places.split_at(range.len());
+            places = rest;
+            (chunk, (chunk.runs.starts(range.clone()), here))
+        })
     }
 
     /// The column at `index`, which has a dictionary if it has codes.
@@ -74,20 +78,16 @@ impl<'a> Layout<'a> {
         data_type: &DataType,
         before: &mut Before,
     ) -> Result<ArrayRef> {
-        let mut sources = Vec::with_capacity(self.chunks.len());
-        for chunk in self.chunks {
-            match chunk.columns[index].as_primitive_opt::<T>() {
-                Some(column) => sources.push(column.values().as_ref()),
-                None => {
-                    return internal_err!("column {index} has type {}", chunk.columns[index].data_type());
-                }
+        let mut values: Vec<T::Native> = before.values(index, self.rows);
+        for (chunk, runs) in self.runs() {
+            let Some(column) = chunk.columns[index].as_primitive_opt::<T>() else {
+                return internal_err!("column {index} has type {}", chunk.columns[index].data_type());
+            };
+            let column = column.values().as_ref();
+            for (from, place) in rows_and_places(runs) {
+                copy_run(&mut values[place..place + from.len()], &column[from]);
             }
         }
-        let mut values: Vec<T::Native> = before.values(index, self.rows);
-        self.for_each_run(|chunk, run, place| {
-            let (start, len) = (run.start as usize, run.len as usize);
-            copy_run(&mut values[place..place + len], &sources[chunk][start..start + len]);
-        });
         let array = PrimitiveArray::<T>::try_new(values.into(), self.nulls(index))?;
         Ok(Arc::new(array.with_data_type(data_type.clone())))
     }
@@ -96,22 +96,24 @@ impl<'a> Layout<'a> {
         let Some(dictionary) = dictionary else {
             return internal_err!("column {index} has no dictionary");
         };
-        let mut sources: Vec<(&[i32], &[i32])> = Vec::with_capacity(self.chunks.len());
-        for (chunk, codes) in self.chunks.iter().zip(&dictionary.codes) {
-            let (column, _) = codes_of(&chunk.columns[index])?;
-            sources.push((column.keys().values().as_ref(), codes));
-        }
         let mut codes: Vec<i32> = before.values(index, self.rows);
-        self.for_each_run(|chunk, run, place| {
-            let (keys, numbers) = sources[chunk];
-            let start = run.start as usize;
-            let len = run.len as usize;
-            for (code, key) in codes[place..place + len].iter_mut().zip(&keys[start..start + len]) {
-                // A NULL has any key; its code does not matter.
-                *code = numbers.get(*key as usize).copied().unwrap_or(0);
+        for ((chunk, runs), numbers) in self.runs().zip(&dictionary.codes) {
+            match chunk.codes[index].as_ref().map(|codes| &codes.keys) {
+                Some(Keys::Bytes(keys)) => {
+                    // As many as a byte tells apart: none is outside.
+                    let mut all = [NO_VALUE; 256];
+                    all.iter_mut().zip(numbers).for_each(|(all, number)| *all = *number);
+                    translate(runs, keys, |key| all[usize::from(key)], &mut codes);
+                }
+                Some(Keys::Numbers(keys)) => {
+                    let number = |key| numbers.get(key as usize).copied().unwrap_or(NO_VALUE);
+                    translate(runs, keys, number, &mut codes);
+                }
+                None => return internal_err!("column {index} has no codes"),
             }
-        });
-        let keys = Int32Array::try_new(codes.into(), self.nulls(index))?;
+        }
+        let nulls = dictionary.has_nulls.then(|| take_nulls(&mut codes));
+        let keys = Int32Array::try_new(codes.into(), nulls)?;
         Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&dictionary.values))?))
     }
 
@@ -121,17 +123,18 @@ impl<'a> Layout<'a> {
             self.chunks.iter().map(|chunk| chunk.columns[index].as_ref()).collect();
         let has_no_value = |chunk: &Chunk| {
             let nulls = chunk.nulls[index].as_ref();
-            nulls.map_or(0, NullBuffer::null_count) == chunk.all_rows
+            nulls.map_or(0, NullBuffer::null_count) == chunk.rows
         };
         if self.chunks.iter().all(has_no_value) {
             return Ok(arrow::array::new_null_array(data_type, self.rows));
         }
         let mut from = vec![(0, 0); self.rows];
-        self.for_each_run(|chunk, run, place| {
-            for (row, from) in from[place..place + run.len as usize].iter_mut().enumerate() {
-                *from = (chunk, run.start as usize + row);
+        for (chunk, (_, runs)) in self.runs().enumerate() {
+            for (rows, place) in rows_and_places(runs) {
+                let to = &mut from[place..place + rows.len()];
+                to.iter_mut().zip(rows).for_each(|(to, row)| *to = (chunk, row));
             }
-        });
+        }
         Ok(interleave(&columns, &from)?)
     }
 
@@ -140,20 +143,13 @@ impl<'a> Layout<'a> {
             return None;
         }
         let mut missing = vec![0_u64; self.rows.div_ceil(64)];
-        let mut first = 0;
-        for (chunk, range) in self.chunks.iter().zip(self.ranges) {
-            let runs = &chunk.runs.rows[range.clone()];
-            let places = &self.places[first..first + runs.len()];
-            first += runs.len();
-            let (Some(nulls), [first, .., last] | [first @ last]) = (&chunk.nulls[index], runs) else {
-                continue;
-            };
-            let rows = first.start as usize..(last.start + last.len) as usize;
+        for (chunk, runs) in self.runs() {
+            let Some(nulls) = &chunk.nulls[index] else { continue };
             let valid = ValidBits::of(nulls);
-            if nulls.null_count() * RUNS_OF_NULL < chunk.runs.rows.len() {
-                missing_rows(&valid, rows, runs, places, &mut missing);
+            if nulls.null_count() * RUNS_OF_NULL < chunk.runs.keys.len() {
+                missing_rows(&valid, runs, &mut missing);
             } else {
-                missing_of_runs(&valid, runs, places, &mut missing);
+                missing_of_runs(&valid, runs, &mut missing);
             }
         }
         let valid = missing.into_iter().map(|missing| !missing).collect::<Vec<u64>>();
@@ -161,10 +157,26 @@ impl<'a> Layout<'a> {
     }
 }
 
+/// The rows of each run, and its place.
+fn rows_and_places<'a>(
+    (starts, places): RunsWithPlaces<'a>,
+) -> impl Iterator<Item = (Range<usize>, usize)> + 'a {
+    let rows = starts.windows(2).map(|run| run[0] as usize..run[1] as usize);
+    rows.zip(places.iter().map(|place| *place as usize))
+}
+
+/// Copies the `keys` of runs as codes of all row groups.
+fn translate<K: Copy>(runs: RunsWithPlaces<'_>, keys: &[K], number: impl Fn(K) -> i32, codes: &mut [i32]) {
+    for (rows, place) in rows_and_places(runs) {
+        let to = &mut codes[place..place + rows.len()];
+        to.iter_mut().zip(&keys[rows]).for_each(|(code, key)| *code = number(*key));
+    }
+}
+
 /// Marks what has no value, run after run: where many rows have none. O(runs).
-fn missing_of_runs(valid: &ValidBits, runs: &[Rows], places: &[u32], missing: &mut [u64]) {
-    for (run, place) in runs.iter().zip(places) {
-        let (mut start, mut place, mut len) = (run.start as usize, *place as usize, run.len as usize);
+fn missing_of_runs(valid: &ValidBits, runs: RunsWithPlaces<'_>, missing: &mut [u64]) {
+    for (rows, place) in rows_and_places(runs) {
+        let (mut start, mut place, mut len) = (rows.start, place, rows.len());
         while len > 0 {
             let count = len.min(64 - place % 64);
             missing[place / 64] |= valid.missing(start, count) << (place % 64);
@@ -174,21 +186,19 @@ fn missing_of_runs(valid: &ValidBits, runs: &[Rows], places: &[u32], missing: &m
 }
 
 /// The same, looking for the run of each row that has no value: where few have none. O(rows / 64), and a search for each.
-fn missing_rows(valid: &ValidBits, rows: Range<usize>, runs: &[Rows], places: &[u32], missing: &mut [u64]) {
+fn missing_rows(valid: &ValidBits, (starts, places): RunsWithPlaces<'_>, missing: &mut [u64]) {
+    let [first, .., end] = starts else { return };
+    let (first, end) = (*first as usize, *end as usize);
     let mut behind = 0;
-    for start in rows.clone().step_by(64) {
-        let mut bits = valid.missing(start, 64.min(rows.end - start));
+    for start in (first..end).step_by(64) {
+        let mut bits = valid.missing(start, 64.min(end - start));
         while bits != 0 {
             let row = start + bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            behind = partition_point_near(runs, behind, |run| run.start as usize <= row);
-            // Rows between runs belong to nobody here.
-            let Some(at) = behind.checked_sub(1) else { continue };
-            let within = row - runs[at].start as usize;
-            if within < runs[at].len as usize {
-                let place = places[at] as usize + within;
-                missing[place / 64] |= 1 << (place % 64);
-            }
+            behind = partition_point_near(starts, behind, |start| *start as usize <= row);
+            let Some(run) = behind.checked_sub(1) else { continue };
+            let place = places[run] as usize + row - starts[run] as usize;
+            missing[place / 64] |= 1 << (place % 64);
         }
     }
 }
@@ -203,32 +213,26 @@ mod tests {
         #[test]
         fn few_missing_rows_are_those_of_the_runs(
             valid in prop::collection::vec(prop::bool::weighted(0.9), 1..400),
-            // Rows of nobody before a run, and rows of it.
-            runs in prop::collection::vec((0_u32..3, 1_u32..90), 1..60),
+            before in 0_u32..70,
+            lengths in prop::collection::vec(1_u32..90, 1..60),
         ) {
             let nulls = NullBuffer::from(valid);
-            let mut start = 0;
-            let mut kept = Vec::new();
-            for (gap, len) in runs {
-                start += gap;
-                let len = len.min((nulls.len() as u32).saturating_sub(start));
-                if len > 0 {
-                    kept.push(Rows { start, len });
+            let mut starts = vec![before.min(nulls.len() as u32)];
+            for length in lengths {
+                let start = starts[starts.len() - 1];
+                let end = (start + length).min(nulls.len() as u32);
+                if end > start {
+                    starts.push(end);
                 }
-                start += len;
             }
-            prop_assume!(!kept.is_empty());
             // The runs in the opposite order.
-            let total: u32 = kept.iter().map(|run| run.len).sum();
-            let mut behind = total;
-            let places: Vec<u32> = kept.iter().map(|run| { behind -= run.len; behind }).collect();
+            let end = starts[starts.len() - 1];
+            let places: Vec<u32> = starts.iter().skip(1).map(|start| end - start).collect();
             let valid = ValidBits::of(&nulls);
-            let last = kept[kept.len() - 1];
-            let rows = kept[0].start as usize..(last.start + last.len) as usize;
-            let mut found = vec![0; (total as usize).div_ceil(64)];
+            let mut found = vec![0; (end as usize).div_ceil(64)];
             let mut wanted = found.clone();
-            missing_rows(&valid, rows, &kept, &places, &mut found);
-            missing_of_runs(&valid, &kept, &places, &mut wanted);
+            missing_rows(&valid, (&starts, &places), &mut found);
+            missing_of_runs(&valid, (&starts, &places), &mut wanted);
             prop_assert_eq!(found, wanted);
         }
     }

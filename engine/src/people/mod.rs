@@ -18,6 +18,7 @@ mod bucket_rows;
 mod buckets;
 mod by_time;
 mod chunk;
+mod codes;
 mod columns;
 mod dictionary;
 mod few_values;

@@ -1,0 +1,134 @@
+//! The codes of a column of a row group, in as few bytes as tell its values apart.
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::datatypes::Int32Type;
+use arrow::util::bit_iterator::BitIndexIterator;
+use datafusion::common::{Result, internal_err};
+
+/// Stands for NULL where codes of all row groups are meant.
+pub(super) const NO_VALUE: i32 = -1;
+
+/// For each row a code of its value. NULL is a code too: the one behind those of the values.
+#[derive(Debug)]
+pub(super) struct Codes {
+    pub(super) keys: Keys,
+    /// The text that codes stand for.
+    pub(super) values: StringArray,
+    pub(super) has_nulls: bool,
+}
+
+/// Rows wait in memory for those of other days: one byte instead of four is that much less to fetch.
+#[derive(Debug)]
+pub(super) enum Keys {
+    Bytes(Vec<u8>),
+    Numbers(ScalarBuffer<i32>),
+}
+
+impl Codes {
+    /// The codes of `column`. O(rows).
+    ///
+    /// # Errors
+    /// If it has none.
+    pub(super) fn of(column: &ArrayRef) -> Result<Self> {
+        let (codes, values) = codes_of(column)?;
+        let nulls = codes.nulls().filter(|nulls| nulls.null_count() > 0);
+        let null = values.len();
+        let missing = nulls.map(|nulls| !nulls.inner());
+        let missing = missing
+            .iter()
+            .flat_map(|missing| BitIndexIterator::new(missing.values(), missing.offset(), missing.len()));
+        let keys = codes.keys().values();
+        let keys = match u8::try_from(null) {
+            // Codes of values are below that of NULL.
+            Ok(null) => {
+                let mut bytes: Vec<u8> = keys.iter().map(|key| *key as u8).collect();
+                missing.for_each(|row| bytes[row] = null);
+                Keys::Bytes(bytes)
+            }
+            Err(_) if nulls.is_none() => Keys::Numbers(keys.clone()),
+            Err(_) => {
+                // Codes are counted in 32 bits, as in the files.
+                let mut numbers = keys.to_vec();
+                missing.for_each(|row| numbers[row] = null as i32);
+                Keys::Numbers(numbers.into())
+            }
+        };
+        Ok(Self { keys, values: values.clone(), has_nulls: codes.logical_null_count() > 0 })
+    }
+
+    /// Bytes that they occupy.
+    pub(super) fn allocated_bytes(&self) -> usize {
+        let keys = match &self.keys {
+            Keys::Bytes(bytes) => bytes.capacity(),
+            Keys::Numbers(numbers) => numbers.inner().capacity(),
+        };
+        keys + self.values.get_array_memory_size()
+    }
+}
+
+/// The codes of a column and the text that they stand for.
+pub(super) fn codes_of(column: &ArrayRef) -> Result<(&DictionaryArray<Int32Type>, &StringArray)> {
+    let codes = column.as_dictionary_opt::<Int32Type>();
+    let values = codes.and_then(|codes| codes.values().as_string_opt::<i32>());
+    match (codes, values) {
+        (Some(codes), Some(values)) => Ok((codes, values)),
+        _ => internal_err!("a column has type {} instead of codes of text", column.data_type()),
+    }
+}
+
+/// Which of `codes` stand for a value. Those that do not get the code 0.
+pub(super) fn take_nulls(codes: &mut [i32]) -> NullBuffer {
+    let rows = codes.len();
+    let valid = codes.chunks_mut(64).map(|codes| {
+        let mut valid = 0_u64;
+        for (place, code) in codes.iter_mut().enumerate() {
+            valid |= u64::from(*code != NO_VALUE) << place;
+            *code = (*code).max(0);
+        }
+        valid
+    });
+    let valid: Vec<u64> = valid.collect();
+    NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(valid), 0, rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Int32Array;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        // As many values as a byte has, one less, and one more.
+        #[test]
+        fn codes_are_those_of_the_column(
+            rows in prop::collection::vec(prop::option::weighted(0.8, 0_i32..254), 0..300),
+            values in 254_usize..258,
+            cut in 0_usize..300,
+        ) {
+            let text = StringArray::from_iter_values((0..values).map(|value| format!("v{value}")));
+            let column = DictionaryArray::new(Int32Array::from(rows.clone()), Arc::new(text));
+            let cut = cut.min(rows.len());
+            let codes = Codes::of(&(Arc::new(column.slice(cut, rows.len() - cut)) as ArrayRef)).unwrap();
+            let keys: Vec<usize> = match &codes.keys {
+                Keys::Bytes(bytes) => bytes.iter().map(|key| usize::from(*key)).collect(),
+                Keys::Numbers(numbers) => numbers.iter().map(|key| *key as usize).collect(),
+            };
+            prop_assert_eq!(matches!(codes.keys, Keys::Bytes(_)), values < 256);
+            let wanted: Vec<usize> = rows[cut..].iter().map(|row| row.map_or(values, |row| row as usize)).collect();
+            prop_assert_eq!(codes.has_nulls, wanted.contains(&values));
+            prop_assert_eq!(keys, wanted);
+        }
+
+        #[test]
+        fn nulls_are_taken_out_of_codes(rows in prop::collection::vec(prop::option::of(0_i32..9), 0..200)) {
+            let mut codes: Vec<i32> = rows.iter().map(|row| row.unwrap_or(NO_VALUE)).collect();
+            let nulls = take_nulls(&mut codes);
+            let found: Vec<Option<i32>> = Int32Array::new(codes.into(), Some(nulls)).iter().collect();
+            prop_assert_eq!(found, rows);
+        }
+    }
+}
