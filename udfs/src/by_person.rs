@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::AggregateUDF;
 
-use crate::aggregate::{funnel, session_list};
+use crate::aggregate::{funnel, paths, session_list};
 
 /// Places of arguments that an engine may prepare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,16 +15,26 @@ pub struct ArgumentUse {
     pub time_and_sequence: Option<(usize, usize)>,
     /// Arguments that may come as codes into a dictionary of text.
     pub coded: Range<usize>,
+    /// Arguments that are read when the call is made, not from its columns, where they are constant and no conditions.
+    pub read_by_call: Range<usize>,
 }
 
+/// All arguments.
+pub(crate) const ALL_ARGUMENTS: Range<usize> = 0..usize::MAX;
+
 /// How `function` uses its arguments; `None` for functions of others.
-///
-/// Arguments that are constant and no conditions are read when the call is made, not from its columns.
 pub fn argument_use(function: &AggregateUDF) -> Option<ArgumentUse> {
     if session_list::is_session_list(function) {
         return Some(session_list::argument_use());
     }
-    funnel::is_funnel_function(function).then_some(ArgumentUse { time_and_sequence: None, coded: 0..0 })
+    if paths::is_path_graph(function) {
+        return Some(paths::argument_use());
+    }
+    funnel::is_funnel_function(function).then_some(ArgumentUse {
+        time_and_sequence: None,
+        coded: 0..0,
+        read_by_call: ALL_ARGUMENTS,
+    })
 }
 
 /// Arguments of `function` on which its result does not depend if those for which `is_complete` is true have a value in

@@ -135,7 +135,7 @@ impl Gathered {
 
     /// Bytes that the slices occupy which `workers` put together at the same time.
     pub fn sliced_bytes(&self, workers: usize) -> usize {
-        let all: usize = self.chunks.iter().map(Chunk::allocated_bytes).sum();
+        let all: usize = self.chunks.iter().map(Chunk::assembled_bytes).sum();
         (all >> self.slice_bits) * workers
     }
 

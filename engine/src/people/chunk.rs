@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, NullArray, RecordBatch, StringArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, resources_err};
 
 use super::codes::{Codes, codes_of};
@@ -105,7 +104,9 @@ impl Chunk {
                 *column = Arc::new(NullArray::new(rows));
             }
         }
-        let nulls = columns.iter().map(nulls_of).collect();
+        let nulls =
+            columns.iter().map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
+        let nulls = nulls.collect();
         Ok(Self { columns, codes, nulls, ids, runs, rows, is_ordered })
     }
 
@@ -116,18 +117,18 @@ impl Chunk {
         people.map(|(key, code)| (*key, self.ids.value(*code as usize)))
     }
 
+    /// Bytes that its rows occupy when they are put together: codes are wider then.
+    pub fn assembled_bytes(&self) -> usize {
+        let coded = self.codes.iter().flatten().count();
+        self.allocated_bytes() + coded * self.rows * (size_of::<i32>() - size_of::<u8>())
+    }
+
     /// Bytes that it occupies.
     pub fn allocated_bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(|column| column.get_array_memory_size()).sum();
         let codes: usize = self.codes.iter().flatten().map(Codes::allocated_bytes).sum();
         columns + codes + self.ids.get_array_memory_size() + self.runs.allocated_bytes()
     }
-}
-
-/// The rows of a column that is kept that have a value, if not all have.
-fn nulls_of(column: &ArrayRef) -> Option<NullBuffer> {
-    let nulls = if *column.data_type() == DataType::Null { None } else { column.logical_nulls() };
-    nulls.filter(|nulls| nulls.null_count() > 0)
 }
 
 /// The rows of `batch` in the ranges `kept`: mostly all, or those between two prefixes.

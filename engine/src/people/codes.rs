@@ -1,10 +1,12 @@
 //! The codes of a column of a row group, in as few bytes as tell its values apart.
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
 use arrow::util::bit_iterator::BitIndexIterator;
 use datafusion::common::{Result, internal_err};
+
+use super::bits::bits_of;
 
 /// Stands for NULL where codes of all row groups are meant.
 pub(super) const NO_VALUE: i32 = -1;
@@ -79,17 +81,9 @@ pub(super) fn codes_of(column: &ArrayRef) -> Result<(&DictionaryArray<Int32Type>
 
 /// Which of `codes` stand for a value. Those that do not get the code 0.
 pub(super) fn take_nulls(codes: &mut [i32]) -> NullBuffer {
-    let rows = codes.len();
-    let valid = codes.chunks_mut(64).map(|codes| {
-        let mut valid = 0_u64;
-        for (place, code) in codes.iter_mut().enumerate() {
-            valid |= u64::from(*code != NO_VALUE) << place;
-            *code = (*code).max(0);
-        }
-        valid
-    });
-    let valid: Vec<u64> = valid.collect();
-    NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(valid), 0, rows))
+    let valid = bits_of(codes, |code| code != NO_VALUE);
+    codes.iter_mut().for_each(|code| *code = (*code).max(0));
+    NullBuffer::new(valid)
 }
 
 #[cfg(test)]
@@ -105,10 +99,13 @@ mod tests {
         // As many values as a byte has, one less, and one more.
         #[test]
         fn codes_are_those_of_the_column(
-            rows in prop::collection::vec(prop::option::weighted(0.8, 0_i32..254), 0..300),
+            rows in prop::collection::vec(prop::option::weighted(0.8, 0_usize..300), 0..300),
             values in 254_usize..258,
             cut in 0_usize..300,
         ) {
+            // Many of the last value, which stands beside NULL.
+            let rows: Vec<Option<i32>> =
+                rows.into_iter().map(|row| row.map(|row| row.min(values - 1) as i32)).collect();
             let text = StringArray::from_iter_values((0..values).map(|value| format!("v{value}")));
             let column = DictionaryArray::new(Int32Array::from(rows.clone()), Arc::new(text));
             let cut = cut.min(rows.len());

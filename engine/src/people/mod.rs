@@ -14,6 +14,7 @@
 mod aggregate;
 mod assemble;
 mod before;
+mod bits;
 mod bucket_rows;
 mod buckets;
 mod by_time;

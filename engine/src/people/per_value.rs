@@ -15,7 +15,11 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 
+use super::bits::bits_of;
 use super::columns::Columns;
+
+/// Values of a byte.
+const BYTE_VALUES: usize = 256;
 
 /// `expr`, which is over the SQL types of `columns`, as an expression over the batches that are delivered.
 ///
@@ -166,31 +170,28 @@ impl PhysicalExpr for PerValue {
 /// The result of each row; `results` has one for each code and at last one for NULL.
 fn booleans_of(results: &BooleanArray, keys: &Int32Array) -> BooleanArray {
     let null = results.len() - 1;
-    let code = |row: usize| match keys.nulls() {
-        Some(nulls) if nulls.is_null(row) => null,
-        // Codes are not negative.
-        _ => keys.value(row) as usize,
-    };
-    let table: Vec<bool> = (0..results.len()).map(|value| results.value(value)).collect();
-    let values = match keys.nulls() {
-        // Few values, as of most conditions: a table that needs no memory.
-        None if table.len() <= u64::BITS as usize => {
-            let bits = table.iter().rev().fold(0_u64, |bits, value| bits << 1 | u64::from(*value));
-            let keys = keys.values();
-            BooleanBuffer::collect_bool(keys.len(), |row| bits >> (keys[row] & 63) & 1 == 1)
+    let of_codes = |bits: &BooleanBuffer| {
+        let of_keys = if bits.len() <= BYTE_VALUES {
+            let mut table = [false; BYTE_VALUES];
+            table.iter_mut().zip(bits).for_each(|(value, bit)| *value = bit);
+            bits_of(keys.values(), |key| table[usize::from(key as u8)])
+        } else {
+            // Codes are not negative, but the key of a row without a value may be any.
+            let table: Vec<bool> = bits.iter().collect();
+            bits_of(keys.values(), |key| table.get(key as usize).copied().unwrap_or(false))
+        };
+        match keys.nulls() {
+            Some(nulls) if bits.value(null) => &of_keys | &!nulls.inner(),
+            Some(nulls) => &of_keys & nulls.inner(),
+            None => of_keys,
         }
-        None => {
-            let keys = keys.values();
-            BooleanBuffer::collect_bool(keys.len(), |row| table[keys[row] as usize])
-        }
-        Some(_) => BooleanBuffer::collect_bool(keys.len(), |row| table[code(row)]),
     };
+    let values = of_codes(results.values());
     // Mostly only NULL itself gives NULL, and no row has it.
     let some_row_may_be_null =
         |nulls: &&NullBuffer| keys.null_count() > 0 || nulls.slice(0, null).null_count() > 0;
-    let nulls = results.nulls().filter(some_row_may_be_null).map(|nulls| {
-        NullBuffer::new(BooleanBuffer::collect_bool(keys.len(), |row| nulls.is_valid(code(row))))
-    });
+    let nulls =
+        results.nulls().filter(some_row_may_be_null).map(|nulls| NullBuffer::new(of_codes(nulls.inner())));
     BooleanArray::new(values, nulls)
 }
 

@@ -74,7 +74,7 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
     if by_time.is_some() {
         return Ok(Aggregate { function: call.function, arguments: call.arguments, filter, by_time });
     }
-    let Some(ArgumentUse { coded, .. }) = argument_use(call.function.fun()) else {
+    let Some(ArgumentUse { coded, read_by_call, .. }) = argument_use(call.function.fun()) else {
         let arguments = call.arguments.into_iter().map(|argument| over_codes(argument, columns));
         return Ok(Aggregate {
             function: call.function,
@@ -92,7 +92,8 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
             continue;
         }
         let constant = argument.downcast_ref::<Literal>();
-        let unread = constant.is_some_and(|literal| literal.value().data_type() != DataType::Boolean);
+        let unread = read_by_call.contains(&position)
+            && constant.is_some_and(|literal| literal.value().data_type() != DataType::Boolean);
         let argument = over_codes(argument, columns)?;
         typed.push(Arc::clone(&argument));
         arguments.push(if unread { Arc::new(Unread) as _ } else { argument });

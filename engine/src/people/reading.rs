@@ -178,16 +178,17 @@ impl Reading {
         if batch.num_rows() == 0 {
             return Ok(None);
         }
-        Chunk::new(&batch, self.user_id, |id| self.belongs(id, &part)).map(Some)
+        let chunk = Chunk::new(&batch, self.user_id, |id| self.belongs(id, &part))?;
+        Ok((chunk.rows > 0).then_some(chunk))
     }
 
     /// Whether the order of each person's rows is told by what was promised to tell it, in a row group that says that it
     /// is sorted or does not.
     fn is_in_order(&self, batch: &RecordBatch, is_sorted: bool) -> bool {
-        let follows: fn(i64, i64) -> bool = match self.steps.order {
+        let is_strict = match self.steps.order {
             Order::Any => return true,
-            Order::ByDistinctTimes => |before, after| before < after,
-            Order::ByPlace { .. } if is_sorted => |before, after| before <= after,
+            Order::ByDistinctTimes => true,
+            Order::ByPlace { .. } if is_sorted => false,
             Order::ByPlace { .. } => return false,
         };
         let people = batch.column(self.user_id).as_dictionary_opt::<Int32Type>();
@@ -197,8 +198,11 @@ impl Reading {
             return false;
         }
         let (people, times) = (people.keys().values(), times.values());
-        let pairs = people.windows(2).zip(times.windows(2));
-        pairs.into_iter().all(|(people, times)| people[0] != people[1] || follows(times[0], times[1]))
+        if is_strict {
+            all_follow(people, times, |before, after| before < after)
+        } else {
+            all_follow(people, times, |before, after| before <= after)
+        }
     }
 
     /// `user_key` of a person of the bucket, `None` for one of another bucket that shares the row group.
@@ -218,6 +222,12 @@ impl Reading {
         let is_here = KeyPrefix::of(key, self.prefix.bits) == self.prefix;
         Ok(is_here.then_some(key))
     }
+}
+
+/// Whether the time of each row `follows` that of the row before it, if both are of one person.
+fn all_follow(people: &[i32], times: &[i64], follows: impl Fn(i64, i64) -> bool) -> bool {
+    let pairs = people.windows(2).zip(times.windows(2));
+    pairs.into_iter().all(|(people, times)| people[0] != people[1] || follows(times[0], times[1]))
 }
 
 /// The bytes of `parts`, fetched ahead for `tasks` tasks, with the number of each.

@@ -15,12 +15,28 @@ fn schema() -> SchemaRef {
         Field::new("event", coded_type(), true),
         Field::new("page", DataType::Utf8View, true),
         Field::new("revenue", DataType::Decimal128(18, 4), true),
+        Field::new("not_read", DataType::Utf8View, true),
     ]))
 }
 
 type Row = (u8, Option<i64>, Option<u8>, Option<u8>);
 
-fn batch(rows: &[Row]) -> RecordBatch {
+/// Events as codes into a dictionary of their values, or into one of more values than a byte has, of which one is NULL.
+fn events(rows: &[Row], has_many: bool) -> DictionaryArray<Int32Type> {
+    if !has_many {
+        let events: Vec<Option<String>> =
+            rows.iter().map(|row| row.2.map(|event| format!("e{event}"))).collect();
+        return events.iter().map(|event| event.as_deref()).collect();
+    }
+    let values: StringArray = (0..300).map(|value| (value < 299).then(|| format!("e{value}"))).collect();
+    let keys = rows.iter().map(|row| match row.2 {
+        None if row.0 % 2 == 0 => None,
+        event => Some(event.map_or(299, i32::from)),
+    });
+    DictionaryArray::new(keys.collect(), Arc::new(values))
+}
+
+fn batch(rows: &[Row], has_many: bool) -> RecordBatch {
     let users: DictionaryArray<Int32Type> = rows
         .iter()
         .map(|row| format!("u{}", row.0))
@@ -29,18 +45,17 @@ fn batch(rows: &[Row]) -> RecordBatch {
         .iter()
         .map(|u| u.as_deref())
         .collect();
-    let events: Vec<Option<String>> = rows.iter().map(|row| row.2.map(|event| format!("e{event}"))).collect();
-    let events: DictionaryArray<Int32Type> = events.iter().map(|event| event.as_deref()).collect();
     let pages = rows.iter().map(|row| row.3.map(|page| format!("/a/long/path/of/pages/{page}")));
     let revenue: Decimal128Array = rows.iter().map(|row| row.1.map(i128::from)).collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>()),
         Arc::new(users),
-        Arc::new(events),
+        Arc::new(events(rows, has_many)),
         Arc::new(pages.collect::<StringViewArray>()),
         Arc::new(revenue.with_data_type(DataType::Decimal128(18, 4))),
+        Arc::new(NullArray::new(rows.len())),
     ];
-    RecordBatch::try_new(schema(), columns).unwrap()
+    RecordBatch::try_new(without_values(&schema(), 5), columns).unwrap()
 }
 
 /// The rows as they are in an assembled batch, by person.
@@ -57,6 +72,7 @@ fn rows_of(assembled: &Assembled) -> BTreeMap<String, Vec<Row>> {
         let range = assembled.offsets[person] as usize..assembled.offsets[person + 1] as usize;
         let rows = range.map(|row| {
             assert_eq!(text(1, row).as_deref(), id);
+            assert!(batch.column(5).as_string_view().is_null(row));
             let n = batch.column(0).as_primitive::<Int64Type>();
             let n = n.is_valid(row).then(|| n.value(row));
             let revenue = batch.column(4).as_primitive::<Decimal128Type>();
@@ -83,11 +99,12 @@ proptest! {
         ),
         left_out in 0_u8..6,
         are_sorted in any::<bool>(),
+        many_values in any::<[bool; 2]>(),
         slice_bits in 0_u8..5,
     ) {
         let mut gathering = Vec::new();
         let mut expected: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        for mut chunk in chunks {
+        for (number, mut chunk) in chunks.into_iter().enumerate() {
             if are_sorted {
                 chunk.sort_by_key(|row| row.0);
             }
@@ -96,7 +113,7 @@ proptest! {
             }
             let key = |id: &str| (id[1..].parse::<i64>().unwrap() / 2) << 61;
             let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(key(id)));
-            gathering.push(Chunk::new(&batch(&chunk), 1, belongs).unwrap());
+            gathering.push(Chunk::new(&batch(&chunk, many_values[number % 2]), 1, belongs).unwrap());
         }
         let slice_bits = if gathering.iter().all(|chunk| chunk.is_ordered) { slice_bits } else { 0 };
         let gathered = Gathered::divided(schema(), 1, gathering, 0, slice_bits).unwrap();

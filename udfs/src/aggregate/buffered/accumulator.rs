@@ -30,15 +30,14 @@ impl BufferedGroups {
         &mut self,
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
-        group_of: impl Fn(usize) -> usize,
+        groups: impl Iterator<Item = usize>,
     ) -> Result<()> {
         let (columns, keep) = keep(self.call.as_ref(), values, filter)?;
-        let rows = values.first().map_or(0, |column| column.len());
         check_group_count(self.call.name(), self.group_count)?;
-        let number = |row| group_of(row) as u32;
+        let all: Vec<u32> = groups.map(|group| group as u32).collect();
         let groups = match &keep {
-            Some(keep) => keep.set_indices().map(number).collect(),
-            None => (0..rows).map(number).collect(),
+            Some(keep) => keep.set_indices().map(|row| all[row]).collect(),
+            None => all,
         };
         self.rows.push(&columns, keep.as_ref(), groups)
     }
@@ -90,7 +89,7 @@ impl GroupsAccumulator for BufferedGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.group_count = total_num_groups;
-        self.add(values, opt_filter, |row| group_indices[row])
+        self.add(values, opt_filter, group_indices.iter().copied())
     }
 
     fn merge_batch(
@@ -133,7 +132,7 @@ impl GroupsAccumulator for BufferedGroups {
     ) -> Result<Vec<ArrayRef>> {
         let mut each_row = Self::new(Arc::clone(&self.call), self.rows.types().to_vec());
         each_row.group_count = values.first().map_or(0, |column| column.len());
-        each_row.add(values, opt_filter, |row| row)?;
+        each_row.add(values, opt_filter, 0..each_row.group_count)?;
         each_row.state(EmitTo::All)
     }
 
@@ -160,7 +159,8 @@ impl BufferedOne {
 
 impl Accumulator for BufferedOne {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.add(values, None, |_| 0)
+        let rows = values.first().map_or(0, |column| column.len());
+        self.0.add(values, None, std::iter::repeat_n(0, rows))
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

@@ -20,7 +20,7 @@ mod state;
 pub(crate) use function::{Buffered, BufferedAggregate, ConstantArguments};
 pub(crate) use lists::list;
 pub(crate) use numbers::value_numbers;
-pub(crate) use order::{SortedRows, condition_columns};
+pub(crate) use order::{SortedRows, condition_columns, rows_that_meet_any};
 pub(crate) use rows::{kept_column, kept_type};
 
 use std::fmt::Debug;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use arrow::array::{Array, ArrayRef, AsArray, DynComparator, UInt32Array, UInt64Array, make_comparator};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use datafusion::common::{Result, internal_err, resources_err};
@@ -34,14 +35,16 @@ impl SortedRows {
             );
         };
         let mut offsets = vec![0; group_count + 1];
-        for group in groups {
-            offsets[*group as usize + 1] += 1;
+        let (mut are_together, mut latest) = (true, 0);
+        for run in groups.chunk_by(|left, right| left == right) {
+            are_together &= latest <= run[0];
+            latest = run[0];
+            offsets[run[0] as usize + 1] += run.len();
         }
         for group in 0..group_count {
             offsets[group + 1] += offsets[group];
         }
         let sorter = if by_group { None } else { Some(Sorter::try_new(columns)?) };
-        let are_together = groups.is_sorted();
         if are_together && sorter.as_ref().is_none_or(|sorter| sorter.are_in_order(&offsets)) {
             return Ok(Self { offsets, columns: columns.to_vec() });
         }
@@ -120,6 +123,18 @@ pub(crate) fn condition_columns(conditions: &[ArrayRef]) -> Result<Vec<UInt64Arr
         words.push(UInt64Array::from(values));
     }
     Ok(words)
+}
+
+/// The rows that meet any of `conditions`; NULL is not met.
+pub(crate) fn rows_that_meet_any(conditions: &[ArrayRef], rows: usize) -> Result<BooleanBuffer> {
+    let mut met = BooleanBuffer::new_unset(rows);
+    for condition in conditions {
+        let Some(condition) = condition.as_boolean_opt() else {
+            return internal_err!("a condition has type {}", condition.data_type());
+        };
+        met = &met | &crate::arguments::true_rows(condition);
+    }
+    Ok(met)
 }
 
 /// Compares rows: by time first, by the other columns only where times are equal.

@@ -75,8 +75,10 @@ impl Rows {
 
     /// Removes all rows and returns them as one batch.
     pub(super) fn take(&mut self) -> Result<(Vec<u32>, Vec<ArrayRef>)> {
-        let batches = std::mem::take(&mut self.batches);
-        let batch = self.joined(&batches)?;
+        let batch = match <[Batch; 1]>::try_from(std::mem::take(&mut self.batches)) {
+            Ok([only]) => only,
+            Err(batches) => self.joined(&batches)?,
+        };
         Ok((batch.groups, batch.columns))
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
-use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::Expr;
@@ -12,7 +11,9 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use super::arguments::{Conditions, Layout};
 use super::scope::Scope;
 use super::{Kind, result};
-use crate::aggregate::buffered::{Call, Kept, SortedRows, condition_columns, kept_column, kept_type};
+use crate::aggregate::buffered::{
+    Call, Kept, SortedRows, condition_columns, kept_column, kept_type, rows_that_meet_any,
+};
 use crate::arguments::{constant, is_text, planned_constant, ticks};
 use crate::journey::event::words_for;
 use crate::journey::funnel::FunnelModes;
@@ -185,7 +186,7 @@ impl Call for FunnelCall {
         let sets = condition_columns(conditions)?;
         let mut rows = ts.nulls().map(|nulls| nulls.inner().clone());
         if !self.modes.needs_unmatched_rows() && !self.window.needs_unmatched_rows() {
-            let met = BooleanBuffer::collect_bool(ts.len(), |row| sets.iter().any(|set| set.value(row) != 0));
+            let met = rows_that_meet_any(conditions, ts.len())?;
             rows = Some(match rows {
                 Some(rows) => &rows & &met,
                 None => met,

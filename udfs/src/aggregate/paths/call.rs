@@ -108,7 +108,7 @@ impl Call for GraphCall {
             return internal_err!("{} was called with {} columns", self.name(), arguments.len());
         }
         let ts = &arguments[TS];
-        let nodes = self.nodes.numbers(&kept_column(&arguments[NODE])?)?;
+        let nodes = self.nodes.numbers(&arguments[NODE])?;
         let marks = self.marks(arguments)?;
         let mut rows = ts.nulls().map(|nulls| nulls.inner().clone());
         let sets = match &arguments[self.layout.steps()] {
@@ -144,7 +144,7 @@ impl Call for GraphCall {
             columns.push(whole(&arguments[weight])?);
         }
         if let Some(segment) = places.segment {
-            columns.push(Arc::new(self.segments.numbers(&kept_column(&arguments[segment])?)?));
+            columns.push(Arc::new(self.segments.numbers(&arguments[segment])?));
         }
         Ok(Kept { columns, rows })
     }

@@ -18,6 +18,7 @@ mod output;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 
 use super::buffered::BufferedAggregate;
+use crate::by_person::ArgumentUse;
 pub(crate) use layout::{GraphKind, Layout};
 pub(crate) use list::path_list_functions;
 pub(crate) use output::field;
@@ -27,6 +28,17 @@ pub(crate) use output::field;
 /// the groups, sees the same as if each person's were in a list of their own; but they are far fewer.
 pub(crate) fn path_graph(layout: Layout, arguments: Vec<Expr>) -> Expr {
     AggregateUDF::from(BufferedAggregate::new(layout::PathGraph::new(layout))).call(arguments)
+}
+
+/// Whether `function` is the aggregate behind [`path_graph`].
+pub(crate) fn is_path_graph(function: &AggregateUDF) -> bool {
+    function.inner().is::<BufferedAggregate<layout::PathGraph>>()
+}
+
+/// How that aggregate uses its arguments.
+pub(crate) fn argument_use() -> ArgumentUse {
+    let one = |argument: usize| argument..argument + 1;
+    ArgumentUse { time_and_sequence: None, coded: one(layout::NODE), read_by_call: one(layout::GAP) }
 }
 
 /// The median of the seconds in lists of durations and of their weights, which [`path_graph`] gives.

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringViewArray, UInt32Array};
+use arrow::datatypes::Int32Type;
 use datafusion::common::{Result, internal_err, resources_err};
 
+use crate::aggregate::buffered::kept_column;
 use crate::journey::paths::{BuildNumberHasher, node};
 
 /// A text of up to this length is part of its view.
@@ -89,8 +91,31 @@ impl Numbering {
         Self { names, short: Mutex::default() }
     }
 
-    /// The number of each text; [`node::NONE`] for NULL.
+    /// The number of each text; [`node::NONE`] for NULL. O(rows); of codes O(codes) where the dictionary is not larger.
     pub(super) fn numbers(&self, column: &ArrayRef) -> Result<UInt32Array> {
+        match column.as_dictionary_opt::<Int32Type>() {
+            Some(codes) if codes.values().len() <= codes.len() => self.of_codes(codes),
+            _ => self.of_texts(&kept_column(column)?),
+        }
+    }
+
+    fn of_codes(&self, codes: &DictionaryArray<Int32Type>) -> Result<UInt32Array> {
+        let of_values = self.of_texts(&kept_column(codes.values())?)?;
+        // The key of a NULL may be any.
+        let number = |key: &i32| {
+            let key = usize::try_from(*key).unwrap_or(usize::MAX);
+            of_values.values().get(key).copied().unwrap_or(node::NONE)
+        };
+        let mut numbers: Vec<u32> = codes.keys().values().iter().map(number).collect();
+        if let Some(nulls) = codes.nulls() {
+            for row in (!nulls.inner()).set_indices() {
+                numbers[row] = node::NONE;
+            }
+        }
+        Ok(UInt32Array::from(numbers))
+    }
+
+    fn of_texts(&self, column: &ArrayRef) -> Result<UInt32Array> {
         let Some(texts) = column.as_string_view_opt() else {
             return internal_err!("names have type {}", column.data_type());
         };

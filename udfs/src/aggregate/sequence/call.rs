@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
-use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::Expr;
@@ -12,7 +11,9 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::arguments::{KEEP_UNMATCHED, Layout, PATTERN, WHICH};
 use super::{Kind, result};
-use crate::aggregate::buffered::{Call, Kept, SortedRows, condition_columns, kept_column, kept_type};
+use crate::aggregate::buffered::{
+    Call, Kept, SortedRows, condition_columns, kept_column, kept_type, rows_that_meet_any,
+};
 use crate::arguments::{constant, planned_constant, ticks};
 use crate::journey::event::words_for;
 use crate::journey::sequence::{Conditions, Pattern, Which};
@@ -154,7 +155,7 @@ impl Call for SequenceCall {
         let sets = condition_columns(conditions)?;
         let mut rows = ts.nulls().map(|nulls| nulls.inner().clone());
         if !self.keeps_unmatched {
-            let met = BooleanBuffer::collect_bool(ts.len(), |row| sets.iter().any(|set| set.value(row) != 0));
+            let met = rows_that_meet_any(conditions, ts.len())?;
             rows = Some(match rows {
                 Some(rows) => &rows & &met,
                 None => met,

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr};
 
 use super::buffered::{self, Buffered, BufferedAggregate, ConstantArguments};
 use crate::arguments::LengthArgument;
-use crate::by_person::ArgumentUse;
+use crate::by_person::{ALL_ARGUMENTS, ArgumentUse};
 use crate::session::{self, Argument, RULES, Role, is_per_row};
 use call::SessionListCall;
 pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Pick, Position, WantedFields};
@@ -41,6 +41,7 @@ pub(crate) fn argument_use() -> ArgumentUse {
     ArgumentUse {
         time_and_sequence: Some((Position::of(Role::Ts), Position::SEQUENCE)),
         coded: Position::COLUMNS..Position::COLUMNS + COLUMN_NAMES.len(),
+        read_by_call: ALL_ARGUMENTS,
     }
 }
 
