@@ -15,12 +15,7 @@ pub struct ArgumentUse {
     pub time_and_sequence: Option<(usize, usize)>,
     /// Arguments that may come as codes into a dictionary of text.
     pub coded: Range<usize>,
-    /// Arguments that are read when the call is made, not from its columns, where they are constant and no conditions.
-    pub read_by_call: Range<usize>,
 }
-
-/// All arguments.
-pub(crate) const ALL_ARGUMENTS: Range<usize> = 0..usize::MAX;
 
 /// How `function` uses its arguments; `None` for functions of others.
 pub fn argument_use(function: &AggregateUDF) -> Option<ArgumentUse> {
@@ -30,11 +25,21 @@ pub fn argument_use(function: &AggregateUDF) -> Option<ArgumentUse> {
     if paths::is_path_graph(function) {
         return Some(paths::argument_use());
     }
-    funnel::is_funnel_function(function).then_some(ArgumentUse {
-        time_and_sequence: None,
-        coded: 0..0,
-        read_by_call: ALL_ARGUMENTS,
-    })
+    funnel::is_funnel_function(function).then_some(ArgumentUse { time_and_sequence: None, coded: 0..0 })
+}
+
+/// Arguments of `function`, which have these `types`, that are read when the call is made and never from its columns.
+pub fn read_by_call(function: &AggregateUDF, types: &[DataType]) -> Vec<usize> {
+    if session_list::is_session_list(function) {
+        return session_list::read_by_call();
+    }
+    if paths::is_path_graph(function) {
+        return paths::read_by_call();
+    }
+    if funnel::is_funnel_function(function) {
+        return funnel::read_by_call(types);
+    }
+    Vec::new()
 }
 
 /// Arguments of `function` on which its result does not depend if those for which `is_complete` is true have a value in

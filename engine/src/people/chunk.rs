@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, NullArray, RecordBatch, StringArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, resources_err};
 
-use super::codes::{Codes, codes_of};
+use super::codes::{Codes, Keys, codes_of};
 use super::columns::coded_type;
 
 /// The runs of a chunk: rows of one person that follow each other. What is looked at together lies together, for there
@@ -104,9 +105,7 @@ impl Chunk {
                 *column = Arc::new(NullArray::new(rows));
             }
         }
-        let nulls =
-            columns.iter().map(|column| column.logical_nulls().filter(|nulls| nulls.null_count() > 0));
-        let nulls = nulls.collect();
+        let nulls = columns.iter().map(nulls_of).collect();
         Ok(Self { columns, codes, nulls, ids, runs, rows, is_ordered })
     }
 
@@ -117,10 +116,10 @@ impl Chunk {
         people.map(|(key, code)| (*key, self.ids.value(*code as usize)))
     }
 
-    /// Bytes that its rows occupy when they are put together: codes are wider then.
+    /// Bytes that its rows occupy when they are put together: codes of one byte are wider then.
     pub fn assembled_bytes(&self) -> usize {
-        let coded = self.codes.iter().flatten().count();
-        self.allocated_bytes() + coded * self.rows * (size_of::<i32>() - size_of::<u8>())
+        let narrow = self.codes.iter().flatten().filter(|codes| matches!(codes.keys, Keys::Bytes(_)));
+        self.allocated_bytes() + narrow.count() * self.rows * (size_of::<i32>() - size_of::<u8>())
     }
 
     /// Bytes that it occupies.
@@ -129,6 +128,12 @@ impl Chunk {
         let codes: usize = self.codes.iter().flatten().map(Codes::allocated_bytes).sum();
         columns + codes + self.ids.get_array_memory_size() + self.runs.allocated_bytes()
     }
+}
+
+/// The rows of a column that have a value, if not all have; one without any memory tells nothing.
+fn nulls_of(column: &ArrayRef) -> Option<NullBuffer> {
+    let nulls = if *column.data_type() == DataType::Null { None } else { column.logical_nulls() };
+    nulls.filter(|nulls| nulls.null_count() > 0)
 }
 
 /// The rows of `batch` in the ranges `kept`: mostly all, or those between two prefixes.

@@ -123,7 +123,8 @@ impl<'a> Layout<'a> {
             self.chunks.iter().map(|chunk| chunk.columns[index].as_ref()).collect();
         let has_no_value = |chunk: &Chunk| {
             let nulls = chunk.nulls[index].as_ref();
-            nulls.map_or(0, NullBuffer::null_count) == chunk.rows
+            let is_left_out = *chunk.columns[index].data_type() == DataType::Null;
+            is_left_out || nulls.map_or(0, NullBuffer::null_count) == chunk.rows
         };
         if self.chunks.iter().all(has_no_value) {
             return Ok(arrow::array::new_null_array(data_type, self.rows));

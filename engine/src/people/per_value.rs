@@ -215,3 +215,29 @@ impl Hash for PerValue {
         self.expr.hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        // As many results as a byte has values, one less, and one more.
+        #[test]
+        fn each_row_has_the_result_of_its_value(
+            some in prop::collection::vec(any::<Option<bool>>(), 1..8),
+            count in prop_oneof![1_usize..8, 255_usize..258],
+            rows in prop::collection::vec(prop::option::of(0_usize..300), 0..150),
+            of_null in any::<Option<bool>>(),
+        ) {
+            let mut results: Vec<Option<bool>> = some.iter().copied().cycle().take(count).collect();
+            let keys: Int32Array = rows.iter().map(|row| row.map(|row| row.min(count - 1) as i32)).collect();
+            let wanted: BooleanArray =
+                keys.iter().map(|key| key.map_or(of_null, |key| results[key as usize])).collect();
+            results.push(of_null);
+            let found = booleans_of(&BooleanArray::from(results), &keys);
+            prop_assert_eq!(found.iter().collect::<Vec<_>>(), wanted.iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -9,7 +9,7 @@ use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::{Column, Literal, lit};
-use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments};
+use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments, read_by_call};
 
 use super::aggregate::Aggregate;
 use super::by_time::ByTime;
@@ -74,7 +74,7 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
     if by_time.is_some() {
         return Ok(Aggregate { function: call.function, arguments: call.arguments, filter, by_time });
     }
-    let Some(ArgumentUse { coded, read_by_call, .. }) = argument_use(call.function.fun()) else {
+    let Some(ArgumentUse { coded, .. }) = argument_use(call.function.fun()) else {
         let arguments = call.arguments.into_iter().map(|argument| over_codes(argument, columns));
         return Ok(Aggregate {
             function: call.function,
@@ -83,6 +83,8 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
             by_time,
         });
     };
+    let types = call.arguments.iter().map(|argument| argument.data_type(columns.sql()));
+    let read_by_call = read_by_call(call.function.fun(), &types.collect::<Result<Vec<_>>>()?);
     let mut typed = Vec::with_capacity(call.arguments.len());
     let mut arguments = Vec::with_capacity(call.arguments.len());
     for (position, argument) in call.arguments.into_iter().enumerate() {
@@ -91,9 +93,7 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
             arguments.push(argument);
             continue;
         }
-        let constant = argument.downcast_ref::<Literal>();
-        let unread = read_by_call.contains(&position)
-            && constant.is_some_and(|literal| literal.value().data_type() != DataType::Boolean);
+        let unread = read_by_call.contains(&position) && argument.is::<Literal>();
         let argument = over_codes(argument, columns)?;
         typed.push(Arc::clone(&argument));
         arguments.push(if unread { Arc::new(Unread) as _ } else { argument });

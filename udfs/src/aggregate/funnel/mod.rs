@@ -22,6 +22,7 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{AggregateUDF, Documentation, Expr};
 
 use super::buffered::{Buffered, BufferedAggregate, Call, ConstantArguments};
+use crate::arguments::is_text;
 use call::FunnelCall;
 pub(crate) use planner::FunnelPlanner;
 
@@ -31,6 +32,11 @@ const NAMED_CONDITIONS: usize = 32;
 /// Whether `function` is one of them.
 pub(crate) fn is_funnel_function(function: &AggregateUDF) -> bool {
     function.inner().is::<BufferedAggregate<Funnel>>()
+}
+
+/// Arguments that are one value for all rows: the window, and the mode, the only text that can stand behind it.
+pub(crate) fn read_by_call(types: &[DataType]) -> Vec<usize> {
+    if types.get(1).is_some_and(is_text) { vec![0, 1] } else { vec![0] }
 }
 
 /// Returns the functions; `window_funnel` is the first.

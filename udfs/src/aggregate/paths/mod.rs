@@ -37,8 +37,12 @@ pub(crate) fn is_path_graph(function: &AggregateUDF) -> bool {
 
 /// How that aggregate uses its arguments.
 pub(crate) fn argument_use() -> ArgumentUse {
-    let one = |argument: usize| argument..argument + 1;
-    ArgumentUse { time_and_sequence: None, coded: one(layout::NODE), read_by_call: one(layout::GAP) }
+    ArgumentUse { time_and_sequence: None, coded: layout::NODE..layout::NODE + 1 }
+}
+
+/// Arguments that are one value for all rows.
+pub(crate) fn read_by_call() -> Vec<usize> {
+    vec![layout::GAP]
 }
 
 /// The median of the seconds in lists of durations and of their weights, which [`path_graph`] gives.

@@ -91,22 +91,30 @@ impl Numbering {
         Self { names, short: Mutex::default() }
     }
 
-    /// The number of each text; [`node::NONE`] for NULL. O(rows); of codes O(codes) where the dictionary is not larger.
+    /// The number of each text; [`node::NONE`] for NULL. Codes cost one look-up for each value that rows have, unless the
+    /// dictionary has more values than there are rows.
     pub(super) fn numbers(&self, column: &ArrayRef) -> Result<UInt32Array> {
         match column.as_dictionary_opt::<Int32Type>() {
             Some(codes) if codes.values().len() <= codes.len() => self.of_codes(codes),
-            _ => self.of_texts(&kept_column(column)?),
+            _ => self.of_texts(&kept_column(column)?, |_| true),
         }
     }
 
     fn of_codes(&self, codes: &DictionaryArray<Int32Type>) -> Result<UInt32Array> {
-        let of_values = self.of_texts(&kept_column(codes.values())?)?;
-        // The key of a NULL may be any.
+        let mut has_rows = vec![false; codes.values().len()];
+        // Those of rows without a value may be any.
+        let keys = codes.keys();
+        for key in keys.iter().flatten() {
+            if let Some(has_rows) = usize::try_from(key).ok().and_then(|key| has_rows.get_mut(key)) {
+                *has_rows = true;
+            }
+        }
+        let of_values = self.of_texts(&kept_column(codes.values())?, |value| has_rows[value])?;
         let number = |key: &i32| {
             let key = usize::try_from(*key).unwrap_or(usize::MAX);
             of_values.values().get(key).copied().unwrap_or(node::NONE)
         };
-        let mut numbers: Vec<u32> = codes.keys().values().iter().map(number).collect();
+        let mut numbers: Vec<u32> = keys.values().iter().map(number).collect();
         if let Some(nulls) = codes.nulls() {
             for row in (!nulls.inner()).set_indices() {
                 numbers[row] = node::NONE;
@@ -115,7 +123,7 @@ impl Numbering {
         Ok(UInt32Array::from(numbers))
     }
 
-    fn of_texts(&self, column: &ArrayRef) -> Result<UInt32Array> {
+    fn of_texts(&self, column: &ArrayRef, is_wanted: impl Fn(usize) -> bool) -> Result<UInt32Array> {
         let Some(texts) = column.as_string_view_opt() else {
             return internal_err!("names have type {}", column.data_type());
         };
@@ -123,7 +131,7 @@ impl Numbering {
         let mut numbers = Vec::with_capacity(texts.len());
         let mut previous: Option<(u128, u32)> = None;
         for row in 0..texts.len() {
-            if texts.is_null(row) {
+            if texts.is_null(row) || !is_wanted(row) {
                 numbers.push(node::NONE);
                 continue;
             }
@@ -159,5 +167,35 @@ impl Numbering {
 
     fn short(&self) -> MutexGuard<'_, HashMap<u128, u32, BuildNumberHasher>> {
         self.short.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int32Array, StringArray};
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn codes_have_the_numbers_of_their_texts(
+            rows in prop::collection::vec(prop::option::of(0_usize..9), 0..40),
+            values in prop::collection::vec(prop::option::of("[ab]{0,2}|a long name of a node"), 1..9),
+        ) {
+            let keys: Int32Array = rows.iter().map(|row| row.map(|row| (row % values.len()) as i32)).collect();
+            let codes = DictionaryArray::new(keys, Arc::new(StringArray::from(values.clone())));
+            let names = Names::default();
+            let numbering = Numbering::new(names.clone());
+            let texts = cast(&codes, &DataType::Utf8View).unwrap();
+            let of_codes = numbering.numbers(&(Arc::new(codes) as ArrayRef)).unwrap();
+            // Names that no row has get no number.
+            let met = rows.iter().flatten().filter_map(|row| values[row % values.len()].as_deref());
+            let met: std::collections::HashSet<&str> = met.collect();
+            prop_assert_eq!(names.read().0.names.len(), met.len());
+            prop_assert_eq!(of_codes, numbering.numbers(&texts).unwrap());
+        }
     }
 }

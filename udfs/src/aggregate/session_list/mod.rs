@@ -17,7 +17,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr};
 
 use super::buffered::{self, Buffered, BufferedAggregate, ConstantArguments};
 use crate::arguments::LengthArgument;
-use crate::by_person::{ALL_ARGUMENTS, ArgumentUse};
+use crate::by_person::ArgumentUse;
 use crate::session::{self, Argument, RULES, Role, is_per_row};
 use call::SessionListCall;
 pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Pick, Position, WantedFields};
@@ -41,8 +41,13 @@ pub(crate) fn argument_use() -> ArgumentUse {
     ArgumentUse {
         time_and_sequence: Some((Position::of(Role::Ts), Position::SEQUENCE)),
         coded: Position::COLUMNS..Position::COLUMNS + COLUMN_NAMES.len(),
-        read_by_call: ALL_ARGUMENTS,
     }
+}
+
+/// Arguments that are one value for all rows.
+pub(crate) fn read_by_call() -> Vec<usize> {
+    let rules = RULES.iter().enumerate().filter(|(_, (role, _))| !is_per_row(*role));
+    rules.map(|(place, _)| place).chain([Position::ENGAGED_AFTER]).collect()
 }
 
 /// Arguments that no field of `session` needs, given those that have a value in every row.
