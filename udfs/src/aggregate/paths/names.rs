@@ -173,8 +173,6 @@ impl Numbering {
 #[cfg(test)]
 mod tests {
     use arrow::array::{Int32Array, StringArray};
-    use arrow::compute::cast;
-    use arrow::datatypes::DataType;
     use proptest::prelude::*;
 
     use super::*;
@@ -189,11 +187,11 @@ mod tests {
             let codes = DictionaryArray::new(keys, Arc::new(StringArray::from(values.clone())));
             let names = Names::default();
             let numbering = Numbering::new(names.clone());
-            let texts = cast(&codes, &DataType::Utf8View).unwrap();
+            let text_of = |row: &Option<usize>| row.and_then(|row| values[row % values.len()].as_deref());
+            let texts: ArrayRef = Arc::new(rows.iter().map(text_of).collect::<StringViewArray>());
             let of_codes = numbering.numbers(&(Arc::new(codes) as ArrayRef)).unwrap();
             // Names that no row has get no number.
-            let met = rows.iter().flatten().filter_map(|row| values[row % values.len()].as_deref());
-            let met: std::collections::HashSet<&str> = met.collect();
+            let met: std::collections::HashSet<&str> = rows.iter().filter_map(text_of).collect();
             prop_assert_eq!(names.read().0.names.len(), met.len());
             prop_assert_eq!(of_codes, numbering.numbers(&texts).unwrap());
         }
