@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, MutableArrayData, make_array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{cast, concat, filter};
+use arrow::compute::{cast, concat, filter, take};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_err};
 
@@ -153,6 +153,10 @@ pub(crate) fn kept_type(data_type: &DataType) -> DataType {
 
 /// Casts a column to the type in which it is kept.
 pub(crate) fn kept_column(column: &ArrayRef) -> Result<ArrayRef> {
+    // A cast would take a NULL among the values of a dictionary for an empty text.
+    if let Some(codes) = column.as_any_dictionary_opt() {
+        return Ok(take(&kept_column(codes.values())?, codes.keys(), None)?);
+    }
     let wanted = kept_type(column.data_type());
     if *column.data_type() == wanted { Ok(Arc::clone(column)) } else { Ok(cast(column, &wanted)?) }
 }
