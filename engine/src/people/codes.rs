@@ -1,9 +1,8 @@
 //! The codes of a column of a row group, in as few bytes as tell its values apart.
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
-use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
-use arrow::util::bit_iterator::BitIndexIterator;
 use datafusion::common::{Result, internal_err};
 
 use super::bits::bits_of;
@@ -37,9 +36,7 @@ impl Codes {
         let nulls = codes.nulls().filter(|nulls| nulls.null_count() > 0);
         let null = values.len();
         let missing = nulls.map(|nulls| !nulls.inner());
-        let missing = missing
-            .iter()
-            .flat_map(|missing| BitIndexIterator::new(missing.values(), missing.offset(), missing.len()));
+        let missing = missing.iter().flat_map(BooleanBuffer::set_indices);
         let keys = codes.keys().values();
         let keys = match u8::try_from(null) {
             // Codes of values are below that of NULL.
