@@ -23,8 +23,8 @@ const STREAMS: usize = 2_000;
 const STEPS: usize = 4;
 const SEED: u64 = 20_240_501;
 const WINDOWS: [i64; 3] = [0, 4, 100];
-/// The modes that ClickHouse has too.
-const MODES: [&str; 18] = [
+/// The modes that ClickHouse has too; `strict_order, allow_restart` is its `strict_order`.
+const MODES: [&str; 24] = [
     "default",
     "strict_order",
     "strict_increase",
@@ -43,6 +43,12 @@ const MODES: [&str; 18] = [
     "strict_order, strict_deduplication, allow_reentry",
     "strict_order, strict_increase, strict_deduplication, allow_reentry",
     "strict_order, strict_deduplication, strict_once, allow_reentry",
+    "strict_order, allow_restart",
+    "strict_order, strict_increase, allow_restart",
+    "strict_order, strict_deduplication, allow_restart",
+    "strict_order, strict_once, allow_restart",
+    "strict_order, strict_increase, strict_deduplication, allow_restart",
+    "strict_order, strict_deduplication, strict_once, allow_restart",
 ];
 
 /// One row: its time and its conditions, either of them NULL now and then.

@@ -11,7 +11,7 @@ use wayfare_udfs::journey::time::FixedWindow;
 use crate::funnel_reference::Reach;
 use crate::reference::Row;
 
-pub(crate) const MODES: [&str; 24] = [
+pub(crate) const MODES: [&str; 28] = [
     "default",
     "strict_order",
     "strict_increase",
@@ -30,6 +30,10 @@ pub(crate) const MODES: [&str; 24] = [
     "strict_order, strict_increase, strict_deduplication, allow_reentry",
     "strict_order, strict_deduplication, strict_once, allow_reentry",
     "strict_order, strict_increase, strict_deduplication, strict_once, allow_reentry",
+    "strict_order, allow_restart",
+    "strict_order, strict_increase, allow_restart",
+    "strict_order, strict_deduplication, allow_restart",
+    "strict_order, strict_once, allow_restart",
     "strict_rows",
     "strict_rows, strict_increase",
     "strict_steps",

@@ -119,7 +119,7 @@ impl Funnel<'_> {
                 }
                 continue;
             }
-            if step == 1 && modes.strict_order && reached > 1 {
+            if step == 1 && modes.strict_order && reached > 1 && !modes.allow_restart {
                 if modes.allow_reentry {
                     continue;
                 }

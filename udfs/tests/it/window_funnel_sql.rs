@@ -267,6 +267,11 @@ async fn wrong_arguments_are_plan_errors() {
         ("INTERVAL '1 hour', event, ts, true", "mode must be a constant"),
         ("INTERVAL '1 hour', 'fixed', ts, true", "mode 'fixed' is not supported; supported: default, "),
         ("INTERVAL '1 hour', 'allow_reentry', ts, true", "mode 'allow_reentry' needs 'strict_order'"),
+        ("INTERVAL '1 hour', 'allow_restart', ts, true", "mode 'allow_restart' needs 'strict_order'"),
+        (
+            "INTERVAL '1 hour', 'strict_order, allow_restart, allow_reentry', ts, true",
+            "modes 'allow_reentry' and 'allow_restart' exclude each other",
+        ),
         (
             "INTERVAL '1 hour', 'strict_rows, strict_order', ts, true",
             "mode 'strict_rows' does not go with 'strict_order': it decides for each chain by itself",

@@ -75,6 +75,8 @@ static DEPTH: LazyLock<Documentation> = LazyLock::new(|| {
          at a step whose predecessor has not been reached, and at another `cond1` after step 2 was \
          reached. Rows that meet no condition come first within their instant.\n\
          - `strict_order, allow_reentry`: the same, but another `cond1` after step 2 is ignored.\n\
+         - `strict_order, allow_restart`: the same, but another `cond1` after step 2 starts a new attempt; steps \
+         that were reached before stay reached.\n\
          - `strict_increase`: each step is later than the one before it, not at the same instant.\n\
          - `strict_deduplication`: the search ends when a step above 1 that is reached already \
          occurs again.\n\
@@ -95,8 +97,8 @@ static DEPTH: LazyLock<Documentation> = LazyLock::new(|| {
          - ClickHouse's `strict_increase` keeps one candidate for each step and can miss a chain: a at 0, b at 1, b \
          and c at 2 is 3 steps here. By itself it can be deeper here, never less deep; together with a mode that \
          ends the search, also less deep, because a step that it missed can be repeated.\n\
-         - `strict_order` is the rule of ClickHouse's reference tests. Newer releases let `cond1` after \
-         step 2 pass and start again with it, and under `allow_reentry` they also skip a step whose predecessor is \
+         - `strict_order` is the rule of ClickHouse's reference tests. `strict_order` of newer releases is \
+         `strict_order, allow_restart` here; their `allow_reentry` also skips a step whose predecessor is \
          missing.\n\
          - `strict_deduplication` with `strict_once`: a step that two rows of one instant meet is repeated there, in \
          whatever order they are stored; ClickHouse takes them as they arrive.\n\

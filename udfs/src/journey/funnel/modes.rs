@@ -18,6 +18,8 @@ pub struct FunnelModes {
     pub strict_once: bool,
     /// With `strict_order`: step 1 after step 2 was reached is ignored, it does not end the search.
     pub allow_reentry: bool,
+    /// With `strict_order`: step 1 after step 2 was reached begins a chain, it does not end the search.
+    pub allow_restart: bool,
 }
 
 /// Which rows may stand between the steps of one chain.
@@ -34,8 +36,11 @@ pub enum Follow {
     NoRepeat,
 }
 
+const REENTRY: &str = "allow_reentry";
+const RESTART: &str = "allow_restart";
+
 const SUPPORTED: &str = "default, strict_order, strict_increase, strict_deduplication, strict_once, \
-                         allow_reentry (together with strict_order), strict_rows, strict_steps, strict_no_repeat";
+                         allow_reentry or allow_restart (together with strict_order), strict_rows, strict_steps, strict_no_repeat";
 
 impl FunnelModes {
     /// Reads mode names separated by commas, in any case and order: `strict_order, strict_increase`.
@@ -54,7 +59,8 @@ impl FunnelModes {
                 "strict_increase" => modes.strict_increase = true,
                 "strict_deduplication" => modes.strict_deduplication = true,
                 "strict_once" => modes.strict_once = true,
-                "allow_reentry" => modes.allow_reentry = true,
+                REENTRY => modes.allow_reentry = true,
+                RESTART => modes.allow_restart = true,
                 "strict_rows" => modes.set_follow(Follow::AdjacentRows)?,
                 "strict_steps" => modes.set_follow(Follow::AdjacentSteps)?,
                 "strict_no_repeat" => modes.set_follow(Follow::NoRepeat)?,
@@ -67,15 +73,27 @@ impl FunnelModes {
 
     fn set_follow(&mut self, follow: Follow) -> Result<(), ModeError> {
         if self.follow != Follow::AnyRows && self.follow != follow {
-            return Err(ModeError::Exclusive { first: self.follow.name(), second: follow.name() });
+            return Err(ModeError::Exclusive {
+                first: self.follow.name(),
+                second: follow.name(),
+                matter: "which rows may stand between two steps",
+            });
         }
         self.follow = follow;
         Ok(())
     }
 
     fn check(self) -> Result<(), ModeError> {
-        if self.allow_reentry && !self.strict_order {
-            return Err(ModeError::ReentryWithoutOrder);
+        let entries = [(self.allow_reentry, REENTRY), (self.allow_restart, RESTART)];
+        if let Some((_, name)) = entries.iter().find(|(given, _)| *given && !self.strict_order) {
+            return Err(ModeError::EntryWithoutOrder { name });
+        }
+        if self.allow_reentry && self.allow_restart {
+            return Err(ModeError::Exclusive {
+                first: REENTRY,
+                second: RESTART,
+                matter: "what step 1 does after step 2 was reached",
+            });
         }
         if self.follow == Follow::AnyRows {
             return Ok(());
@@ -137,14 +155,19 @@ pub enum ModeError {
         /// The name as given, in lower case.
         name: String,
     },
-    /// `allow_reentry` means nothing unless `strict_order` forbids re-entry.
-    ReentryWithoutOrder,
-    /// Two modes that say different things about the rows between two steps.
+    /// A mode that means nothing unless `strict_order` forbids another step 1.
+    EntryWithoutOrder {
+        /// Name of the mode.
+        name: &'static str,
+    },
+    /// Two modes that say different things about one matter.
     Exclusive {
         /// Name of one mode.
         first: &'static str,
         /// Name of the other mode.
         second: &'static str,
+        /// What they differ in.
+        matter: &'static str,
     },
     /// A mode whose rule the first mode replaces.
     Contradiction {
@@ -175,14 +198,13 @@ impl fmt::Display for ModeError {
                 write!(f, "mode '{name}' is not supported; supported: {SUPPORTED}")?;
                 elsewhere(name).map_or(Ok(()), |hint| write!(f, "; {hint}"))
             }
-            Self::ReentryWithoutOrder => {
-                write!(f, "mode 'allow_reentry' needs 'strict_order': write 'strict_order, allow_reentry'")
+            Self::EntryWithoutOrder { name } => {
+                write!(f, "mode '{name}' needs 'strict_order': write 'strict_order, {name}'")
             }
-            Self::Exclusive { first, second } => {
+            Self::Exclusive { first, second, matter } => {
                 write!(
                     f,
-                    "modes '{first}' and '{second}' exclude each other: \
-                     they differ in which rows may stand between two steps; choose one"
+                    "modes '{first}' and '{second}' exclude each other: they differ in {matter}; choose one"
                 )
             }
             Self::Contradiction { first, second, reason } => {
@@ -219,8 +241,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "mode 'strictly' is not supported; supported: default, strict_order, \
-             strict_increase, strict_deduplication, strict_once, allow_reentry (together with strict_order), \
-             strict_rows, strict_steps, strict_no_repeat"
+             strict_increase, strict_deduplication, strict_once, allow_reentry or allow_restart (together with \
+             strict_order), strict_rows, strict_steps, strict_no_repeat"
         );
         assert!(FunnelModes::parse("").is_err());
         assert!(FunnelModes::parse("strict_order,").is_err());
@@ -229,9 +251,15 @@ mod tests {
     }
 
     #[test]
-    fn reentry_needs_order() {
-        assert_eq!(FunnelModes::parse("allow_reentry"), Err(ModeError::ReentryWithoutOrder));
-        assert!(FunnelModes::parse("allow_reentry, strict_order").is_ok());
+    fn another_entry_needs_order() {
+        for name in ["allow_reentry", "allow_restart"] {
+            assert_eq!(FunnelModes::parse(name), Err(ModeError::EntryWithoutOrder { name }));
+            assert!(FunnelModes::parse(&format!("{name}, strict_order")).is_ok());
+        }
+        let error = FunnelModes::parse("strict_order, allow_restart, allow_reentry").unwrap_err().to_string();
+        let expected = "modes 'allow_reentry' and 'allow_restart' exclude each other: they differ in what step 1 \
+                        does after step 2 was reached; choose one";
+        assert_eq!(error, expected);
     }
 
     #[test]

@@ -300,7 +300,7 @@ impl FunnelState {
 
     /// Whether step 1 begins a chain now.
     pub(super) fn admits_entry(&self, modes: FunnelModes) -> bool {
-        !modes.strict_order || self.progress.depth <= 1
+        !modes.strict_order || modes.allow_restart || self.progress.depth <= 1
     }
 
     fn reach<W: FunnelWindow>(&mut self, instant: &Instant<W>, step: usize, chain: Chain) {

@@ -96,6 +96,9 @@ fn strict_order_ends_at_foreign_rows_gaps_and_restarts() {
     assert_eq!(letters(3, "strict_order", "abac"), 2);
     assert_eq!(letters(3, "strict_order, allow_reentry", "abac"), 3);
     assert_eq!(letters(3, "strict_order, allow_reentry", "ab-ac"), 2);
+    assert_eq!(letters(3, "strict_order, allow_restart", "abac"), 3);
+    assert_eq!(letters(3, "strict_order, allow_restart", "ab-ac"), 2);
+    assert_eq!(letters(4, "strict_order, allow_restart", "abad"), 2);
 }
 
 #[test]
@@ -111,6 +114,16 @@ fn reentry_does_not_move_the_window() {
     let rows: &[(i64, &[usize])] = &[(0, &[1]), (1, &[2]), (8, &[1]), (12, &[3])];
     assert_eq!(depth(3, "strict_order, allow_reentry", 10, rows), 2);
     assert_eq!(depth(3, "strict_order, allow_reentry", 12, rows), 3);
+}
+
+#[test]
+fn a_restart_moves_the_window() {
+    let rows: &[(i64, &[usize])] = &[(0, &[1]), (1, &[2]), (8, &[1]), (12, &[2]), (18, &[3])];
+    assert_eq!(depth(3, "strict_order, allow_reentry", 10, rows), 2);
+    assert_eq!(depth(3, "strict_order, allow_restart", 10, rows), 3);
+    // Step 2 of the first attempt is no predecessor that a later row could lack.
+    let rows: &[(i64, &[usize])] = &[(0, &[1]), (1, &[2]), (8, &[1]), (18, &[3])];
+    assert_eq!(depth(4, "strict_order, allow_restart", 10, rows), 2);
 }
 
 #[test]
