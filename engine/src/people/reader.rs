@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use datafusion::common::{Result, exec_err};
+use arrow::array::{AnyDictionaryArray, Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch};
+use arrow::datatypes::Int32Type;
+use datafusion::common::{Result, ScalarValue, exec_err, internal_err, resources_err};
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use tokio::sync::OnceCell;
 
 use super::buckets::Part;
-use super::columns::{Columns, without_values};
+use super::columns::{Columns, coded_type, without_values};
 use crate::scan::decode::{FileColumns, OpenFile};
 use crate::scan::fetch::FetchedBytes;
 use crate::scan::source::ScanSource;
+use crate::schema;
+use crate::store::encodings::is_all_in_dictionary;
 
 /// Reads columns of the row groups of a scan's files; footers are read once.
 #[derive(Debug)]
@@ -90,11 +93,55 @@ impl Reader {
     /// # Errors
     /// An error that names the file if it is damaged.
     pub fn decode(&self, fetched: Fetched) -> Result<RecordBatch> {
+        let rows = usize::try_from(fetched.part.range.rows).unwrap_or(usize::MAX);
+        self.decode_first(fetched, rows)
+    }
+
+    /// Whether a row group has nothing to tell but who has rows in it, and its dictionary names them all: ours has no
+    /// value that no row has, which a file that does not say that it is sorted as ours may have.
+    pub fn has_only_people(&self, fetched: &Fetched) -> bool {
+        let Part { file, row_group, .. } = fetched.part;
+        let fields = self.columns.delivered().fields();
+        let are_people = fields.iter().all(|field| match field.name().as_str() {
+            schema::USER_ID => *field.data_type() == coded_type(),
+            name => name == schema::DAY,
+        });
+        let file = self.files[file].get().filter(|_| are_people && fetched.is_sorted);
+        file.is_some_and(|file| match (file.leaves(), file.metadata.row_groups().get(row_group)) {
+            ([leaf], Some(row_group)) => is_all_in_dictionary(row_group.column(*leaf)) == Some(true),
+            _ => false,
+        })
+    }
+
+    /// One row for each of the people of a row group that has nothing else to tell: the values of its dictionary, in the
+    /// order of their first rows.
+    ///
+    /// # Errors
+    /// An error that names the file if it is damaged.
+    pub fn decode_people(&self, fetched: Fetched) -> Result<RecordBatch> {
+        let first = self.decode_first(fetched, 1)?;
+        let people = first.columns().iter().find_map(|column| column.as_dictionary_opt::<Int32Type>());
+        let Some(people) = people.map(AnyDictionaryArray::values) else {
+            return internal_err!("user_id comes without a dictionary");
+        };
+        let Ok(count) = i32::try_from(people.len()) else {
+            return resources_err!("more than {} people in a row group", i32::MAX);
+        };
+        let columns = first.columns().iter().map(|column| -> Result<ArrayRef> {
+            if column.as_any_dictionary_opt().is_some() {
+                let codes = Int32Array::from_iter_values(0..count);
+                return Ok(Arc::new(DictionaryArray::try_new(codes, Arc::clone(people))?));
+            }
+            Ok(ScalarValue::try_from_array(column, 0)?.to_array_of_size(people.len())?)
+        });
+        Ok(RecordBatch::try_new(first.schema(), columns.collect::<Result<_>>()?)?)
+    }
+
+    fn decode_first(&self, fetched: Fetched, rows: usize) -> Result<RecordBatch> {
         let Fetched { part, bytes, .. } = fetched;
         let Some(file) = self.files[part.file].get() else {
             return exec_err!("{} was not opened", self.path(&part));
         };
-        let rows = usize::try_from(part.range.rows).unwrap_or(usize::MAX);
         self.read.decode(part.file, file, part.row_group, bytes, None, rows)
     }
 }

@@ -163,12 +163,14 @@ impl Reading {
     fn chunk(&self, bytes: Fetched) -> Result<Option<Chunk>> {
         let _timer = self.steps.time.timer();
         let (part, is_sorted) = (bytes.part, bytes.is_sorted);
-        let mut batch = self.reader.decode(bytes)?;
+        let are_people = self.steps.drops_repeats && self.reader.has_only_people(&bytes);
+        let mut batch =
+            if are_people { self.reader.decode_people(bytes)? } else { self.reader.decode(bytes)? };
         self.steps.rows_read.add(batch.num_rows());
         if let Some(filter) = &self.steps.filter {
             batch = passing(&batch, filter)?;
         }
-        if self.steps.drops_repeats {
+        if self.steps.drops_repeats && !are_people {
             batch = without_repeats(&batch)?;
         }
         if !self.is_in_order(&batch, is_sorted) {

@@ -201,11 +201,11 @@ impl FileColumns {
                     Arc::clone(batch.column(*place))
                 }
                 Some(place) => cast(batch.column(*place), field.data_type())?,
-                None if field.name() == schema::DAY => {
-                    Arc::new(Date32Array::from(vec![self.source.files[file].day; rows]))
-                }
-                // A column that came into the table after this file.
-                None => new_null_array(field.data_type(), rows),
+                None => match self.source.files[file].day.filter(|_| field.name() == schema::DAY) {
+                    Some(day) => Arc::new(Date32Array::from_value(day, rows)),
+                    // No day, or a column that came into the table after this file.
+                    None => new_null_array(field.data_type(), rows),
+                },
             };
             columns.push(column);
         }

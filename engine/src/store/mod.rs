@@ -13,6 +13,7 @@ pub mod access_list;
 pub mod changes;
 pub mod commit;
 mod conditional;
+pub mod encodings;
 mod group_writer;
 pub mod history;
 mod hybrid;

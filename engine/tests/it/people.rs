@@ -38,6 +38,10 @@ pub(crate) const BY_PERSON: &[&str] = &[
     "SELECT user_id, count(*) FROM touchpoints WHERE day > DATE '2026-01-02' AND channel IS NOT NULL GROUP BY user_id \
      HAVING count(*) > 2",
     "SELECT day, channel, count(DISTINCT user_id) FROM touchpoints GROUP BY day, channel",
+    "SELECT day, count(DISTINCT user_id) FROM touchpoints GROUP BY day",
+    "SELECT count(DISTINCT user_id) FROM touchpoints WHERE user_id > '2' AND day <> DATE '2026-01-03'",
+    "SELECT user_id, min(day), bit_or(1::BIGINT << (day - DATE '2026-01-01')) FROM touchpoints GROUP BY user_id",
+    "SELECT DISTINCT user_id FROM touchpoints",
     "SELECT count(DISTINCT user_id) FROM touchpoints WHERE coalesce(channel, 'x') <> 'email'",
     "SELECT entry_channel, count(*), sum(events), count(*) FILTER (WHERE is_bounce) FROM sessions(touchpoints) GROUP BY \
      entry_channel",
@@ -391,6 +395,41 @@ async fn memory_follows_a_bucket_and_its_limit_is_kept() {
     let engine = support::engine(EngineConfig { memory_limit_bytes: 5_000, ..large }).await;
     let message = answer(&support::session(&engine), BY_PERSON[3]).await.expect_err("too little");
     assert!(message.contains("PersonAggregateExec"), "{message}");
+}
+
+/// Who came is told by the people that a row group names, without its rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_is_told_without_rows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let generator = GeneratorConfig { events: 900, users: 20, days: 4, ..GeneratorConfig::default() };
+    let written = write_dataset(&generator, directory.path(), OutputFormat::Parquet, None, 1).expect("data");
+    let engine = support::engine(in_memory()).await;
+    support::load(&engine, &written.files).await;
+    let session = support::session(&engine);
+    let rows_read = async |sql: &str| -> u64 {
+        let plan = support::lines(&session, &format!("EXPLAIN ANALYZE {sql}")).await.join(" ");
+        let (_, rest) = plan.split_once("rows_read=").unwrap_or_else(|| panic!("{plan}"));
+        let digits = rest.chars().take_while(char::is_ascii_digit);
+        digits.collect::<String>().parse().unwrap_or_else(|_| panic!("{plan}"))
+    };
+    let count = async |sql: &str| -> u64 { support::value(&session, sql).await.parse().expect("a number") };
+    let rows = count("SELECT count(*) FROM touchpoints").await;
+    let came =
+        count("SELECT count(*) FROM (SELECT user_id, day FROM touchpoints GROUP BY user_id, day)").await;
+    assert!(came < rows / 2, "{came} of {rows}");
+    for sql in [
+        "SELECT day, count(DISTINCT user_id) FROM touchpoints GROUP BY day",
+        "SELECT count(DISTINCT user_id) FROM touchpoints WHERE user_id <> ''",
+        "SELECT user_id, max(day) FROM touchpoints GROUP BY user_id",
+    ] {
+        assert_eq!(rows_read(sql).await, came, "{sql}");
+    }
+    for sql in [
+        "SELECT user_id, count(*) FROM touchpoints GROUP BY user_id",
+        "SELECT channel, count(DISTINCT user_id) FROM touchpoints GROUP BY channel",
+    ] {
+        assert_eq!(rows_read(sql).await, rows, "{sql}");
+    }
 }
 
 /// Where a session came from is told by the first row that has a channel, a source or a campaign.

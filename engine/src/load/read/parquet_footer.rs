@@ -7,9 +7,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::basic::{Encoding, EncodingMask};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::metadata::ParquetMetaData;
 use tokio::runtime::Handle;
 
 use super::options::InputFormat;
@@ -19,6 +18,7 @@ use super::sniff::mistaken_format;
 use super::source::{Origin, SourceFile};
 use crate::load::error::LoadError;
 use crate::object_file::ObjectFile;
+use crate::store::encodings::is_all_in_dictionary;
 
 /// A column chunk that declares more than this, and more than [`MAX_RATIO`] times its stored size, is taken for a
 /// decompression bomb.
@@ -74,9 +74,12 @@ impl Footer {
     pub(super) fn with_codes(self, columns: &[usize]) -> Self {
         let (metadata, leaves) = (self.metadata.metadata(), self.metadata.parquet_schema());
         let has_dictionary = |column: usize| {
-            (0..leaves.num_columns())
-                .filter(|leaf| leaves.get_column_root_idx(*leaf) == column)
-                .all(|leaf| metadata.row_groups().iter().all(|group| is_dictionary(group.column(leaf))))
+            (0..leaves.num_columns()).filter(|leaf| leaves.get_column_root_idx(*leaf) == column).all(|leaf| {
+                metadata
+                    .row_groups()
+                    .iter()
+                    .all(|group| is_all_in_dictionary(group.column(leaf)) != Some(false))
+            })
         };
         let fields = self.schema().fields().iter().enumerate().map(|(column, field)| {
             let is_text =
@@ -96,13 +99,6 @@ impl Footer {
             Err(_) => self,
         }
     }
-}
-
-/// Whether a column chunk has a dictionary, and no page that does without.
-fn is_dictionary(chunk: &ColumnChunkMetaData) -> bool {
-    let encodings = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
-    let all_pages = |mask: &EncodingMask| encodings.into_iter().any(|encoding| mask.is_only(encoding));
-    chunk.dictionary_page_offset().is_some() && chunk.page_encoding_stats_mask().is_none_or(all_pages)
 }
 
 /// The columns of a Parquet file.
