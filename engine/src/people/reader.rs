@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AnyDictionaryArray, Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch};
 use arrow::datatypes::Int32Type;
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err, resources_err};
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use parquet::arrow::arrow_reader::RowSelection;
 use tokio::sync::OnceCell;
 
 use super::buckets::Part;
@@ -32,6 +33,10 @@ pub struct Fetched {
     /// Whether it says of itself that its rows are in the order of the layout.
     pub is_sorted: bool,
     bytes: FetchedBytes,
+}
+
+fn rows_of(fetched: &Fetched) -> usize {
+    usize::try_from(fetched.part.range.rows).unwrap_or(usize::MAX)
 }
 
 impl Reader {
@@ -93,8 +98,8 @@ impl Reader {
     /// # Errors
     /// An error that names the file if it is damaged.
     pub fn decode(&self, fetched: Fetched) -> Result<RecordBatch> {
-        let rows = usize::try_from(fetched.part.range.rows).unwrap_or(usize::MAX);
-        self.decode_first(fetched, rows)
+        let rows = rows_of(&fetched);
+        self.decode_selected(fetched, None, rows)
     }
 
     /// Whether a row group has nothing to tell but who has rows in it, and its dictionary names them all: ours has no
@@ -119,29 +124,49 @@ impl Reader {
     /// # Errors
     /// An error that names the file if it is damaged.
     pub fn decode_people(&self, fetched: Fetched) -> Result<RecordBatch> {
-        let first = self.decode_first(fetched, 1)?;
-        let people = first.columns().iter().find_map(|column| column.as_dictionary_opt::<Int32Type>());
-        let Some(people) = people.map(AnyDictionaryArray::values) else {
+        let part = fetched.part;
+        let rows = rows_of(&fetched);
+        // The last row has the last value, unless values were lost.
+        let ends = if rows > 1 { vec![0..1, rows - 1..rows] } else { vec![0..rows] };
+        let count = ends.len();
+        let selected = RowSelection::from_consecutive_ranges(ends.into_iter(), rows);
+        let ends = self.decode_selected(fetched, Some(selected), count)?;
+        let people = ends.columns().iter().find_map(|column| column.as_dictionary_opt::<Int32Type>());
+        let Some(people) = people else {
             return internal_err!("user_id comes without a dictionary");
         };
+        let last = people.keys().iter().last().flatten();
+        let people = people.values();
         let Ok(count) = i32::try_from(people.len()) else {
             return resources_err!("more than {} people in a row group", i32::MAX);
         };
-        let columns = first.columns().iter().map(|column| -> Result<ArrayRef> {
+        if last.and_then(|last| last.checked_add(1)) != Some(count) {
+            return exec_err!(
+                "the last row of row group {} of {} has not the last of its {count} people: the file is damaged",
+                part.row_group,
+                self.path(&part)
+            );
+        }
+        let columns = ends.columns().iter().map(|column| -> Result<ArrayRef> {
             if column.as_any_dictionary_opt().is_some() {
                 let codes = Int32Array::from_iter_values(0..count);
                 return Ok(Arc::new(DictionaryArray::try_new(codes, Arc::clone(people))?));
             }
             Ok(ScalarValue::try_from_array(column, 0)?.to_array_of_size(people.len())?)
         });
-        Ok(RecordBatch::try_new(first.schema(), columns.collect::<Result<_>>()?)?)
+        Ok(RecordBatch::try_new(ends.schema(), columns.collect::<Result<_>>()?)?)
     }
 
-    fn decode_first(&self, fetched: Fetched, rows: usize) -> Result<RecordBatch> {
+    fn decode_selected(
+        &self,
+        fetched: Fetched,
+        selected: Option<RowSelection>,
+        rows: usize,
+    ) -> Result<RecordBatch> {
         let Fetched { part, bytes, .. } = fetched;
         let Some(file) = self.files[part.file].get() else {
             return exec_err!("{} was not opened", self.path(&part));
         };
-        self.read.decode(part.file, file, part.row_group, bytes, None, rows)
+        self.read.decode(part.file, file, part.row_group, bytes, selected, rows)
     }
 }

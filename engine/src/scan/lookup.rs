@@ -36,6 +36,9 @@ use crate::store::layout::RowGroup;
 pub const MAX_KEYS: usize = 64;
 /// Row groups of a partition that are read at the same time.
 const AT_ONCE: usize = 32;
+/// Rows that are looked through at once for one of [`FEW_KEYS`] people.
+const BLOCK_ROWS: usize = 128;
+const FEW_KEYS: usize = 8;
 
 /// Reads the rows of few people of one version of a table.
 #[derive(Debug)]
@@ -237,14 +240,24 @@ fn pages_near(
     near
 }
 
-/// The places of `keys` in `found`, which are the keys of the rows of `read`.
+/// The places of `keys` in `found`, which are the keys of the rows of `read`. Rows need not be in an order.
 fn rows_of(found: &[i64], keys: &[i64], read: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
-    let mut found = found.iter();
-    for row in read.iter().cloned().flatten() {
-        if found.next().is_some_and(|key| keys.binary_search(key).is_ok()) {
-            add(&mut rows, row..row + 1);
+    let mut found = found;
+    for range in read {
+        let (here, rest) = found.split_at(range.len().min(found.len()));
+        for (number, block) in here.chunks(BLOCK_ROWS).enumerate() {
+            // Many rows of nobody who is wanted are passed over at once.
+            if keys.len() <= FEW_KEYS && !keys.iter().any(|key| block.contains(key)) {
+                continue;
+            }
+            for (row, key) in (range.start + number * BLOCK_ROWS..).zip(block) {
+                if keys.binary_search(key).is_ok() {
+                    add(&mut rows, row..row + 1);
+                }
+            }
         }
+        found = rest;
     }
     rows
 }
@@ -330,6 +343,8 @@ impl ExecutionPlan for LookupExec {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -338,6 +353,35 @@ mod tests {
         assert_eq!(rows_of(&[1, 2, 2, 2, 3, 9], &[2, 9], &read), [3..4, 10..12, 13..14]);
         assert!(rows_of(&[1, 1, 1, 1, 1, 1], &[2], &read).is_empty());
         assert!(rows_of(&[], &[2], &[]).is_empty());
+        // Fewer keys than were asked for, as only a damaged file gives.
+        assert_eq!(rows_of(&[2, 2], &[2], &[3..9]), only(3..5));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_found_in_any_order(
+            lengths in prop::collection::vec((0_usize..300, 0_usize..9), 0..4),
+            seeds in prop::collection::vec(0_i64..40, 1200),
+            keys in prop::collection::btree_set(0_i64..40, 1..12),
+        ) {
+            let keys: Vec<i64> = keys.into_iter().collect();
+            let mut read = Vec::new();
+            let mut end = 0;
+            for (length, pause) in lengths {
+                read.push(end + pause..end + pause + length);
+                end += pause + length;
+            }
+            let places: Vec<usize> = read.iter().cloned().flatten().collect();
+            let found = &seeds[..places.len()];
+            let wanted = places.iter().zip(found).filter(|(_, key)| keys.contains(key));
+            let wanted: Vec<usize> = wanted.map(|(place, _)| *place).collect();
+            let rows = rows_of(found, &keys, &read).into_iter().flatten();
+            prop_assert_eq!(rows.collect::<Vec<_>>(), wanted);
+        }
+    }
+
+    fn only(range: Range<usize>) -> [Range<usize>; 1] {
+        std::array::from_fn(|_| range.clone())
     }
 
     #[test]

@@ -30,6 +30,10 @@ use crate::store::table::{COUNTED_COLUMNS, STATISTICS_COLUMNS, Table};
 
 /// Rows per data page: a point lookup decodes at least one page per column.
 const PAGE_ROWS: usize = 20_000;
+/// Pages of `user_key` end sooner, at some 3,500 rows: a point lookup looks for the person in one of each row group.
+const KEY_PAGE_BYTES: usize = 1 << 10;
+/// And so do those of `event_id`, at some 6,000 rows, as what is compressed is decoded from its page's first row on.
+const EVENT_ID_PAGE_BYTES: usize = 64 << 10;
 /// A dictionary may grow to this size before a column chunk falls back to plain values, which decode several
 /// times slower.
 const DICTIONARY_BYTES: usize = 64 << 20;
@@ -386,6 +390,9 @@ fn properties(file_schema: &Schema, row_group_rows: usize) -> WriterProperties {
             .set_column_dictionary_enabled(column.clone(), true)
             .set_column_dictionary_page_size_limit(column.clone(), DICTIONARY_BYTES)
             .set_column_compression(column, Compression::UNCOMPRESSED);
+    }
+    for (name, bytes) in [(schema::USER_KEY, KEY_PAGE_BYTES), (schema::EVENT_ID, EVENT_ID_PAGE_BYTES)] {
+        builder = builder.set_column_data_page_size_limit(ColumnPath::from(name), bytes);
     }
     // Among the people of a row group, who are neighbours by hash alone, nearly every text occurs: smallest and largest
     // would be found with two comparisons a value and leave out nothing. Nor need footers show ids and properties.

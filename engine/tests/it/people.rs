@@ -378,6 +378,51 @@ async fn damaged_files_are_named() {
     }
 }
 
+/// Each bit where the dictionary of the people begins is turned over: an error that names the file, or the same number of
+/// people.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_one_is_lost_by_a_damaged_dictionary() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let config = EngineConfig { store_url: store.display().to_string(), ..EngineConfig::default() };
+    let engine = support::engine(config.clone()).await;
+    let generator = GeneratorConfig { events: 300, users: 60, days: 1, ..GeneratorConfig::default() };
+    let into = directory.path().join("in");
+    let written = write_dataset(&generator, &into, OutputFormat::Parquet, None, 1).expect("data");
+    support::load(&engine, &written.files).await;
+    let sql = "SELECT count(DISTINCT user_id) FROM touchpoints";
+    let expected = answer(&support::session(&engine), sql).await.expect("an answer");
+    let file = &data_files(&store)[0];
+    let whole = std::fs::read(file).expect("a file");
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(Bytes::from(whole.clone())).expect("a Parquet file");
+    let chunks = reader.metadata().row_group(0).columns();
+    let of_people =
+        |chunk: &&parquet::file::metadata::ColumnChunkMetaData| chunk.column_path().string() == "user_id";
+    let start = chunks.iter().find(of_people).and_then(|chunk| usize::try_from(chunk.byte_range().0).ok());
+    let start = start.expect("a column of people");
+    let (mut noticed, mut same) = (0, 0);
+    for place in start..start + 24 {
+        for bit in 0..8 {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 1 << bit;
+            std::fs::write(file, damaged).expect("a file");
+            match answer(&support::session(&support::engine(config.clone()).await), sql).await {
+                Ok(found) => {
+                    assert_eq!(found, expected, "bit {bit} of byte {}", place - start);
+                    same += 1;
+                }
+                Err(message) => {
+                    let name = file.file_name().expect("a name").to_string_lossy();
+                    assert!(message.contains(name.as_ref()), "{message}");
+                    noticed += 1;
+                }
+            }
+        }
+    }
+    assert!(noticed > 20, "{noticed} noticed, {same} without a difference");
+}
+
 /// A limit that the rows of a bucket fit into, but not those of the table.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_follows_a_bucket_and_its_limit_is_kept() {
