@@ -11,7 +11,7 @@ use datafusion::common::{Result, exec_err, plan_err};
 use crate::journey::period::Period;
 use crate::journey::time::TickUnit;
 use crate::length::tick_unit;
-use crate::zone::{self, LocalDays};
+use crate::zone::{self, Offsets};
 
 const HOUR_S: i64 = 3_600;
 const DAY_S: i64 = 86_400;
@@ -93,7 +93,7 @@ impl Calendar {
     pub(crate) fn clock(&self) -> Result<Clock> {
         let zone = zone::parse("calendar", "its zone", &self.zone)?;
         let unit = tick_unit(self.unit);
-        Ok(Clock { period: self.period, unit, zone, days: LocalDays::new(zone, unit), steady: None })
+        Ok(Clock { period: self.period, unit, zone, offsets: Offsets::new(zone) })
     }
 
     /// The beginnings of periods: dates, or for hours instants.
@@ -126,15 +126,13 @@ impl Calendar {
     }
 }
 
-/// Tells the periods of times apart; remembers what it learned of the zone at the latest time.
+/// Tells the periods of times apart; remembers what it learned of the zone.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
     period: Period,
     unit: TickUnit,
     zone: Tz,
-    days: LocalDays,
-    /// First second, last second, and how far the clock is ahead of UTC all this time.
-    steady: Option<(i64, i64, i64)>,
+    offsets: Offsets,
 }
 
 impl Clock {
@@ -143,26 +141,12 @@ impl Clock {
     /// Hours last 60 minutes also where the clock changes: they begin when the zone's clock shows a full hour, and
     /// an hour that it shows twice is two hours.
     pub(crate) fn index(&mut self, tick: i64) -> i64 {
-        if self.period != Period::Hour {
-            return self.period.of_day(self.days.day(tick));
-        }
         let utc_s = tick.div_euclid(self.unit.per_second());
-        utc_s.saturating_add(self.offset_s(utc_s).rem_euclid(HOUR_S)).div_euclid(HOUR_S)
-    }
-
-    fn offset_s(&mut self, utc_s: i64) -> i64 {
-        if let Some((first_s, last_s, offset_s)) = self.steady
-            && (first_s..=last_s).contains(&utc_s)
-        {
-            return offset_s;
+        let offset_s = self.offsets.at(utc_s);
+        if self.period != Period::Hour {
+            return self.period.of_day(utc_s.saturating_add(offset_s).div_euclid(DAY_S));
         }
-        let offset_s = zone::offset_s(self.zone, utc_s).unwrap_or(0);
-        let first_s = utc_s.div_euclid(DAY_S).saturating_mul(DAY_S);
-        let last_s = first_s.saturating_add(DAY_S - 1);
-        // No zone changes its clock twice in a day.
-        let is_steady = [first_s, last_s].map(|s| zone::offset_s(self.zone, s)) == [Some(offset_s); 2];
-        self.steady = is_steady.then_some((first_s, last_s, offset_s));
-        offset_s
+        utc_s.saturating_add(offset_s.rem_euclid(HOUR_S)).div_euclid(HOUR_S)
     }
 
     /// Tick at which an hour begins.

@@ -28,46 +28,77 @@ pub(crate) fn offset_s(zone: Tz, utc_s: i64) -> Option<i64> {
     Some(time.naive_local().and_utc().timestamp() - utc_s)
 }
 
-/// Tells the local days of ascending times apart.
-///
-/// Remembers the day of the latest time: the calendar is asked once per day, not once per row.
+/// How far the clock of a zone is ahead of UTC: the calendar is asked once per day of UTC, not once per time.
 #[derive(Debug, Clone)]
-pub(crate) struct LocalDays {
+pub(crate) struct Offsets {
     zone: Tz,
-    unit: TickUnit,
-    known: Option<KnownDay>,
+    /// What is known of days, each at its number modulo [`REMEMBERED_DAYS`]; empty until the first time comes.
+    known: Vec<(i64, OfDay)>,
 }
 
-/// A day on which the clock does not change: its first and last second, and its number.
+/// Days of UTC that are remembered: more than a year.
+const REMEMBERED_DAYS: usize = 512;
+
+/// The offset on a day of UTC.
 #[derive(Debug, Clone, Copy)]
-struct KnownDay {
-    first_s: i64,
-    last_s: i64,
-    day: i64,
+enum OfDay {
+    /// So many seconds all day long.
+    Steady(i64),
+    /// Not the same all day long, or not known.
+    Changing,
+}
+
+impl Offsets {
+    pub(crate) fn new(zone: Tz) -> Self {
+        Self { zone, known: Vec::new() }
+    }
+
+    /// Seconds that the clock is ahead at `utc_s`; 0 beyond the range of the calendar.
+    pub(crate) fn at(&mut self, utc_s: i64) -> i64 {
+        let day = utc_s.div_euclid(DAY_S);
+        if self.known.is_empty() {
+            self.known = vec![(i64::MIN, OfDay::Changing); REMEMBERED_DAYS];
+        }
+        let place = day.rem_euclid(REMEMBERED_DAYS as i64) as usize;
+        let (known, of_day) = self.known[place];
+        if known != day {
+            self.known[place] = (day, self.of_day(day));
+            return self.at(utc_s);
+        }
+        match of_day {
+            OfDay::Steady(offset_s) => offset_s,
+            OfDay::Changing => offset_s(self.zone, utc_s).unwrap_or(0),
+        }
+    }
+
+    fn of_day(&self, day: i64) -> OfDay {
+        let first_s = day.saturating_mul(DAY_S);
+        let ends = [first_s, first_s.saturating_add(DAY_S - 1)].map(|s| offset_s(self.zone, s));
+        match ends {
+            // No zone changes its clock twice in a day.
+            [Some(first), Some(last)] if first == last => OfDay::Steady(first),
+            _ => OfDay::Changing,
+        }
+    }
+}
+
+/// Tells the local days of times apart.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalDays {
+    unit: TickUnit,
+    offsets: Offsets,
 }
 
 impl LocalDays {
     pub(crate) fn new(zone: Tz, unit: TickUnit) -> Self {
-        Self { zone, unit, known: None }
+        Self { unit, offsets: Offsets::new(zone) }
     }
 
     /// Returns the number of days from 1970-01-01 to the local date at `time`; by UTC beyond the
     /// range of the calendar.
     pub(crate) fn day(&mut self, time: i64) -> i64 {
         let utc_s = time.div_euclid(self.unit.per_second());
-        if let Some(known) = self.known.filter(|known| (known.first_s..=known.last_s).contains(&utc_s)) {
-            return known.day;
-        }
-        let Some(offset_s) = offset_s(self.zone, utc_s) else {
-            return utc_s.div_euclid(DAY_S);
-        };
-        let day = (utc_s + offset_s).div_euclid(DAY_S);
-        let first_s = day * DAY_S - offset_s;
-        let last_s = first_s + DAY_S - 1;
-        // No zone changes its clock twice in a day.
-        let is_steady = [first_s, last_s].map(|s| self::offset_s(self.zone, s)) == [Some(offset_s); 2];
-        self.known = is_steady.then_some(KnownDay { first_s, last_s, day });
-        day
+        utc_s.saturating_add(self.offsets.at(utc_s)).div_euclid(DAY_S)
     }
 }
 
@@ -109,6 +140,25 @@ mod tests {
         assert_eq!(days.day(i64::MAX), 106_751);
         let mut days = LocalDays::new("UTC".parse().unwrap(), TickUnit::Second);
         assert_eq!(days.day(i64::MAX), i64::MAX / 86_400);
+    }
+
+    #[test]
+    fn offsets_are_those_of_the_calendar_in_any_order() {
+        for zone in
+            ["UTC", "+05:45", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]
+        {
+            let zone: Tz = zone.parse().unwrap();
+            let mut offsets = Offsets::new(zone);
+            // Steps that go round ten years, so that days take each other's places.
+            let mut time_s: i64 = 1_300_000_000;
+            for step in 0..40_000_i64 {
+                time_s = 1_300_000_000 + (time_s - 1_300_000_000 + 7_919 * (step % 613 + 1)) % 320_000_000;
+                assert_eq!(offsets.at(time_s), offset_s(zone, time_s).unwrap(), "{zone:?} at {time_s}");
+            }
+            for time_s in [i64::MIN, i64::MAX, -8_334_632_851_201, 8_210_298_412_800] {
+                assert_eq!(offsets.at(time_s), offset_s(zone, time_s).unwrap_or(0), "{zone:?} at {time_s}");
+            }
+        }
     }
 
     #[test]
