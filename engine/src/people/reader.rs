@@ -127,8 +127,9 @@ impl Reader {
         let part = fetched.part;
         let rows = rows_of(&fetched);
         // The last row has the last value, unless values were lost.
-        let ends = if rows > 1 { vec![0..1, rows - 1..rows] } else { vec![0..rows] };
-        let count = ends.len();
+        let last = rows.saturating_sub(1);
+        let ends = [0..last.min(1), last..rows];
+        let count = ends.iter().map(ExactSizeIterator::len).sum();
         let selected = RowSelection::from_consecutive_ranges(ends.into_iter(), rows);
         let ends = self.decode_selected(fetched, Some(selected), count)?;
         let people = ends.columns().iter().find_map(|column| column.as_dictionary_opt::<Int32Type>());
@@ -152,7 +153,7 @@ impl Reader {
                 let codes = Int32Array::from_iter_values(0..count);
                 return Ok(Arc::new(DictionaryArray::try_new(codes, Arc::clone(people))?));
             }
-            Ok(ScalarValue::try_from_array(column, 0)?.to_array_of_size(people.len())?)
+            ScalarValue::try_from_array(column, 0)?.to_array_of_size(people.len())
         });
         Ok(RecordBatch::try_new(ends.schema(), columns.collect::<Result<_>>()?)?)
     }

@@ -354,7 +354,7 @@ mod tests {
         assert!(rows_of(&[1, 1, 1, 1, 1, 1], &[2], &read).is_empty());
         assert!(rows_of(&[], &[2], &[]).is_empty());
         // Fewer keys than were asked for, as only a damaged file gives.
-        assert_eq!(rows_of(&[2, 2], &[2], &[3..9]), only(3..5));
+        assert_eq!(rows_of(&[2, 2], &[2], &only(3..9)), only(3..5));
     }
 
     proptest! {
