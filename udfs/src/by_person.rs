@@ -17,6 +17,15 @@ pub struct ArgumentUse {
     pub coded: Range<usize>,
 }
 
+/// Arguments of a call that looks for the first row in which any of them has a value, and shows values of that row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginArguments {
+    /// Those whose values are shown.
+    pub shown: Vec<usize>,
+    /// Those of which only matters in which rows any of them has a value, and that only where none of `shown` has one.
+    pub hidden: Vec<usize>,
+}
+
 /// How `function` uses its arguments; `None` for functions of others.
 pub fn argument_use(function: &AggregateUDF) -> Option<ArgumentUse> {
     if session_list::is_session_list(function) {
@@ -54,5 +63,15 @@ pub fn idle_arguments(
             session_list::idle_arguments(item.data_type(), is_complete)
         }
         _ => Vec::new(),
+    }
+}
+
+/// The arguments of `function` that are looked at together; `None` if there are none. `result` is the type of the result.
+pub fn origin_arguments(function: &AggregateUDF, result: &DataType) -> Option<OriginArguments> {
+    match result {
+        DataType::List(item) if session_list::is_session_list(function) => {
+            Some(session_list::origin_arguments(item.data_type()))
+        }
+        _ => None,
     }
 }

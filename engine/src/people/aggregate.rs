@@ -27,6 +27,7 @@ use super::columns::Columns;
 use super::gather::{Gatherer, GathererSlot, Lean, Turn, Wanted};
 use super::keys::{Key, Keys};
 use super::per_value::columns_of;
+use super::presence::Presence;
 use super::reader::Reader;
 use super::worker::Worker;
 use crate::scan::exec::ScanSummary;
@@ -66,6 +67,8 @@ pub struct Task {
     pub columns: Columns,
     /// A column that only tells rows of one person and one instant apart.
     pub tie_breaker: Option<TieBreaker>,
+    /// Columns of which only the presence of values matters.
+    pub presence: Option<Presence>,
     /// Rows that do not pass are dropped.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether equal rows of a person give the same as one of them.
@@ -91,15 +94,14 @@ impl Task {
         keys.chain(aggregates.flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter)))
     }
 
-    /// Whether one of them looks at the column `user_id`.
-    fn looks_at_people(&self) -> Result<bool> {
-        let Some(user_id) = self.columns.position(schema::USER_ID) else { return Ok(false) };
+    /// Columns that none of them looks at.
+    fn unseen(&self) -> Result<Vec<usize>> {
+        let mut unseen: Vec<usize> = (0..self.columns.delivered().fields().len()).collect();
         for expr in self.expressions() {
-            if columns_of(expr)?.contains(&user_id) {
-                return Ok(true);
-            }
+            let seen = columns_of(expr)?;
+            unseen.retain(|column| !seen.contains(column));
         }
-        Ok(false)
+        Ok(unseen)
     }
 }
 
@@ -183,6 +185,12 @@ impl DisplayAs for PersonAggregateExec {
         if let Some(TieBreaker { column, is_told_by_place: true }) = task.tie_breaker {
             write!(f, ", by_place=[{}]", task.columns.sql().field(column).name())?;
         }
+        if let Some(Presence { told_by, others, .. }) = &task.presence {
+            let hidden = std::iter::once(told_by).chain(others);
+            let hidden: Vec<&str> =
+                hidden.map(|column| task.columns.sql().field(*column).name().as_str()).collect();
+            write!(f, ", presence=[{}]", hidden.join(", "))?;
+        }
         match &task.filter {
             Some(filter) => write!(f, ", filter={filter}"),
             None => Ok(()),
@@ -224,7 +232,7 @@ impl ExecutionPlan for PersonAggregateExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let shows_people = self.task.looks_at_people()?;
+        let unseen = self.task.unseen()?;
         let gatherer = self.gatherer.of(&context, || {
             let Readers { whole, lean } = self.readers(&context);
             let wanted = Wanted {
@@ -232,7 +240,8 @@ impl ExecutionPlan for PersonAggregateExec {
                 lean,
                 filter: self.task.filter.clone(),
                 drops_repeats: self.task.ignores_repeats,
-                shows_people,
+                presence: self.task.presence.clone(),
+                unseen,
             };
             Gatherer::new(self.name(), self.task.division.clone(), wanted, &self.metrics, &context)
         });

@@ -17,7 +17,7 @@ use datafusion::common::{Result, resources_err};
 
 use super::before::Before;
 use super::chunk::Chunk;
-use super::columns::{coded_type, without_values};
+use super::columns::coded_type;
 use super::dictionary::Dictionary;
 use super::layout::Layout;
 use super::persons::Persons;
@@ -82,7 +82,7 @@ fn slice_bits(chunks: &[Chunk], bits: u8, workers: usize) -> u8 {
 }
 
 impl Gathered {
-    /// The rows of `chunks` with the columns of `schema`, to be put together by `workers` at the same time. All their
+    /// The rows of `chunks` with the columns of `schema`, in which what nobody looks at has NULLs only, to be put together by `workers` at the same time. All their
     /// people share the `bits` leading bits of `user_key`.
     ///
     /// # Errors
@@ -102,13 +102,6 @@ impl Gathered {
     #[must_use]
     pub fn with_sequence(mut self, column: Option<usize>) -> Self {
         self.sequence = column;
-        self
-    }
-
-    /// The same, without the column `user_id`: it has NULLs only.
-    #[must_use]
-    pub fn without_people(mut self) -> Self {
-        self.schema = without_values(&self.schema, self.user_id);
         self
     }
 

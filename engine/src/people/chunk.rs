@@ -9,7 +9,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, resources_err};
 
-use super::codes::{Codes, Keys, codes_of};
+use super::codes::{Codes, codes_of};
 use super::columns::coded_type;
 
 /// The runs of a chunk: rows of one person that follow each other. What is looked at together lies together, for there
@@ -116,10 +116,10 @@ impl Chunk {
         people.map(|(key, code)| (*key, self.ids.value(*code as usize)))
     }
 
-    /// Bytes that its rows occupy when they are put together: codes of one byte are wider then.
+    /// Bytes that its rows occupy when they are put together: codes of fewer bytes are wider then.
     pub fn assembled_bytes(&self) -> usize {
-        let narrow = self.codes.iter().flatten().filter(|codes| matches!(codes.keys, Keys::Bytes(_)));
-        self.allocated_bytes() + narrow.count() * self.rows * (size_of::<i32>() - size_of::<u8>())
+        let more = self.codes.iter().flatten().map(|codes| size_of::<i32>() - codes.keys.width());
+        self.allocated_bytes() + more.sum::<usize>() * self.rows
     }
 
     /// Bytes that it occupies.

@@ -24,6 +24,19 @@ pub(super) struct Codes {
 pub(super) enum Keys {
     Bytes(Vec<u8>),
     Numbers(ScalarBuffer<i32>),
+    /// No row has a value.
+    Missing,
+}
+
+impl Keys {
+    /// Bytes of each row.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::Bytes(_) => size_of::<u8>(),
+            Self::Numbers(_) => size_of::<i32>(),
+            Self::Missing => 0,
+        }
+    }
 }
 
 impl Codes {
@@ -34,6 +47,10 @@ impl Codes {
     pub(super) fn of(column: &ArrayRef) -> Result<Self> {
         let (codes, values) = codes_of(column)?;
         let nulls = codes.nulls().filter(|nulls| nulls.null_count() > 0);
+        if nulls.is_some_and(|nulls| nulls.null_count() == codes.len()) {
+            let values = StringArray::from_iter_values(std::iter::empty::<&str>());
+            return Ok(Self { keys: Keys::Missing, values, has_nulls: true });
+        }
         let null = values.len();
         let missing = nulls.map(|nulls| !nulls.inner());
         let missing = missing.iter().flat_map(BooleanBuffer::set_indices);
@@ -61,6 +78,7 @@ impl Codes {
         let keys = match &self.keys {
             Keys::Bytes(bytes) => bytes.capacity(),
             Keys::Numbers(numbers) => numbers.inner().capacity(),
+            Keys::Missing => 0,
         };
         keys + self.values.get_array_memory_size()
     }
@@ -110,8 +128,11 @@ mod tests {
             let keys: Vec<usize> = match &codes.keys {
                 Keys::Bytes(bytes) => bytes.iter().map(|key| usize::from(*key)).collect(),
                 Keys::Numbers(numbers) => numbers.iter().map(|key| *key as usize).collect(),
+                Keys::Missing => vec![values; rows.len() - cut],
             };
-            prop_assert_eq!(matches!(codes.keys, Keys::Bytes(_)), values < 256);
+            let is_missing = cut < rows.len() && rows[cut..].iter().all(Option::is_none);
+            let width = if is_missing { 0 } else if values < 256 { 1 } else { 4 };
+            prop_assert_eq!(codes.keys.width(), width);
             let wanted: Vec<usize> = rows[cut..].iter().map(|row| row.map_or(values, |row| row as usize)).collect();
             prop_assert_eq!(codes.has_nulls, wanted.contains(&values));
             prop_assert_eq!(keys, wanted);

@@ -64,10 +64,10 @@ impl Columns {
     }
 }
 
-/// `schema` with a column that takes no memory at `index`: NULLs of another type would take as much as values.
-pub fn without_values(schema: &Schema, index: usize) -> SchemaRef {
+/// `schema` with columns that take no memory at `places`: NULLs of another type would take as much as values.
+pub fn without_values(schema: &Schema, places: &[usize]) -> SchemaRef {
     let fields = schema.fields().iter().enumerate().map(|(place, field)| {
-        if place == index {
+        if places.contains(&place) {
             Arc::new(Field::new(field.name(), DataType::Null, true))
         } else {
             Arc::clone(field)

@@ -18,6 +18,7 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use super::assemble::Assembled;
 use super::before::Before;
 use super::buckets::Division;
+use super::presence::Presence;
 use super::reader::Reader;
 use super::reading::{self, Held, Order, Steps};
 
@@ -36,8 +37,10 @@ pub struct Wanted {
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether equal rows of a person say no more than one of them.
     pub drops_repeats: bool,
-    /// Whether somebody looks at the column `user_id` of the rows.
-    pub shows_people: bool,
+    /// Columns of which only the presence of values matters.
+    pub presence: Option<Presence>,
+    /// Columns that nobody looks at once rows have passed.
+    pub unseen: Vec<usize>,
 }
 
 /// Reading without the column that only tells the order of a person's rows of one instant.
@@ -120,7 +123,8 @@ impl Gatherer {
         let steps = Steps {
             filter: wanted.filter,
             drops_repeats: wanted.drops_repeats,
-            shows_people: wanted.shows_people,
+            presence: wanted.presence,
+            unseen: wanted.unseen,
             order: Order::Any,
             rows_read: MetricBuilder::new(metrics).global_counter("rows_read"),
             time: MetricBuilder::new(metrics).subset_time("reading", 0),

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray, new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::interleave;
@@ -96,6 +96,9 @@ impl<'a> Layout<'a> {
         let Some(dictionary) = dictionary else {
             return internal_err!("column {index} has no dictionary");
         };
+        if dictionary.values.is_empty() {
+            return Ok(new_null_array(&coded_type(), self.rows));
+        }
         let mut codes: Vec<i32> = before.values(index, self.rows);
         for ((chunk, runs), numbers) in self.runs().zip(&dictionary.codes) {
             match chunk.codes[index].as_ref().map(|codes| &codes.keys) {
@@ -108,6 +111,11 @@ impl<'a> Layout<'a> {
                 Some(Keys::Numbers(keys)) => {
                     let number = |key| numbers.get(key as usize).copied().unwrap_or(NO_VALUE);
                     translate(runs, keys, number, &mut codes);
+                }
+                Some(Keys::Missing) => {
+                    for (rows, place) in rows_and_places(runs) {
+                        codes[place..place + rows.len()].fill(NO_VALUE);
+                    }
                 }
                 None => return internal_err!("column {index} has no codes"),
             }
@@ -127,7 +135,7 @@ impl<'a> Layout<'a> {
             is_left_out || nulls.map_or(0, NullBuffer::null_count) == chunk.rows
         };
         if self.chunks.iter().all(has_no_value) {
-            return Ok(arrow::array::new_null_array(data_type, self.rows));
+            return Ok(new_null_array(data_type, self.rows));
         }
         let mut from = vec![(0, 0); self.rows];
         for (chunk, (_, runs)) in self.runs().enumerate() {

@@ -33,6 +33,7 @@ mod persons;
 mod pipeline;
 mod place;
 mod prepared;
+mod presence;
 mod reader;
 mod reading;
 mod repeats;

@@ -145,7 +145,8 @@ impl ExecutionPlan for PersonPipelineExec {
                 lean: None,
                 filter: pipeline.filter.clone(),
                 drops_repeats: false,
-                shows_people: true,
+                presence: None,
+                unseen: Vec::new(),
             };
             Gatherer::new(self.name(), pipeline.division.clone(), wanted, &self.metrics, &context)
         });

@@ -9,12 +9,13 @@ use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::{Column, Literal, lit};
-use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments, read_by_call};
+use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments, origin_arguments, read_by_call};
 
 use super::aggregate::Aggregate;
 use super::by_time::ByTime;
 use super::columns::Columns;
 use super::per_value::{columns_of, over_codes};
+use super::presence::Presence;
 use crate::schema;
 
 /// The column of the table that only tells rows of one person and one instant apart, if there is one.
@@ -65,6 +66,65 @@ pub fn without_idle_arguments(mut call: Aggregate, complete: &[bool]) -> Aggrega
         }
     }
     call
+}
+
+/// Columns of which a call only wants to know in which rows any has a value, if nobody looks at them otherwise. One
+/// argument of the call stays, to tell of all of them.
+///
+/// `calls` and `keys` are over the columns of the table; `place` gives the place of one that is read as codes.
+///
+/// # Errors
+/// Those of walking through expressions.
+pub fn take_presence(
+    calls: &mut [Aggregate],
+    keys: &[Arc<dyn PhysicalExpr>],
+    place: impl Fn(usize) -> Option<usize>,
+) -> Result<Option<Presence>> {
+    for position in 0..calls.len() {
+        if let Some((presence, told)) = presence_of(calls, position, keys, &place)? {
+            for argument in told {
+                calls[position].arguments[argument] = lit(ScalarValue::Null);
+            }
+            return Ok(Some(presence));
+        }
+    }
+    Ok(None)
+}
+
+/// That of the call at `position`, and the arguments that another one tells of.
+fn presence_of(
+    calls: &[Aggregate],
+    position: usize,
+    keys: &[Arc<dyn PhysicalExpr>],
+    place: impl Fn(usize) -> Option<usize>,
+) -> Result<Option<(Presence, Vec<usize>)>> {
+    let call = &calls[position];
+    let Some(origins) = origin_arguments(call.function.fun(), call.function.field().data_type()) else {
+        return Ok(None);
+    };
+    let is_given = |argument: &usize| {
+        let literal = call.arguments[*argument].downcast_ref::<Literal>();
+        !literal.is_some_and(|literal| literal.value().is_null())
+    };
+    let column_of = |argument: &usize| Some(call.arguments[*argument].downcast_ref::<Column>()?.index());
+    let hidden: Vec<usize> = origins.hidden.into_iter().filter(is_given).collect();
+    let columns: Option<Vec<usize>> = hidden.iter().map(column_of).collect();
+    let Some(columns) = columns else { return Ok(None) };
+    let places: Option<Vec<usize>> = columns.iter().map(|column| place(*column)).collect();
+    let (Some([told_by, others @ ..]), [_, told @ ..]) = (places.as_deref(), hidden.as_slice()) else {
+        return Ok(None);
+    };
+    for (number, other) in calls.iter().enumerate() {
+        let arguments = other.arguments.iter().enumerate();
+        let arguments = arguments.filter(|(argument, _)| number != position || !hidden.contains(argument));
+        for expr in arguments.map(|(_, argument)| argument).chain(&other.filter).chain(keys) {
+            if columns_of(expr)?.iter().any(|column| columns.contains(column)) {
+                return Ok(None);
+            }
+        }
+    }
+    let shown = origins.shown.iter().filter_map(|argument| place(column_of(argument)?)).collect();
+    Ok(Some((Presence { told_by: *told_by, others: others.to_vec(), shown }, told.to_vec())))
 }
 
 /// A call whose arguments are over the SQL types of `columns`, over the batches that are delivered.

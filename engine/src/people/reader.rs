@@ -53,10 +53,7 @@ impl Reader {
         left_out: Option<usize>,
     ) -> Self {
         let files = source.files.iter().map(|_| OnceCell::new()).collect();
-        let mut delivered = Arc::clone(columns.delivered());
-        if let Some(left_out) = left_out {
-            delivered = without_values(&delivered, left_out);
-        }
+        let delivered = without_values(columns.delivered(), left_out.as_slice());
         let read = FileColumns::new(source, cache, delivered, left_out);
         Self { columns, read, files }
     }

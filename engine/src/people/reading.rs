@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, NullArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use datafusion::common::runtime::JoinSet;
@@ -18,6 +18,8 @@ use tokio::sync::Mutex;
 use super::assemble::Gathered;
 use super::buckets::{Bucket, Part};
 use super::chunk::Chunk;
+use super::columns::without_values;
+use super::presence::Presence;
 use super::reader::{Fetched, Reader};
 use super::repeats::without_repeats;
 use crate::schema;
@@ -52,8 +54,10 @@ pub(super) struct Steps {
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether a row that is equal to the one before it may be left out.
     pub(super) drops_repeats: bool,
-    /// Whether somebody looks at the column `user_id` of the rows that are put together.
-    pub(super) shows_people: bool,
+    /// Columns of which only the presence of values matters.
+    pub(super) presence: Option<Presence>,
+    /// Columns that nobody looks at once rows have passed.
+    pub(super) unseen: Vec<usize>,
     /// What tells the order.
     pub(super) order: Order,
     /// Rows read.
@@ -134,10 +138,8 @@ pub(super) async fn read(
         Order::ByPlace { sequence } => Some(sequence),
         Order::Any | Order::ByDistinctTimes => None,
     };
-    let mut gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?.with_sequence(sequence);
-    if !reading.steps.shows_people {
-        gathered = gathered.without_people();
-    }
+    let schema = without_values(&schema, &reading.steps.unseen);
+    let gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?.with_sequence(sequence);
     reading.reservation.try_grow(gathered.sliced_bytes(tasks))?;
     Ok(Some(Held { gathered, _reservation: reading.reservation }))
 }
@@ -170,6 +172,10 @@ impl Reading {
         if let Some(filter) = &self.steps.filter {
             batch = passing(&batch, filter)?;
         }
+        if let Some(presence) = &self.steps.presence {
+            batch = presence.told(&batch)?;
+        }
+        batch = self.without_unseen(batch)?;
         if self.steps.drops_repeats && !are_people {
             batch = without_repeats(&batch)?;
         }
@@ -182,6 +188,20 @@ impl Reading {
         }
         let chunk = Chunk::new(&batch, self.user_id, |id| self.belongs(id, &part))?;
         Ok((chunk.rows > 0).then_some(chunk))
+    }
+
+    /// `batch` with NULLs only in what nobody looks at, but for the people, who tell the runs.
+    fn without_unseen(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let unseen = self.steps.unseen.iter().copied().filter(|column| *column != self.user_id);
+        let unseen: Vec<usize> = unseen.collect();
+        if unseen.is_empty() {
+            return Ok(batch);
+        }
+        let schema = without_values(&batch.schema(), &unseen);
+        let rows = batch.num_rows();
+        let (_, mut columns, _) = batch.into_parts();
+        unseen.into_iter().for_each(|column| columns[column] = Arc::new(NullArray::new(rows)));
+        Ok(RecordBatch::try_new(schema, columns)?)
     }
 
     /// Whether the order of each person's rows is told by what was promised to tell it, in a row group that says that it

@@ -6,7 +6,7 @@
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 
@@ -38,6 +38,9 @@ pub fn without_repeats(batch: &RecordBatch) -> Result<RecordBatch> {
 
 /// For each row whether its value is another than that of the row before; `None` for types that are dear to compare.
 fn differences(column: &dyn Array) -> Option<BooleanBuffer> {
+    if *column.data_type() == DataType::Null {
+        return Some(BooleanBuffer::new_unset(column.len()));
+    }
     if let Some(codes) = column.as_dictionary_opt::<Int32Type>() {
         // Two codes of one value only keep a row that could go.
         return differences(codes.keys());

@@ -213,15 +213,17 @@ impl Plan<'_> {
         used.sort_unstable();
         used.dedup();
         let columns = Columns::new(&source.full_schema, &used);
+        let place = |index: usize| used.binary_search(&index).ok();
+        let presence = prepared::take_presence(&mut calls, &keys, |index| {
+            place(index).filter(|column| columns.is_coded(*column))
+        })?;
         let partitions = config.execution.target_partitions.max(1);
         let max_rows = max_bucket_rows(settings, &columns);
         let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
             return Ok(Err("a file of another writer is among the files".to_owned()));
         };
 
-        let over_batch = |expr: Arc<dyn PhysicalExpr>| {
-            over_codes(renumbered(expr, |index| used.binary_search(&index).ok())?, &columns)
-        };
+        let over_batch = |expr: Arc<dyn PhysicalExpr>| over_codes(renumbered(expr, place)?, &columns);
         let schema = self.candidate.last.schema();
         let key_fields: Vec<FieldRef> = schema.fields().iter().take(keys.len()).map(Arc::clone).collect();
         let grouping = keys.clone();
@@ -236,21 +238,21 @@ impl Plan<'_> {
                 Key::OfPerson(renumbered(expr, |_| Some(0))?)
             } else {
                 let is_plain = expr.is::<Column>();
-                let expr = renumbered(expr, |index| used.binary_search(&index).ok())?;
+                let expr = renumbered(expr, place)?;
                 Key::Further(if is_plain { expr } else { over_codes(expr, &columns)? })
             });
         }
         let others = filter.iter().chain(&grouping);
         let tie_breaker = prepared::tie_breaker(&calls, others, &source.full_schema)?;
         let tie_breaker = tie_breaker.and_then(|index| {
-            let column = used.binary_search(&index).ok()?;
+            let column = place(index)?;
             let is_text = *columns.delivered().field(column).data_type() == DataType::Utf8View;
             let is_told_by_place = is_text && place::tells_order(source, index);
             Some(TieBreaker { column, is_told_by_place })
         });
         let mut aggregates = Vec::with_capacity(calls.len());
         for call in calls {
-            let number = |expr| renumbered(expr, |index| used.binary_search(&index).ok());
+            let number = |expr| renumbered(expr, place);
             aggregates.push(prepared::over_batches(
                 Aggregate {
                     function: call.function,
@@ -268,6 +270,7 @@ impl Plan<'_> {
             keys: Keys::new(classified, &key_fields),
             columns,
             tie_breaker,
+            presence,
             filter,
             ignores_repeats: first.aggr_expr().iter().all(|call| ignores_repeats(call)),
             aggregates,

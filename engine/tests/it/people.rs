@@ -487,13 +487,14 @@ async fn what_decides_nothing_is_not_read() {
     const ONE_HAS_NONE: &str =
         "6,cid,2024-05-02T10:00:00Z,visit,,google,\n7,cid,2024-05-02T10:01:00Z,visit,email,,\n";
     let ask = |shown: &str| format!("SELECT {shown}, count(*) FROM sessions(touchpoints) GROUP BY {shown}");
-    // What is shown, and what is read for it beside the person and the time once each row has a channel.
+    // What is shown, what is read for it beside the person and the time once each row has a channel, and of what only
+    // the presence is told where one has none.
     let shown = [
-        ("entry_channel", vec!["channel"]),
-        ("entry_source", vec!["channel", "source"]),
-        ("entry_campaign", vec!["channel", "campaign"]),
-        ("entry_channel, entry_campaign", vec!["channel", "campaign"]),
-        ("entry_channel, entry_source, entry_campaign", vec!["channel", "source", "campaign"]),
+        ("entry_channel", vec!["channel"], "presence=[source, campaign]"),
+        ("entry_source", vec!["channel", "source"], "presence=[channel, campaign]"),
+        ("entry_campaign", vec!["channel", "campaign"], "presence=[channel, source]"),
+        ("entry_channel, entry_campaign", vec!["channel", "campaign"], "presence=[source]"),
+        ("entry_channel, entry_source, entry_campaign", vec!["channel", "source", "campaign"], ""),
     ];
     let directory = tempfile::tempdir().expect("a directory");
     let engine = support::engine(in_memory()).await;
@@ -503,7 +504,7 @@ async fn what_decides_nothing_is_not_read() {
         support::load(&engine, &[file]).await;
         let session = support::session(&engine);
         let twins = Twins::new(&engine).await;
-        for (shown, read) in &shown {
+        for (shown, read, told) in &shown {
             let sql = ask(shown);
             let answer = support::rows(&session, &sql).await;
             twins.check(&sql, Ok(&answer)).await.unwrap_or_else(|difference| panic!("{difference}"));
@@ -514,6 +515,60 @@ async fn what_decides_nothing_is_not_read() {
                 let is_read = name == "some.csv" || read.contains(&origin);
                 assert_eq!(columns.contains(&origin), is_read, "{sql}\n{plan}");
             }
+            let told = if name == "some.csv" { told } else { "" };
+            assert!(plan.contains(told) && plan.contains("presence=") != told.is_empty(), "{sql}\n{plan}");
+        }
+    }
+}
+
+/// Channels, sources and campaigns in all combinations, so that the first row with any of them is now this, now that;
+/// rows of one instant, which nothing but their values orders.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_sessions_come_from_is_the_same_by_presence_and_by_value() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = support::engine(in_memory()).await;
+    let mut rows = "event_id,user_id,ts,event,channel,source,campaign,device\n".to_owned();
+    for row in 0_u64..4_000 {
+        let random = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let pick = |shift: u32, values: [&'static str; 4]| values[(random >> shift & 3) as usize];
+        let (user, minute) = (random >> 8 & 63, random >> 14 & 0x1ff);
+        let (channel, source) = (pick(0, ["", "", "email", "search"]), pick(2, ["", "", "letter", "google"]));
+        let (campaign, device) =
+            (pick(4, ["", "", "spring", "autumn"]), pick(6, ["", "phone", "tablet", "watch"]));
+        let id = if row % 3 == 0 { row.to_string() } else { String::new() };
+        let (day, minute) = (minute / 64 + 1, minute % 64 / 8);
+        rows += &format!(
+            "{id},u{user},2024-05-0{day}T10:0{minute}:00Z,visit,{channel},{source},{campaign},{device}\n"
+        );
+    }
+    let file = directory.path().join("rows.csv");
+    std::fs::write(&file, rows).expect("a file");
+    support::load(&engine, &[file]).await;
+    let session = support::session(&engine);
+    let twins = Twins::new(&engine).await;
+    let shown = [
+        "entry_channel",
+        "entry_source",
+        "entry_campaign",
+        "entry_channel, device",
+        "entry_source, entry_campaign",
+    ];
+    for shown in shown {
+        for (arguments, has_presence) in [
+            ("", true),
+            (", gap => INTERVAL '3 minutes'", true),
+            (
+                ", separator => source = 'letter'",
+                shown == "entry_source" || shown == "entry_source, entry_campaign",
+            ),
+        ] {
+            let sql = format!(
+                "SELECT user_id, start_ts, {shown} FROM sessions(touchpoints{arguments}) ORDER BY 1, 2"
+            );
+            let answer = support::rows(&session, &sql).await;
+            twins.check(&sql, Ok(&answer)).await.unwrap_or_else(|difference| panic!("{difference}"));
+            let plan = plan(&session, &sql).await;
+            assert_eq!(plan.contains("presence="), has_presence, "{sql}\n{plan}");
         }
     }
 }

@@ -55,7 +55,7 @@ fn batch(rows: &[Row], has_many: bool) -> RecordBatch {
         Arc::new(revenue.with_data_type(DataType::Decimal128(18, 4))),
         Arc::new(NullArray::new(rows.len())),
     ];
-    RecordBatch::try_new(without_values(&schema(), 5), columns).unwrap()
+    RecordBatch::try_new(without_values(&schema(), &[5]), columns).unwrap()
 }
 
 /// The rows as they are in an assembled batch, by person.

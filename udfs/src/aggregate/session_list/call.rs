@@ -55,7 +55,7 @@ impl SessionListCall {
             .into_iter()
             .any(|role| arguments[Position::of(role)] != Argument::Missing);
         let has_only_gap = rules.rules.only_gap().is_some() && !looks_at_rows && rules.midnight.is_none();
-        let layout = Layout::new(&types);
+        let layout = Layout::new(&types, wanted);
         Ok(Self { types, ts, layout, rules, has_only_gap, too_short, wanted })
     }
 

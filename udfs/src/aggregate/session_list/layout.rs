@@ -20,6 +20,9 @@ pub(crate) const DIMENSIONS: [(&str, &str, Pick); 7] = [
     ("country", "country", Pick::First),
 ];
 
+/// Where the first of them is among the fields of a session.
+const DIMENSIONS_AT: usize = 7;
+
 /// Which row of a session gives the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pick {
@@ -56,7 +59,8 @@ pub(crate) const COLUMN_NAMES: [&str; 6] = ["page", "channel", "source", "campai
 
 /// Which kept column holds what; `None` for what is not there.
 ///
-/// The order of kept columns is the order of rows of one instant: by sequence, then by what the rules look at.
+/// The order of kept columns is the order of rows of one instant: by sequence, then by what the rules look at, then by
+/// what is shown. What only tells which row is shown comes last, so that whoever leaves it out changes nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) sequence: Option<usize>,
@@ -68,7 +72,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(types: &[DataType]) -> Self {
+    pub(super) fn new(types: &[DataType], wanted: WantedFields) -> Self {
         let mut next = 1;
         let mut place = |position: usize| {
             let is_there = types.get(position).is_some_and(|given| !given.is_null());
@@ -82,7 +86,14 @@ impl Layout {
         let marks = place(Position::PAGE_VIEW).unwrap_or(1);
         let split_on = place(Position::of(Role::SplitOn));
         let revenue = place(Position::REVENUE);
-        let columns = [0, 1, 2, 3, 4, 5].map(|column| place(Position::COLUMNS + column));
+        let mut columns = [None; COLUMN_NAMES.len()];
+        for are_shown in [true, false] {
+            for (index, column) in columns.iter_mut().enumerate() {
+                if wanted.shows(COLUMN_NAMES[index]) == are_shown {
+                    *column = place(Position::COLUMNS + index);
+                }
+            }
+        }
         Self { sequence, marks, split_on, revenue, columns }
     }
 
@@ -148,6 +159,12 @@ impl WantedFields {
     fn contains(self, position: usize) -> bool {
         self.0 >> position.min(63) & 1 == 1
     }
+
+    /// Whether a value of the data's column `name` is among them.
+    fn shows(self, name: &str) -> bool {
+        let mut dimensions = DIMENSIONS.iter().enumerate();
+        dimensions.any(|(place, (column, ..))| *column == name && self.contains(DIMENSIONS_AT + place))
+    }
 }
 
 /// Type of a column of the result that shows values of the data's column `name`.
@@ -194,4 +211,36 @@ pub(crate) fn session_fields(types: &[DataType], wanted: WantedFields) -> Result
 
 pub(super) fn session_type(types: &[DataType], wanted: WantedFields) -> Result<DataType> {
     Ok(DataType::Struct(session_fields(types, wanted)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    fn types() -> Vec<DataType> {
+        let mut types = vec![DataType::Null; Position::COUNT];
+        types[Position::of(Role::Ts)] = DataType::Timestamp(TimeUnit::Microsecond, None);
+        types[Position::COLUMNS..].fill(DataType::Utf8View);
+        types
+    }
+
+    #[test]
+    fn dimensions_are_where_they_are_said_to_be() {
+        let fields = session_fields(&types(), WantedFields::ALL).unwrap();
+        let names: Vec<&str> = fields.iter().skip(DIMENSIONS_AT).map(|field| field.name().as_str()).collect();
+        assert_eq!(names[..DIMENSIONS.len()], DIMENSIONS.map(|(_, name, _)| name));
+    }
+
+    #[test]
+    fn what_is_not_shown_orders_last() {
+        let types = types();
+        let wanted = |names: &[&str]| WantedFields::of(&types, |name| names.contains(&name)).unwrap();
+        let places = |names: &[&str]| Layout::new(&types, wanted(names)).columns.map(Option::unwrap);
+        // page, channel, source, campaign, device, country
+        assert_eq!(places(&["entry_channel", "device"]), [4, 2, 5, 6, 3, 7]);
+        assert_eq!(places(&["exit_page", "entry_campaign"]), [2, 4, 5, 3, 6, 7]);
+        assert_eq!(Layout::new(&types, WantedFields::ALL).columns.map(Option::unwrap), [2, 3, 4, 5, 6, 7]);
+    }
 }

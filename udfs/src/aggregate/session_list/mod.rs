@@ -17,7 +17,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr};
 
 use super::buffered::{self, Buffered, BufferedAggregate, ConstantArguments};
 use crate::arguments::LengthArgument;
-use crate::by_person::ArgumentUse;
+use crate::by_person::{ArgumentUse, OriginArguments};
 use crate::session::{self, Argument, RULES, Role, is_per_row};
 use call::SessionListCall;
 pub(crate) use layout::{COLUMN_NAMES, DIMENSIONS, Pick, Position, WantedFields};
@@ -55,6 +55,25 @@ pub(crate) fn read_by_call() -> Vec<usize> {
 /// Channel, source and campaign of a session come from the first row that has any of them. Where one of them is never
 /// missing that is the first row, whatever the others are.
 pub(crate) fn idle_arguments(session: &DataType, is_complete: impl Fn(usize) -> bool) -> Vec<usize> {
+    let origins = origins(session);
+    let complete = origins.iter().filter(|(argument, _)| is_complete(*argument));
+    let Some((deciding, _)) = complete.max_by_key(|(_, is_shown)| *is_shown) else {
+        return Vec::new();
+    };
+    let idle = origins.iter().filter(|(argument, is_shown)| !is_shown && argument != deciding);
+    idle.map(|(argument, _)| *argument).collect()
+}
+
+/// Of the arguments that tell where a session came from those whose values `session` shows, and those of which only
+/// matters in which rows any has a value.
+pub(crate) fn origin_arguments(session: &DataType) -> OriginArguments {
+    let (shown, hidden): (Vec<_>, Vec<_>) = origins(session).into_iter().partition(|(_, is_shown)| *is_shown);
+    let arguments = |origins: Vec<(usize, bool)>| origins.into_iter().map(|(argument, _)| argument).collect();
+    OriginArguments { shown: arguments(shown), hidden: arguments(hidden) }
+}
+
+/// The arguments that tell where a session came from, and whether `session` shows their values.
+fn origins(session: &DataType) -> Vec<(usize, bool)> {
     let DataType::Struct(shown) = session else {
         return Vec::new();
     };
@@ -63,13 +82,7 @@ pub(crate) fn idle_arguments(session: &DataType, is_complete: impl Fn(usize) -> 
         let index = COLUMN_NAMES.iter().position(|name| name == column)?;
         Some((Position::COLUMNS + index, shown.find(field).is_some()))
     });
-    let origins: Vec<(usize, bool)> = origins.collect();
-    let complete = origins.iter().filter(|(argument, _)| is_complete(*argument));
-    let Some((deciding, _)) = complete.max_by_key(|(_, is_shown)| *is_shown) else {
-        return Vec::new();
-    };
-    let idle = origins.iter().filter(|(argument, is_shown)| !is_shown && argument != deciding);
-    idle.map(|(argument, _)| *argument).collect()
+    origins.collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -124,7 +137,7 @@ impl Buffered for SessionList {
     }
 
     fn kept_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        Ok(Layout::new(arg_types).kept_types(arg_types))
+        Ok(Layout::new(arg_types, self.wanted).kept_types(arg_types))
     }
 
     fn call(&self, args: &AccumulatorArgs) -> Result<Arc<dyn buffered::Call>> {
