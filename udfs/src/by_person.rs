@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::AggregateUDF;
 
+pub use crate::aggregate::buffered::ConsecutiveGroups;
 use crate::aggregate::{funnel, paths, session_list};
 
 /// Places of arguments that an engine may prepare.

@@ -38,8 +38,8 @@ pub struct Keys {
 /// Which group each row of a bucket is in, and the keys of the groups.
 #[derive(Debug)]
 pub struct Groups {
-    /// The group of each row.
-    pub indices: Vec<usize>,
+    /// The group of each row; `None` if each person is one.
+    pub indices: Option<Vec<usize>>,
     /// How many groups there are.
     pub count: usize,
     /// For each key its value in each group.
@@ -66,7 +66,7 @@ impl Keys {
         let ids: ArrayRef = Arc::new(rows.persons.ids());
         if self.grouped.fields().len() == 1 {
             let columns = self.columns(&ids, &[])?;
-            return Ok(Groups { indices: person_of_rows(rows), count: rows.persons.len(), columns });
+            return Ok(Groups { indices: None, count: rows.persons.len(), columns });
         }
         let mut further = Vec::new();
         for key in &self.keys {
@@ -80,7 +80,8 @@ impl Keys {
             let further = groups.values(&types)?;
             let count = groups.persons.len();
             let ids = take(&ids, &UInt32Array::from(groups.persons), None)?;
-            return Ok(Groups { indices: groups.indices, count, columns: self.columns(&ids, &further)? });
+            let columns = self.columns(&ids, &further)?;
+            return Ok(Groups { indices: Some(groups.indices), count, columns });
         }
         let persons = person_of_rows(rows);
         // Numbers of people fit: rows are counted in 32 bits.
@@ -98,7 +99,7 @@ impl Keys {
             return internal_err!("groups without a person");
         };
         let ids = take(&ids, persons, None)?;
-        Ok(Groups { indices, count, columns: self.columns(&ids, further)? })
+        Ok(Groups { indices: Some(indices), count, columns: self.columns(&ids, further)? })
     }
 
     /// For each key its values; `ids` has the person of each group.
@@ -121,7 +122,7 @@ impl Keys {
 }
 
 /// The number of the person of each row.
-fn person_of_rows(rows: &Assembled) -> Vec<usize> {
+pub(super) fn person_of_rows(rows: &Assembled) -> Vec<usize> {
     let mut persons = Vec::with_capacity(rows.batch.num_rows());
     for (person, range) in rows.offsets.windows(2).enumerate() {
         persons.resize(range[1] as usize, person);

@@ -1,15 +1,18 @@
 //! The work of one partition of the aggregate: slice after slice of the people.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::PhysicalExpr;
+use wayfare_udfs::by_person::ConsecutiveGroups;
 
 use super::aggregate::{Aggregate, Task};
 use super::assemble::Assembled;
 use super::gather::Turn;
+use super::keys::person_of_rows;
 
 /// What one partition works with.
 pub(super) struct Worker {
@@ -40,8 +43,9 @@ impl Worker {
         }
         let groups = self.task.keys.group(rows)?;
         let mut columns = groups.columns;
+        let of_rows = OfRows { rows, given: groups.indices, persons: OnceCell::new(), count: groups.count };
         for aggregate in &self.task.aggregates {
-            columns.push(self.evaluate(aggregate, &rows.batch, &groups.indices, groups.count)?);
+            columns.push(self.evaluate(aggregate, &of_rows)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(groups.count));
         let all = RecordBatch::try_new_with_options(Arc::clone(&self.task.schema), columns, &options)?;
@@ -49,13 +53,8 @@ impl Worker {
         Ok(slices(&all, self.batch_rows))
     }
 
-    fn evaluate(
-        &self,
-        aggregate: &Aggregate,
-        rows: &RecordBatch,
-        groups: &[usize],
-        count: usize,
-    ) -> Result<ArrayRef> {
+    fn evaluate(&self, aggregate: &Aggregate, groups: &OfRows) -> Result<ArrayRef> {
+        let (rows, count) = (&groups.rows.batch, groups.count);
         let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
         let arguments = aggregate.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
         let filter = aggregate.filter.as_ref().map(evaluate).transpose()?;
@@ -68,16 +67,47 @@ impl Worker {
         };
         if let (Some(by_time), [value, time]) = (aggregate.by_time, arguments.as_slice()) {
             let result = aggregate.function.field();
-            return by_time.values([value, time], groups, filter, count, result.data_type());
+            return by_time.values([value, time], groups.indices(), filter, count, result.data_type());
         }
         let mut accumulator = aggregate.function.create_groups_accumulator()?;
-        accumulator.update_batch(&arguments, groups, filter, count)?;
+        if groups.given.is_none() {
+            let of_people = ConsecutiveGroups::of(&*accumulator, &arguments, filter, &groups.rows.offsets)?;
+            if let Some(of_people) = of_people {
+                return self.with_memory(of_people.allocated_bytes(), || of_people.evaluate());
+            }
+        }
+        accumulator.update_batch(&arguments, groups.indices(), filter, count)?;
+        self.with_memory(accumulator.size(), || accumulator.evaluate(EmitTo::All))
+    }
+
+    /// What `evaluate` gives, which takes so many bytes more.
+    fn with_memory(&self, bytes: usize, evaluate: impl FnOnce() -> Result<ArrayRef>) -> Result<ArrayRef> {
         let reservation = &self.turn.reservation;
         let before = reservation.size();
-        reservation.try_resize(before + accumulator.size())?;
-        let values = accumulator.evaluate(EmitTo::All)?;
+        reservation.try_resize(before + bytes)?;
+        let values = evaluate()?;
         reservation.try_resize(before)?;
         Ok(values)
+    }
+}
+
+/// The groups of the rows of a slice.
+struct OfRows<'a> {
+    rows: &'a Assembled,
+    /// The group of each row; `None` if each person is one.
+    given: Option<Vec<usize>>,
+    /// The person of each row, once someone wants to know.
+    persons: OnceCell<Vec<usize>>,
+    count: usize,
+}
+
+impl OfRows<'_> {
+    /// The group of each row.
+    fn indices(&self) -> &[usize] {
+        match &self.given {
+            Some(indices) => indices,
+            None => self.persons.get_or_init(|| person_of_rows(self.rows)),
+        }
     }
 }
 

@@ -26,6 +26,15 @@ impl BufferedGroups {
         Self { call, group_count: 0, rows: Rows::new(kept_types) }
     }
 
+    pub(super) fn call(&self) -> &Arc<dyn Call> {
+        &self.call
+    }
+
+    /// Types of the columns that are kept.
+    pub(super) fn kept_types(&self) -> &[DataType] {
+        self.rows.types()
+    }
+
     fn add(
         &mut self,
         values: &[ArrayRef],
@@ -56,7 +65,7 @@ impl BufferedGroups {
 }
 
 /// The kept columns, and the kept rows that `filter` lets through.
-fn keep(
+pub(super) fn keep(
     call: &dyn Call,
     values: &[ArrayRef],
     filter: Option<&BooleanArray>,

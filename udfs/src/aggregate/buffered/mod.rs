@@ -10,13 +10,16 @@
 //! the rows exist twice.
 
 mod accumulator;
+mod consecutive;
 mod function;
 mod lists;
 mod numbers;
 mod order;
+mod rank;
 mod rows;
 mod state;
 
+pub use consecutive::ConsecutiveGroups;
 pub(crate) use function::{Buffered, BufferedAggregate, ConstantArguments};
 pub(crate) use lists::list;
 pub(crate) use numbers::value_numbers;

@@ -44,18 +44,41 @@ impl SortedRows {
         for group in 0..group_count {
             offsets[group + 1] += offsets[group];
         }
+        if are_together {
+            return Self::of_consecutive(offsets, columns.to_vec(), by_group);
+        }
+        let mut order: Vec<u32> = vec![0; groups.len()];
+        let mut next = offsets.clone();
+        for (row, group) in (0..row_count).zip(groups) {
+            order[next[*group as usize]] = row;
+            next[*group as usize] += 1;
+        }
         let sorter = if by_group { None } else { Some(Sorter::try_new(columns)?) };
-        if are_together && sorter.as_ref().is_none_or(|sorter| sorter.are_in_order(&offsets)) {
-            return Ok(Self { offsets, columns: columns.to_vec() });
+        Self::in_order(offsets, columns, order, sorter)
+    }
+
+    /// Puts the rows of each group in order unless only `by_group`; group g has the rows `offsets[g]..offsets[g + 1]`.
+    pub(super) fn of_consecutive(
+        offsets: Vec<usize>,
+        columns: Vec<ArrayRef>,
+        by_group: bool,
+    ) -> Result<Self> {
+        let sorter = if by_group { None } else { Some(Sorter::try_new(&columns)?) };
+        if sorter.as_ref().is_none_or(|sorter| sorter.are_in_order(&offsets)) {
+            return Ok(Self { offsets, columns });
         }
-        let mut order: Vec<u32> = (0..row_count).collect();
-        if !are_together {
-            let mut next = offsets.clone();
-            for (row, group) in (0..row_count).zip(groups) {
-                order[next[*group as usize]] = row;
-                next[*group as usize] += 1;
-            }
-        }
+        // Rows of a batch are counted in 32 bits.
+        let order = (0..offsets.last().copied().unwrap_or(0) as u32).collect();
+        Self::in_order(offsets, &columns, order, sorter)
+    }
+
+    /// The rows of `columns` in `order`, in which those of each group are together, and are put in order by `sorter`.
+    fn in_order(
+        offsets: Vec<usize>,
+        columns: &[ArrayRef],
+        mut order: Vec<u32>,
+        sorter: Option<Sorter>,
+    ) -> Result<Self> {
         if let Some(sorter) = sorter {
             for group in offsets.windows(2) {
                 sorter.sort(&mut order[group[0]..group[1]]);
