@@ -19,6 +19,7 @@ mod report;
 mod retention_matrix;
 mod sessions;
 mod stickiness;
+mod unused;
 
 use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
@@ -81,7 +82,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 pub fn with_table_rules(
     mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
 ) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    rules.push(Arc::new(sessions::UnusedSessionFields));
+    rules.push(Arc::new(unused::UnusedFields));
     rules
 }
 

@@ -104,6 +104,11 @@ impl<F: Buffered> BufferedAggregate<F> {
         Self { function, signature }
     }
 
+    /// What it is around.
+    pub(crate) fn function(&self) -> &F {
+        &self.function
+    }
+
     fn types(args: &AccumulatorArgs) -> Vec<DataType> {
         args.expr_fields.iter().map(|field| field.data_type().clone()).collect()
     }

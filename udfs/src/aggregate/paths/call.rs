@@ -10,7 +10,7 @@ use datafusion::common::{Result, internal_err};
 use super::columns::Columns;
 use super::layout::{GraphKind, Layout, NODE, TS};
 use super::names::{Names, Numbering};
-use super::output::{self, Output};
+use super::output::{self, Output, field};
 use crate::aggregate::buffered::{Call, Kept, SortedRows, condition_columns, kept_column};
 use crate::arguments::{ticks, true_rows};
 use crate::journey::funnel::FunnelState;
@@ -158,14 +158,22 @@ impl Call for GraphCall {
         match &self.layout.kind {
             GraphKind::Edges { steps, ends } => {
                 let mut edges = Edges::new(*steps, *ends, may_convert);
+                let are_plain = columns.are_plain(&self.layout);
                 for person in rows.groups() {
                     edges.next_person();
-                    cutter.person(&self.rules, columns.person(person), |path| edges.add(path));
+                    if are_plain {
+                        cutter.person(&self.rules, columns.plain_person(person), |path| edges.add(path));
+                    } else {
+                        cutter.person(&self.rules, columns.person(person), |path| edges.add(path));
+                    }
                 }
                 output.edges(rows.group_count(), &edges)
             }
             GraphKind::Paths { separator } => {
-                let mut paths = Frequent::default();
+                let keeps_durations = [field::DURATIONS, field::WEIGHTS];
+                let keeps_durations = keeps_durations.iter().any(|name| self.layout.wanted.contains(name));
+                let mut paths = Frequent::new(keeps_durations);
+                let are_plain = columns.are_plain(&self.layout);
                 let mut funnel = self.layout.funnel.map(|funnel| FunnelState::new(funnel.steps));
                 for person in rows.groups() {
                     paths.next_person();
@@ -175,10 +183,13 @@ impl Call for GraphCall {
                             let taken = part.rows(state, window, &times, &sets).unwrap_or(0..0);
                             cutter.person(&self.rules, all[taken].iter().copied(), |path| paths.add(path));
                         }
+                        _ if are_plain => {
+                            cutter.person(&self.rules, columns.plain_person(person), |path| paths.add(path));
+                        }
                         _ => cutter.person(&self.rules, columns.person(person), |path| paths.add(path)),
                     }
                 }
-                output.paths(rows.group_count(), paths, separator)
+                output.paths(rows.group_count(), &paths.finish(), separator)
             }
             GraphKind::Steps { steps, centred } => {
                 let mut counts = Steps::new(*steps, may_convert);

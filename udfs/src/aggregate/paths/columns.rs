@@ -12,7 +12,7 @@ use datafusion::common::{Result, exec_err, internal_err};
 use super::layout::{CENTRE, CONVERSION, END, Layout, START};
 use super::names::Names;
 use crate::aggregate::buffered::SortedRows;
-use crate::journey::paths::PathRow;
+use crate::journey::paths::{PathRow, node};
 
 /// Columns of all rows, and the order in which those of one person are read.
 pub(super) struct Columns<'a> {
@@ -75,12 +75,22 @@ impl<'a> Columns<'a> {
 
     /// The rows of a person in order: of one instant by the sequence, then conversions last, then by name.
     pub(super) fn person(&mut self, rows: Range<usize>) -> impl Iterator<Item = PathRow> + '_ {
+        let first = rows.start;
+        let has_ties = self.put_in_order(rows.clone());
+        rows.map(move |row| {
+            let at = |row: usize| if has_ties { self.order[row - first] } else { row };
+            self.row(at(row), (row > first).then(|| at(row - 1)))
+        })
+    }
+
+    /// Whether a person has rows of one instant; then their order is in `order`, which is empty otherwise.
+    fn put_in_order(&mut self, rows: Range<usize>) -> bool {
         let times = &self.times[rows.clone()];
         let has_ties = times.windows(2).any(|pair| pair[0] == pair[1]);
         let mut order = std::mem::take(&mut self.order);
         order.clear();
         if has_ties {
-            order.extend(rows.clone());
+            order.extend(rows);
             for instant in order.chunk_by_mut(|left, right| self.is_same_instant(*left, *right)) {
                 // They are in order of their numbers, which may not be that of their names.
                 if instant.len() > 1 {
@@ -100,10 +110,22 @@ impl<'a> Columns<'a> {
             }
         }
         self.order = order;
+        has_ties
+    }
+
+    /// Whether rows have nothing but a time and a node, and no unit: then [`Self::plain_person`] gives them.
+    pub(super) fn are_plain(&self, layout: &Layout) -> bool {
+        let is_alone = self.values.is_none() && self.weights.is_none() && self.segments.is_none();
+        is_alone && self.unit.is_none() && layout.conditions().is_empty()
+    }
+
+    /// The rows of a person in order, where they are plain: what is the same in all rows is decided once, for all.
+    pub(super) fn plain_person(&mut self, rows: Range<usize>) -> impl Iterator<Item = PathRow> + '_ {
         let first = rows.start;
+        let has_ties = self.put_in_order(rows.clone());
         rows.map(move |row| {
-            let at = |row: usize| if has_ties { self.order[row - first] } else { row };
-            self.row(at(row), (row > first).then(|| at(row - 1)))
+            let at = if has_ties { self.order[row - first] } else { row };
+            PathRow { time: self.times[at], node: self.nodes[at], ..PLAIN }
         })
     }
 
@@ -155,6 +177,20 @@ impl<'a> Columns<'a> {
         }
     }
 }
+
+/// A row that has nothing but a time and a node.
+const PLAIN: PathRow = PathRow {
+    time: 0,
+    node: node::NONE,
+    is_break: false,
+    starts: false,
+    ends: false,
+    converts: false,
+    is_centre: false,
+    value: 0,
+    weight: 1,
+    segment: 0,
+};
 
 fn numbers(column: &ArrayRef) -> Result<&[u32]> {
     match column.as_primitive_opt::<UInt32Type>() {

@@ -10,7 +10,7 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::call::GraphCall;
 use super::names::Names;
-use super::output;
+use super::output::{self, WantedFigures};
 use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, kept_type};
 use crate::arguments::{LengthArgument, constant};
 use crate::journey::event::words_for;
@@ -53,6 +53,8 @@ pub(crate) struct Layout {
     pub(crate) funnel: Option<FunnelPart>,
     /// The centre is a row of a match.
     pub(crate) pattern: Option<PatternCentre>,
+    /// What is gathered of what is added up.
+    pub(crate) wanted: WantedFigures,
 }
 
 pub(super) const TS: usize = 0;
@@ -161,6 +163,11 @@ pub(super) struct PathGraph {
 impl PathGraph {
     pub(super) fn new(layout: Layout) -> Self {
         Self { layout, nodes: Names::default(), segments: Names::default() }
+    }
+
+    /// The same of which only the `wanted` figures are gathered.
+    pub(super) fn with_wanted(&self, wanted: WantedFigures) -> Self {
+        Self { layout: Layout { wanted, ..self.layout.clone() }, ..self.clone() }
     }
 
     fn gap_argument(&self) -> LengthArgument {

@@ -21,7 +21,7 @@ use super::buffered::BufferedAggregate;
 use crate::by_person::ArgumentUse;
 pub(crate) use layout::{GraphKind, Layout};
 pub(crate) use list::path_list_functions;
-pub(crate) use output::field;
+pub(crate) use output::{WantedFigures, field};
 
 /// The figures of the paths of all people, as a list of structs: those of everybody that is evaluated together are in
 /// the list of the first of them, and the other lists are empty. Who adds up the structs, and takes nothing else from
@@ -33,6 +33,12 @@ pub(crate) fn path_graph(layout: Layout, arguments: Vec<Expr>) -> Expr {
 /// Whether `function` is the aggregate behind [`path_graph`].
 pub(crate) fn is_path_graph(function: &AggregateUDF) -> bool {
     function.inner().is::<BufferedAggregate<layout::PathGraph>>()
+}
+
+/// `function`, which is that aggregate, gathering only the `wanted` figures; `None` if it is another one.
+pub(crate) fn with_wanted(function: &AggregateUDF, wanted: WantedFigures) -> Option<AggregateUDF> {
+    let graph = function.inner().downcast_ref::<BufferedAggregate<layout::PathGraph>>()?;
+    Some(AggregateUDF::from(BufferedAggregate::new(graph.function().with_wanted(wanted))))
 }
 
 /// How that aggregate uses its arguments.

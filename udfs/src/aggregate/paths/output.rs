@@ -1,15 +1,18 @@
 //! The figures as lists of structs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Int64Array, ListArray, StringViewBuilder, StructArray};
+use arrow::array::{
+    ArrayRef, AsArray, Decimal128Array, Int64Array, ListArray, StringViewBuilder, StructArray,
+};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Fields};
 use datafusion::common::{Result, exec_err, internal_err, resources_err};
 
 use super::layout::{GraphKind, Layout};
 use super::names::{Names, NamesGuard};
-use crate::journey::paths::{Edges, Frequent, FrequentPaths, Steps};
+use crate::journey::paths::{Edge, EdgeKey, Edges, FrequentPaths, Steps};
 
 /// Names of the fields.
 pub(crate) mod field {
@@ -39,6 +42,21 @@ fn sum_type(scale: i8) -> DataType {
 
 fn integers() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)))
+}
+
+/// The fields of the structs that someone looks at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct WantedFigures(Option<BTreeSet<String>>);
+
+impl WantedFigures {
+    /// Those called so, and the count: a struct must have some field.
+    pub(crate) fn of(names: &BTreeSet<String>) -> Self {
+        Self(Some(names.iter().cloned().chain([field::COUNT.to_owned()]).collect()))
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|names| names.contains(name))
+    }
 }
 
 /// Type of the lists, for arguments of these types.
@@ -77,6 +95,7 @@ pub(super) fn list_type(layout: &Layout, arg_types: &[DataType]) -> Result<DataT
         }
     };
     let fields = std::iter::once((field::SEGMENT, text())).chain(figures);
+    let fields = fields.filter(|(name, _)| layout.wanted.contains(name));
     let fields: Fields = fields.map(|(name, data_type)| Field::new(name, data_type, true)).collect();
     Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Struct(fields), true))))
 }
@@ -108,27 +127,33 @@ fn names(names: &NamesGuard<'_>, numbers: impl Iterator<Item = Option<u32>>) -> 
 }
 
 impl Output<'_> {
-    /// All structs in the list of the first group.
-    fn list(&self, groups: usize, columns: Vec<ArrayRef>) -> Result<ArrayRef> {
+    /// All `count` structs in the list of the first group; `column` gives those of their fields that are wanted.
+    fn list(
+        &self,
+        groups: usize,
+        count: usize,
+        column: impl Fn(&str) -> Result<ArrayRef>,
+    ) -> Result<ArrayRef> {
         let DataType::List(item) = self.list_type else {
             return internal_err!("figures of paths have type {}", self.list_type);
         };
         let DataType::Struct(fields) = item.data_type() else {
             return internal_err!("figures of a path have type {}", item.data_type());
         };
-        let mut columns = columns;
-        for (column, field) in columns.iter_mut().zip(fields) {
-            if let (DataType::Decimal128(_, _), Some(sums)) =
-                (field.data_type(), column.as_any().downcast_ref::<Decimal128Array>())
-            {
-                let sums = sums.clone().with_data_type(field.data_type().clone());
-                // Sums are saturated, and wider than their type where they overflow it.
-                sums.validate_decimal_precision(SUM_DIGITS)?;
-                *column = Arc::new(sums);
-            }
+        let mut columns = Vec::with_capacity(fields.len());
+        for field in fields {
+            let column = column(field.name())?;
+            columns.push(match (field.data_type(), column.as_primitive_opt::<Decimal128Type>()) {
+                (DataType::Decimal128(_, _), Some(sums)) => {
+                    let sums = sums.clone().with_data_type(field.data_type().clone());
+                    // Sums are saturated, and wider than their type where they overflow it.
+                    sums.validate_decimal_precision(SUM_DIGITS)?;
+                    Arc::new(sums)
+                }
+                _ => column,
+            });
         }
         let values = StructArray::try_new(fields.clone(), columns, None)?;
-        let count = arrow::array::Array::len(&values);
         if i32::try_from(count).is_err() {
             return resources_err!("paths: more than {} different results in one partition", i32::MAX);
         }
@@ -142,40 +167,75 @@ impl Output<'_> {
         let paths = if groups == 0 { vec![] } else { edges.paths() };
         let edges = edges.sorted();
         let nodes = self.nodes.read();
-        let total = || paths.iter().map(|(_, count)| *count);
         let zeros = || paths.iter().map(|_| 0);
-        let none = || paths.iter().map(|_| None);
-        let all = |figure: &dyn Fn(&crate::journey::paths::Edge) -> i128| {
+        let ends = |end: &dyn Fn(&EdgeKey) -> u32| {
+            names(&nodes, edges.iter().map(|(key, _)| Some(end(key))).chain(paths.iter().map(|_| None)))
+        };
+        let all = |figure: &dyn Fn(&Edge) -> i128| {
             wholes(edges.iter().map(|(_, edge)| figure(edge)).chain(zeros()))
         };
-        let sums = |figure: &dyn Fn(&crate::journey::paths::Edge) -> i128| -> ArrayRef {
-            Arc::new(Decimal128Array::from_iter_values(
-                edges.iter().map(|(_, edge)| figure(edge)).chain(zeros()),
-            ))
+        let sums = |figure: &dyn Fn(&Edge) -> i128| -> ArrayRef {
+            let figures = edges.iter().map(|(_, edge)| figure(edge)).chain(zeros());
+            Arc::new(Decimal128Array::from_iter_values(figures))
         };
-        let segments =
-            edges.iter().map(|(key, _)| key.segment).chain(paths.iter().map(|(segment, _)| *segment));
-        let columns = vec![
-            self.segments(segments),
-            wholes(edges.iter().map(|(key, _)| i128::from(key.step)).chain(zeros()))?,
-            names(&nodes, edges.iter().map(|(key, _)| Some(key.source)).chain(none())),
-            names(&nodes, edges.iter().map(|(key, _)| Some(key.target)).chain(none())),
-            wholes(edges.iter().map(|(_, edge)| edge.count).chain(total()))?,
-            all(&|edge| i128::from(edge.persons))?,
-            all(&|edge| edge.timed)?,
-            sums(&|edge| edge.ticks),
-            all(&|edge| edge.conversions)?,
-            sums(&|edge| edge.value),
-        ];
-        self.list(groups, columns)
+        self.list(groups, edges.len() + paths.len(), |field| {
+            Ok(match field {
+                field::SEGMENT => {
+                    let of_edges = edges.iter().map(|(key, _)| key.segment);
+                    self.segments(of_edges.chain(paths.iter().map(|(segment, _)| *segment)))
+                }
+                field::STEP => wholes(edges.iter().map(|(key, _)| i128::from(key.step)).chain(zeros()))?,
+                field::SOURCE => ends(&|key| key.source),
+                field::TARGET => ends(&|key| key.target),
+                field::COUNT => {
+                    let of_edges = edges.iter().map(|(_, edge)| edge.count);
+                    wholes(of_edges.chain(paths.iter().map(|(_, count)| *count)))?
+                }
+                field::PERSONS => all(&|edge| i128::from(edge.persons))?,
+                field::TIMED => all(&|edge| edge.timed)?,
+                field::TICKS => sums(&|edge| edge.ticks),
+                field::CONVERSIONS => all(&|edge| edge.conversions)?,
+                field::VALUE => sums(&|edge| edge.value),
+                other => return internal_err!("an edge has no {other}"),
+            })
+        })
     }
 
-    pub(super) fn paths(&self, groups: usize, paths: Frequent, separator: &str) -> Result<ArrayRef> {
-        let FrequentPaths { paths, durations, lengths } = paths.into_sorted();
+    pub(super) fn paths(&self, groups: usize, paths: &FrequentPaths, separator: &str) -> Result<ArrayRef> {
+        if i32::try_from(paths.durations.len()).is_err() {
+            return resources_err!(
+                "paths: more than {} paths in one partition; use more partitions",
+                i32::MAX
+            );
+        }
+        let figures = || paths.paths().map(|(_, _, figures)| figures);
+        let lists = |item: &dyn Fn(&(i64, i64)) -> i64| -> Result<ArrayRef> {
+            let items: Int64Array = paths.durations.iter().map(item).collect();
+            let offsets = OffsetBuffer::from_lengths(paths.lengths.iter().copied());
+            let field = Arc::new(Field::new_list_field(DataType::Int64, true));
+            Ok(Arc::new(ListArray::try_new(field, offsets, Arc::new(items), None)?))
+        };
+        self.list(groups, paths.paths().len(), |field| {
+            Ok(match field {
+                field::SEGMENT => self.segments(paths.paths().map(|(segment, _, _)| segment)),
+                field::PATH => self.texts(paths, separator),
+                field::COUNT => wholes(figures().map(|path| path.count))?,
+                field::PERSONS => wholes(figures().map(|path| i128::from(path.persons)))?,
+                field::CONVERSIONS => wholes(figures().map(|path| path.conversions))?,
+                field::VALUE => Arc::new(Decimal128Array::from_iter_values(figures().map(|path| path.value))),
+                field::DURATIONS => lists(&|(ticks, _)| *ticks)?,
+                field::WEIGHTS => lists(&|(_, weight)| *weight)?,
+                other => return internal_err!("a path has no {other}"),
+            })
+        })
+    }
+
+    /// The nodes of each path as one text.
+    fn texts(&self, paths: &FrequentPaths, separator: &str) -> ArrayRef {
         let nodes = self.nodes.read();
-        let mut texts = StringViewBuilder::with_capacity(paths.len());
+        let mut texts = StringViewBuilder::with_capacity(paths.paths().len());
         let mut text = String::new();
-        for (_, path, _) in &paths {
+        for (_, path, _) in paths.paths() {
             text.clear();
             for (position, node) in path.iter().enumerate() {
                 if position > 0 {
@@ -185,42 +245,21 @@ impl Output<'_> {
             }
             texts.append_value(&text);
         }
-        if i32::try_from(durations.len()).is_err() {
-            return resources_err!(
-                "paths: more than {} paths in one partition; use more partitions",
-                i32::MAX
-            );
-        }
-        let item = Arc::new(Field::new_list_field(DataType::Int64, true));
-        let list = |values: Int64Array| {
-            let offsets = OffsetBuffer::from_lengths(lengths.iter().copied());
-            ListArray::try_new(Arc::clone(&item), offsets, Arc::new(values), None)
-        };
-        let ticks = list(durations.iter().map(|(ticks, _)| *ticks).collect())?;
-        let weights = list(durations.iter().map(|(_, weight)| *weight).collect())?;
-        let columns = vec![
-            self.segments(paths.iter().map(|(segment, _, _)| *segment)),
-            Arc::new(texts.finish()) as ArrayRef,
-            wholes(paths.iter().map(|(_, _, path)| path.count))?,
-            wholes(paths.iter().map(|(_, _, path)| i128::from(path.persons)))?,
-            wholes(paths.iter().map(|(_, _, path)| path.conversions))?,
-            Arc::new(Decimal128Array::from_iter_values(paths.iter().map(|(_, _, path)| path.value))),
-            Arc::new(ticks),
-            Arc::new(weights),
-        ];
-        self.list(groups, columns)
+        Arc::new(texts.finish())
     }
 
     pub(super) fn steps(&self, groups: usize, steps: &Steps) -> Result<ArrayRef> {
         let steps = steps.sorted();
         let nodes = self.nodes.read();
-        let columns = vec![
-            self.segments(steps.iter().map(|(key, _)| key.segment)),
-            wholes(steps.iter().map(|(key, _)| i128::from(key.step)))?,
-            names(&nodes, steps.iter().map(|(key, _)| Some(key.node))),
-            wholes(steps.iter().map(|(_, count)| *count))?,
-        ];
-        self.list(groups, columns)
+        self.list(groups, steps.len(), |field| {
+            Ok(match field {
+                field::SEGMENT => self.segments(steps.iter().map(|(key, _)| key.segment)),
+                field::STEP => wholes(steps.iter().map(|(key, _)| i128::from(key.step)))?,
+                field::NODE => names(&nodes, steps.iter().map(|(key, _)| Some(key.node))),
+                field::COUNT => wholes(steps.iter().map(|(_, count)| *count))?,
+                other => return internal_err!("a step has no {other}"),
+            })
+        })
     }
 
     fn segments(&self, numbers: impl Iterator<Item = u32>) -> ArrayRef {

@@ -1,9 +1,11 @@
 //! Whole paths and how often they come.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
 
 use super::cut::Path;
-use super::hash::BuildNumberHasher;
+use super::hash::{BuildNumberHasher, NumberHasher};
 
 /// The figures of a path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,31 +21,64 @@ pub struct FrequentPath {
     last_person: u64,
 }
 
-/// Counts paths. Memory grows with the different paths, and with 24 bytes for each path.
-#[derive(Debug, Clone, Default)]
+/// Counts paths. Memory grows with the different paths, and where durations are kept with 24 bytes for each path.
+#[derive(Debug, Clone)]
 pub struct Frequent {
+    keeps_durations: bool,
     person: u64,
-    /// Positions in `figures` by segment and nodes.
-    numbers: HashMap<Box<[u32]>, u32, BuildNumberHasher>,
+    /// The number of each path, with a part of its hash: most others are told apart without a look at their nodes.
+    numbers: HashTable<(u32, u32)>,
+    /// Segment and nodes of all paths, one behind the other: a list for each would be all over the memory.
+    keys: Vec<u32>,
+    /// Where those of each path end.
+    ends: Vec<usize>,
     figures: Vec<FrequentPath>,
-    /// Of each path in order of arrival: its number, the ticks that it takes, how many paths it stands for. One list for
-    /// all, as lists of their own would be all over the memory.
+    /// Of each path in order of arrival: its number, the ticks that it takes, how many paths it stands for.
     durations: Vec<(u32, i64, i64)>,
-    key: Vec<u32>,
 }
 
-/// Counted paths in order of their segments and nodes.
+/// Counted paths, in the order in which they first came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FrequentPaths {
-    /// Segment, nodes, figures.
-    pub paths: Vec<(u32, Box<[u32]>, FrequentPath)>,
-    /// Ticks and weights of all paths, those of the first first.
+    keys: Vec<u32>,
+    ends: Vec<usize>,
+    figures: Vec<FrequentPath>,
+    /// Ticks and weights of all paths, those of the first first; none if they were not kept.
     pub durations: Vec<(i64, i64)>,
     /// How many of them each path has.
     pub lengths: Vec<usize>,
 }
 
+fn hash(segment: u32, nodes: &[u32]) -> u64 {
+    let mut hasher: NumberHasher = BuildNumberHasher::default().build_hasher();
+    hasher.write_u32(segment);
+    for pair in nodes.chunks(2) {
+        let [first, second] = [pair[0], pair.get(1).copied().unwrap_or(u32::MAX)];
+        hasher.write_u64(u64::from(first) << u32::BITS | u64::from(second));
+    }
+    hasher.finish()
+}
+
+/// Segment and nodes of the path `number`.
+fn key<'a>(keys: &'a [u32], ends: &[usize], number: usize) -> &'a [u32] {
+    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
+    &keys[start..ends[number]]
+}
+
 impl Frequent {
+    /// No paths yet; of those that come durations are kept, or are not.
+    pub fn new(keeps_durations: bool) -> Self {
+        Self {
+            keeps_durations,
+            person: 0,
+            numbers: HashTable::new(),
+            keys: Vec::new(),
+            ends: Vec::new(),
+            figures: Vec::new(),
+            durations: Vec::new(),
+        }
+    }
+
     /// The paths that follow are those of another person.
     pub fn next_person(&mut self) {
         self.person += 1;
@@ -51,57 +86,72 @@ impl Frequent {
 
     /// Adds a path.
     pub fn add(&mut self, path: &Path<'_>) {
-        self.key.clear();
-        self.key.push(path.segment);
-        self.key.extend_from_slice(path.nodes);
-        // Looked up first: a key is owned only when it is new.
-        let number = match self.numbers.get(self.key.as_slice()) {
-            Some(number) => *number,
-            None => {
-                // As many different paths do not fit into memory.
-                let number = u32::try_from(self.figures.len()).unwrap_or(u32::MAX);
-                self.figures.push(FrequentPath::default());
-                self.numbers.insert(self.key.as_slice().into(), number);
-                number
-            }
-        };
-        self.durations.push((number, i64::try_from(path.duration).unwrap_or(i64::MAX), path.weight));
+        let number = self.number(path.segment, path.nodes);
+        if self.keeps_durations {
+            let ticks = i64::try_from(path.duration).unwrap_or(i64::MAX);
+            self.durations.push((number, ticks, path.weight));
+        }
         if let Some(figures) = self.figures.get_mut(number as usize) {
             figures.add(path, self.person);
         }
     }
 
-    /// All paths in order.
-    pub fn into_sorted(self) -> FrequentPaths {
-        let mut keys: Vec<(Box<[u32]>, u32)> = self.numbers.into_iter().collect();
-        keys.sort_unstable();
+    /// The number of a path; a new one gets the next.
+    fn number(&mut self, segment: u32, nodes: &[u32]) -> u32 {
+        let hash = hash(segment, nodes);
+        let part = hash as u32;
+        let is_it = |(of, number): &(u32, u32)| {
+            *of == part
+                && key(&self.keys, &self.ends, *number as usize).split_first() == Some((&segment, nodes))
+        };
+        if let Some((_, number)) = self.numbers.find(hash, is_it) {
+            return *number;
+        }
+        // As many different paths do not fit into memory.
+        let number = u32::try_from(self.figures.len()).unwrap_or(u32::MAX);
+        self.keys.push(segment);
+        self.keys.extend_from_slice(nodes);
+        self.ends.push(self.keys.len());
+        self.figures.push(FrequentPath::default());
+        let Self { numbers, keys, ends, .. } = self;
+        numbers.insert_unique(hash, (part, number), |(_, number)| {
+            let key = key(keys, ends, *number as usize);
+            key.split_first().map_or(0, |(segment, nodes)| self::hash(*segment, nodes))
+        });
+        number
+    }
+
+    /// All paths. O(paths).
+    pub fn finish(self) -> FrequentPaths {
+        let Self { keys, ends, figures, durations, .. } = self;
         // Where the durations of each path begin: a counting sort.
-        let mut counts = vec![0_usize; self.figures.len()];
-        for (number, _, _) in &self.durations {
-            counts[*number as usize] += 1;
+        let mut lengths = vec![0_usize; figures.len()];
+        for (number, _, _) in &durations {
+            lengths[*number as usize] += 1;
         }
-        let lengths: Vec<usize> = keys.iter().map(|(_, number)| counts[*number as usize]).collect();
-        let mut next = counts;
         let mut begin = 0;
-        for ((_, number), length) in keys.iter().zip(&lengths) {
-            next[*number as usize] = begin;
+        let begins = lengths.iter().map(|length| {
             begin += length;
-        }
-        let mut durations = vec![(0, 0); self.durations.len()];
-        for (number, ticks, weight) in self.durations {
+            begin - length
+        });
+        let mut next: Vec<usize> = begins.collect();
+        let mut sorted = vec![(0, 0); durations.len()];
+        for (number, ticks, weight) in durations {
             let place = &mut next[number as usize];
-            durations[*place] = (ticks, weight);
+            sorted[*place] = (ticks, weight);
             *place += 1;
         }
-        let mut figures = self.figures;
-        let paths = keys
-            .into_iter()
-            .filter_map(|(key, number)| {
-                let (segment, nodes) = key.split_first()?;
-                Some((*segment, nodes.into(), std::mem::take(figures.get_mut(number as usize)?)))
-            })
-            .collect();
-        FrequentPaths { paths, durations, lengths }
+        FrequentPaths { keys, ends, figures, durations: sorted, lengths }
+    }
+}
+
+impl FrequentPaths {
+    /// Segment, nodes and figures of each path.
+    pub fn paths(&self) -> impl ExactSizeIterator<Item = (u32, &[u32], &FrequentPath)> {
+        self.figures.iter().enumerate().map(|(number, figures)| {
+            let (segment, nodes) = key(&self.keys, &self.ends, number).split_first().unwrap_or((&0, &[]));
+            (*segment, nodes, figures)
+        })
     }
 }
 

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{CONVERSION, ELLIPSIS, END, NONE, NULL, START};
 use super::{
-    Cutter, Direction, EdgeKey, Edges, Frequent, FrequentPaths, FunnelPart, Path, PathRow, Rules, Steps,
-    Transform, median,
+    Cutter, Direction, EdgeKey, Edges, Frequent, FunnelPart, Path, PathRow, Rules, Steps, Transform, median,
 };
 use crate::journey::funnel::FunnelState;
 use crate::journey::session::Limit;
@@ -197,7 +196,7 @@ fn weights_and_segments() {
     }
     weighted[2].segment = 1;
     let mut edges = Edges::new(None, false, false);
-    let mut frequent = Frequent::default();
+    let mut frequent = Frequent::new(true);
     edges.next_person();
     frequent.next_person();
     Cutter::default().person(&rules(), weighted.into_iter(), |path| {
@@ -206,10 +205,10 @@ fn weights_and_segments() {
     });
     let counts: Vec<_> = edges.sorted().iter().map(|(key, edge)| (key.segment, edge.count)).collect();
     assert_eq!(counts, [(0, 3), (1, 5)]);
-    let FrequentPaths { paths, durations, lengths } = frequent.into_sorted();
-    let counts: Vec<_> = paths.iter().map(|(segment, _, path)| (*segment, path.count)).collect();
+    let paths = frequent.finish();
+    let counts: Vec<_> = paths.paths().map(|(segment, _, path)| (segment, path.count)).collect();
     assert_eq!(counts, [(0, 3), (1, 5)]);
-    assert_eq!((durations, lengths), (vec![(1, 3), (1, 5)], vec![1, 1]));
+    assert_eq!((paths.durations, paths.lengths), (vec![(1, 3), (1, 5)], vec![1, 1]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use datafusion::logical_expr::conditional_expressions::CaseBuilder;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, lit, when};
 
 use super::centre;
-use crate::aggregate::paths::{GraphKind, Layout, path_graph};
+use crate::aggregate::paths::{GraphKind, Layout, WantedFigures, path_graph};
 use crate::arguments::{LengthArgument, is_text};
 use crate::journey::paths::{Direction, FunnelPart, PatternCentre};
 use crate::length::ticks_per_second;
@@ -184,6 +184,7 @@ impl PathArguments {
             has_sequence: self.sequence.is_some(),
             funnel: self.funnel.as_ref().map(|(part, _)| *part),
             pattern: self.pattern.as_ref().map(|(pattern, _)| pattern.clone()),
+            wanted: WantedFigures::default(),
         };
         let mut rows =
             LogicalPlanBuilder::from(call.input().clone()).filter(self.person.clone().is_not_null())?;

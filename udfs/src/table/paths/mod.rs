@@ -13,6 +13,9 @@ mod funnel_paths;
 mod step_matrix;
 mod top_paths;
 mod transitions;
+mod unused;
+
+pub(super) use unused::LISTS;
 
 use std::sync::Arc;
 

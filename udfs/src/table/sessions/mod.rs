@@ -3,7 +3,7 @@
 mod docs;
 mod unused;
 
-pub(super) use unused::UnusedSessionFields;
+pub(super) use unused::LISTS;
 
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::functions::core::expr_fn::get_field;

@@ -1,0 +1,75 @@
+//! Groups whose rows lie one behind the other: nothing has to be put together.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::compute::FilterBuilder;
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::GroupsAccumulator;
+
+use super::Call;
+use super::accumulator::{BufferedGroups, keep};
+use super::order::SortedRows;
+use super::rank::Rank;
+
+/// The rows of consecutive groups that a call keeps.
+#[derive(Debug)]
+pub struct ConsecutiveGroups {
+    call: Arc<dyn Call>,
+    offsets: Vec<usize>,
+    columns: Vec<ArrayRef>,
+}
+
+impl ConsecutiveGroups {
+    /// What the call of `accumulator`, which has seen nothing yet, keeps of the rows of `arguments` that `filter` lets
+    /// through; `None` for an accumulator that keeps no rows. Group g has the rows `offsets[g]..offsets[g + 1]`.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub fn of(
+        accumulator: &dyn GroupsAccumulator,
+        arguments: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        offsets: &[u32],
+    ) -> Result<Option<Self>> {
+        let Some(accumulator) = (accumulator as &dyn Any).downcast_ref::<BufferedGroups>() else {
+            return Ok(None);
+        };
+        let call = Arc::clone(accumulator.call());
+        let (mut columns, kept) = keep(call.as_ref(), arguments, filter)?;
+        for (column, wanted) in columns.iter().zip(accumulator.kept_types()) {
+            if column.data_type() != wanted {
+                return internal_err!("a kept column has type {}, expected {wanted}", column.data_type());
+            }
+        }
+        let mut offsets: Vec<usize> = offsets.iter().map(|offset| *offset as usize).collect();
+        if let Some(kept) = kept.filter(|kept| kept.count_set_bits() < kept.len()) {
+            let rank = Rank::of(&kept);
+            offsets.iter_mut().for_each(|offset| *offset = rank.before(*offset));
+            let kept = FilterBuilder::new(&BooleanArray::new(kept, None)).optimize().build();
+            columns = columns.iter().map(|column| kept.filter(column)).collect::<Result<_, _>>()?;
+        }
+        Ok(Some(Self { call, offsets, columns }))
+    }
+
+    /// Bytes that the rows occupy.
+    pub fn allocated_bytes(&self) -> usize {
+        let columns: usize = self.columns.iter().map(|column| column.get_array_memory_size()).sum();
+        columns + self.offsets.capacity() * size_of::<usize>()
+    }
+
+    /// One value for each group, as the accumulator would give them. O(rows) where they come in order.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub fn evaluate(self) -> Result<ArrayRef> {
+        let Self { call, offsets, columns } = self;
+        let groups = offsets.len().saturating_sub(1);
+        let values = call.evaluate(&SortedRows::of_consecutive(offsets, columns, !call.needs_order())?)?;
+        if values.len() != groups {
+            return internal_err!("{} gave {} values for {groups} groups", call.name(), values.len());
+        }
+        Ok(values)
+    }
+}
