@@ -52,6 +52,12 @@ pub fn read_by_call(function: &AggregateUDF, types: &[DataType]) -> Vec<usize> {
     Vec::new()
 }
 
+/// Arguments of `function`, which have these `types`, that are conditions and may come as codes into a dictionary of
+/// booleans.
+pub fn condition_arguments(function: &AggregateUDF, types: &[DataType]) -> Range<usize> {
+    funnel::condition_arguments(function, types)
+}
+
 /// Arguments of `function` on which its result does not depend if those for which `is_complete` is true have a value in
 /// every row; `result` is the type of the result.
 pub fn idle_arguments(

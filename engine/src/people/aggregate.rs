@@ -7,6 +7,7 @@
 //! order of time. When a bucket is done its people are done: memory follows the size of a bucket.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
@@ -41,6 +42,8 @@ pub struct Aggregate {
     pub function: Arc<AggregateFunctionExpr>,
     /// Its arguments.
     pub arguments: Vec<Arc<dyn PhysicalExpr>>,
+    /// Those of them that are conditions and may come as codes into a dictionary of booleans.
+    pub conditions: Range<usize>,
     /// Its FILTER.
     pub filter: Option<Arc<dyn PhysicalExpr>>,
     /// If the function picks a row by its time, which: then no accumulator is needed.

@@ -82,8 +82,8 @@ fn slice_bits(chunks: &[Chunk], bits: u8, workers: usize) -> u8 {
 }
 
 impl Gathered {
-    /// The rows of `chunks` with the columns of `schema`, in which what nobody looks at has NULLs only, to be put together by `workers` at the same time. All their
-    /// people share the `bits` leading bits of `user_key`.
+    /// The rows of `chunks` with the columns of `schema`, in which what nobody looks at has NULLs only, to be put together by
+    /// `workers` at the same time. All their people share the `bits` leading bits of `user_key`.
     ///
     /// # Errors
     /// An error if a column has not the type that was promised, or there are more rows than can be counted.

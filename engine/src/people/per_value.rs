@@ -71,6 +71,24 @@ pub fn renumbered(
     .data()
 }
 
+/// The boolean that `expr` gives for each row of `batch`, as codes into a dictionary; `None` if it cannot be told so.
+///
+/// # Errors
+/// If the column has not the type that was promised.
+pub fn coded_condition(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<Option<ArrayRef>> {
+    let Some(per_value) = expr.downcast_ref::<PerValue>() else { return Ok(None) };
+    let column = per_value.column.evaluate(batch)?.into_array(batch.num_rows())?;
+    let Some(codes) = column.as_dictionary_opt::<Int32Type>() else {
+        return internal_err!("column {} does not come as codes", per_value.column);
+    };
+    let Some(results) = per_value.of_codes(codes) else { return Ok(None) };
+    let Some(booleans) = results.as_boolean_opt() else { return Ok(None) };
+    let null = booleans.len() - 1;
+    // A row without a code has no result.
+    let has_other_result = codes.keys().null_count() > 0 && booleans.is_valid(null) && booleans.value(null);
+    Ok((!has_other_result).then(|| Arc::new(codes.with_values(results)) as _))
+}
+
 /// An expression that looks at one coded column.
 #[derive(Debug, Clone)]
 struct PerValue {
@@ -100,6 +118,11 @@ impl PerValue {
         self.expr.evaluate(&batch)?.into_array(rows)
     }
 
+    /// The results of [`Self::of_dictionary`]; `None` too if there are more values than rows: the rows are fewer.
+    fn of_codes(&self, codes: &DictionaryArray<Int32Type>) -> Option<ArrayRef> {
+        if codes.values().len() > codes.len() { None } else { self.of_dictionary(codes) }
+    }
+
     /// One result for each value, and one for NULL at last; `None` if a value that no row has may be to blame for an
     /// error.
     fn of_dictionary(&self, codes: &DictionaryArray<Int32Type>) -> Option<ArrayRef> {
@@ -116,9 +139,7 @@ impl PhysicalExpr for PerValue {
             return internal_err!("column {} does not come as codes", self.column);
         };
         let keys = codes.keys();
-        // A dictionary of more values than rows: the rows are fewer.
-        let results = if codes.values().len() > codes.len() { None } else { self.of_dictionary(codes) };
-        let Some(results) = results else {
+        let Some(results) = self.of_codes(codes) else {
             let decoded = take(codes.values(), keys, None)?;
             return self.of_values(&decoded).map(ColumnarValue::Array);
         };

@@ -9,7 +9,9 @@ use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::{Column, Literal, lit};
-use wayfare_udfs::by_person::{ArgumentUse, argument_use, idle_arguments, origin_arguments, read_by_call};
+use wayfare_udfs::by_person::{
+    ArgumentUse, argument_use, condition_arguments, idle_arguments, origin_arguments, read_by_call,
+};
 
 use super::aggregate::Aggregate;
 use super::by_time::ByTime;
@@ -71,7 +73,8 @@ pub fn without_idle_arguments(mut call: Aggregate, complete: &[bool]) -> Aggrega
 /// Columns of which a call only wants to know in which rows any has a value, if nobody looks at them otherwise. One
 /// argument of the call stays, to tell of all of them.
 ///
-/// `calls` and `keys` are over the columns of the table; `place` gives the place of one that is read as codes.
+/// `calls` and `keys` are over the columns of the table; `place` gives the place of one that is read as codes and may be
+/// NULL.
 ///
 /// # Errors
 /// Those of walking through expressions.
@@ -132,19 +135,16 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
     let by_time = ByTime::of(&call, columns);
     let filter = call.filter.map(|filter| over_codes(filter, columns)).transpose()?;
     if by_time.is_some() {
-        return Ok(Aggregate { function: call.function, arguments: call.arguments, filter, by_time });
+        return Ok(Aggregate { filter, by_time, ..call });
     }
     let Some(ArgumentUse { coded, .. }) = argument_use(call.function.fun()) else {
         let arguments = call.arguments.into_iter().map(|argument| over_codes(argument, columns));
-        return Ok(Aggregate {
-            function: call.function,
-            arguments: arguments.collect::<Result<_>>()?,
-            filter,
-            by_time,
-        });
+        return Ok(Aggregate { arguments: arguments.collect::<Result<_>>()?, filter, ..call });
     };
     let types = call.arguments.iter().map(|argument| argument.data_type(columns.sql()));
-    let read_by_call = read_by_call(call.function.fun(), &types.collect::<Result<Vec<_>>>()?);
+    let types = types.collect::<Result<Vec<_>>>()?;
+    let read_by_call = read_by_call(call.function.fun(), &types);
+    let conditions = condition_arguments(call.function.fun(), &types);
     let mut typed = Vec::with_capacity(call.arguments.len());
     let mut arguments = Vec::with_capacity(call.arguments.len());
     for (position, argument) in call.arguments.into_iter().enumerate() {
@@ -165,7 +165,7 @@ pub fn over_batches(call: Aggregate, columns: &Columns) -> Result<Aggregate> {
         .with_distinct(called.is_distinct())
         .with_ignore_nulls(called.ignore_nulls())
         .build()?;
-    Ok(Aggregate { function: Arc::new(function), arguments, filter, by_time })
+    Ok(Aggregate { function: Arc::new(function), arguments, conditions, filter, by_time })
 }
 
 /// In the place of a constant that the call knows already: an array without memory.

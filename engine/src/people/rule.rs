@@ -196,7 +196,8 @@ impl Plan<'_> {
             arguments.extend(function.order_bys().iter().map(|order| Arc::clone(&order.expr)));
             let arguments = arguments.iter().map(over_table).collect::<Result<Vec<_>>>()?;
             let filter = filter.as_ref().map(over_table).transpose()?;
-            let call = Aggregate { function: Arc::clone(function), arguments, filter, by_time: None };
+            let function = Arc::clone(function);
+            let call = Aggregate { function, arguments, conditions: 0..0, filter, by_time: None };
             calls.push(prepared::without_idle_arguments(call, &source.complete));
         }
         let filter =
@@ -214,9 +215,9 @@ impl Plan<'_> {
         used.dedup();
         let columns = Columns::new(&source.full_schema, &used);
         let place = |index: usize| used.binary_search(&index).ok();
-        let presence = prepared::take_presence(&mut calls, &keys, |index| {
-            place(index).filter(|column| columns.is_coded(*column))
-        })?;
+        let may_tell =
+            |column: &usize| columns.is_coded(*column) && columns.delivered().field(*column).is_nullable();
+        let presence = prepared::take_presence(&mut calls, &keys, |index| place(index).filter(may_tell))?;
         let partitions = config.execution.target_partitions.max(1);
         let max_rows = max_bucket_rows(settings, &columns);
         let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
@@ -257,6 +258,7 @@ impl Plan<'_> {
                 Aggregate {
                     function: call.function,
                     arguments: call.arguments.into_iter().map(number).collect::<Result<_>>()?,
+                    conditions: call.conditions,
                     filter: call.filter.map(number).transpose()?,
                     by_time: None,
                 },

@@ -13,6 +13,7 @@ use super::aggregate::{Aggregate, Task};
 use super::assemble::Assembled;
 use super::gather::Turn;
 use super::keys::person_of_rows;
+use super::per_value::coded_condition;
 
 /// What one partition works with.
 pub(super) struct Worker {
@@ -56,7 +57,12 @@ impl Worker {
     fn evaluate(&self, aggregate: &Aggregate, groups: &OfRows) -> Result<ArrayRef> {
         let (rows, count) = (&groups.rows.batch, groups.count);
         let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
-        let arguments = aggregate.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+        let argument = |(position, expr)| {
+            let is_condition = aggregate.conditions.contains(&position);
+            let coded = if is_condition { coded_condition(expr, rows)? } else { None };
+            coded.map_or_else(|| evaluate(expr), Ok)
+        };
+        let arguments = aggregate.arguments.iter().enumerate().map(argument).collect::<Result<Vec<_>>>()?;
         let filter = aggregate.filter.as_ref().map(evaluate).transpose()?;
         let filter = match &filter {
             Some(filter) => match filter.as_boolean_opt() {

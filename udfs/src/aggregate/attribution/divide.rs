@@ -3,7 +3,7 @@
 use datafusion::common::Result;
 
 use super::layout::{Bound, People};
-use crate::journey::attribution::{CREDIT_UNITS, Conversion, Scratch};
+use crate::journey::attribution::{CREDIT_UNITS, Conversion, Scratch, Weights};
 
 /// What a touch gets of a conversion by a model.
 #[derive(Debug, Clone, Copy)]
@@ -35,16 +35,47 @@ impl Divider {
         people: &People,
         first: usize,
         conversion: &Conversion,
+        found: impl FnMut(Part) -> Result<()>,
+    ) -> Result<()> {
+        self.each_part(bound, people, first, conversion, false, found)
+    }
+
+    /// The same without parts in which there is neither credit nor value.
+    pub(super) fn divide_among_paid(
+        &mut self,
+        bound: &Bound,
+        people: &People,
+        first: usize,
+        conversion: &Conversion,
+        found: impl FnMut(Part) -> Result<()>,
+    ) -> Result<()> {
+        self.each_part(bound, people, first, conversion, true, found)
+    }
+
+    fn each_part(
+        &mut self,
+        bound: &Bound,
+        people: &People,
+        first: usize,
+        conversion: &Conversion,
+        are_paid: bool,
         mut found: impl FnMut(Part) -> Result<()>,
     ) -> Result<()> {
         let value = people.value(first + conversion.row);
         let touches = conversion.touches.len();
         for (model, rule) in people.models.iter().enumerate() {
             let weights = rule.weights(&conversion.path, bound.layout.count, &mut self.scratch);
+            if let (true, Weights::One(touch)) = (are_paid, &weights) {
+                found(Part { model, touch: Some(*touch), credit: CREDIT_UNITS, value })?;
+                continue;
+            }
             weights.divide(CREDIT_UNITS, touches, &mut self.credits);
             weights.divide(value.unwrap_or(0), touches, &mut self.values);
             for (touch, credit) in self.credits.iter().enumerate() {
                 let value = value.map(|_| self.values[touch]);
+                if are_paid && *credit == 0 && value.unwrap_or(0) == 0 {
+                    continue;
+                }
                 found(Part { model, touch: Some(touch), credit: *credit, value })?;
             }
             if !weights.has_credit() {
@@ -67,6 +98,7 @@ impl Sum {
     ///
     /// # Errors
     /// If a sum does not fit.
+    #[inline]
     pub(super) fn add(&mut self, function: &str, part: &Part) -> Result<()> {
         match self.credit.checked_add(part.credit) {
             Some(credit) => self.credit = credit,
@@ -81,6 +113,7 @@ impl Sum {
 ///
 /// # Errors
 /// If it has more than 38 digits.
+#[inline]
 pub(super) fn checked_sum(
     function: &str,
     what: &str,

@@ -122,6 +122,8 @@ impl Call for TotalsCall {
 /// What a key has without a model.
 #[derive(Debug, Clone, Copy, Default)]
 struct KeySum {
+    /// Number of the last conversion to which the key led.
+    last: i64,
     is_touch: bool,
     cost: Option<i128>,
     low: i64,
@@ -138,7 +140,6 @@ struct Sums<'a> {
     sums: Vec<Sum>,
     keys: Vec<KeySum>,
     divider: Divider,
-    distinct: Vec<u32>,
     conversions: i64,
 }
 
@@ -151,7 +152,6 @@ impl<'a> Sums<'a> {
             sums: vec![Sum::default(); keys * people.models.len()],
             keys: vec![KeySum::default(); keys],
             divider: Divider::default(),
-            distinct: Vec::new(),
             conversions: 0,
         }
     }
@@ -161,21 +161,21 @@ impl<'a> Sums<'a> {
         self.conversions += 1;
         let Self { bound, people, sums, keys, divider, .. } = self;
         let (nobody, models) = (keys.len() - 1, people.models.len());
-        divider.divide(bound, people, first, conversion, |part| {
+        divider.divide_among_paid(bound, people, first, conversion, |part| {
             let key = part.touch.map_or(nobody, |touch| conversion.path.keys[touch] as usize);
-            if part.credit == 0 && part.value.unwrap_or(0) == 0 {
-                return Ok(());
-            }
             sums[key * models + part.model].add(bound.layout.function, &part)
         })?;
-        self.distinct.clear();
-        self.distinct.extend_from_slice(conversion.path.keys);
-        self.distinct.sort_unstable();
-        self.distinct.dedup();
-        for key in &self.distinct {
+        let mut different = 0;
+        for key in conversion.path.keys {
             let key = &mut self.keys[*key as usize];
-            key.high += 1;
-            key.low += i64::from(self.distinct.len() == 1);
+            if key.last != self.conversions {
+                key.last = self.conversions;
+                key.high += 1;
+                different += 1;
+            }
+        }
+        if let (Some(only), 1) = (conversion.path.keys.first(), different) {
+            self.keys[*only as usize].low += 1;
         }
         Ok(())
     }

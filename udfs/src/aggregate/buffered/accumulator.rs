@@ -81,6 +81,20 @@ pub(super) fn keep(
     ))
 }
 
+/// One value for each group.
+pub(super) fn evaluate(call: &dyn Call, rows: &SortedRows) -> Result<ArrayRef> {
+    let values = call.evaluate(rows)?;
+    if values.len() != rows.group_count() {
+        return internal_err!(
+            "{} gave {} values for {} groups",
+            call.name(),
+            values.len(),
+            rows.group_count()
+        );
+    }
+    Ok(values)
+}
+
 /// Groups are numbered in 32 bits.
 fn check_group_count(name: &str, count: usize) -> Result<()> {
     if u32::try_from(count).is_err() {
@@ -117,16 +131,7 @@ impl GroupsAccumulator for BufferedGroups {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let rows = self.take(emit_to)?;
-        let values = self.call.evaluate(&rows)?;
-        if values.len() != rows.group_count() {
-            return internal_err!(
-                "{} gave {} values for {} groups",
-                self.call.name(),
-                values.len(),
-                rows.group_count()
-            );
-        }
-        Ok(values)
+        evaluate(self.call.as_ref(), &rows)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::FilterBuilder;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::Result;
 use datafusion::logical_expr::GroupsAccumulator;
 
 use super::Call;
-use super::accumulator::{BufferedGroups, keep};
+use super::accumulator::{BufferedGroups, evaluate, keep};
 use super::order::SortedRows;
 use super::rank::Rank;
+use super::rows::check_types;
 
 /// The rows of consecutive groups that a call keeps.
 #[derive(Debug)]
@@ -38,11 +39,7 @@ impl ConsecutiveGroups {
         };
         let call = Arc::clone(accumulator.call());
         let (mut columns, kept) = keep(call.as_ref(), arguments, filter)?;
-        for (column, wanted) in columns.iter().zip(accumulator.kept_types()) {
-            if column.data_type() != wanted {
-                return internal_err!("a kept column has type {}, expected {wanted}", column.data_type());
-            }
-        }
+        check_types(&columns, accumulator.kept_types())?;
         let mut offsets: Vec<usize> = offsets.iter().map(|offset| *offset as usize).collect();
         if let Some(kept) = kept.filter(|kept| kept.count_set_bits() < kept.len()) {
             let rank = Rank::of(&kept);
@@ -65,11 +62,6 @@ impl ConsecutiveGroups {
     /// Those of the call.
     pub fn evaluate(self) -> Result<ArrayRef> {
         let Self { call, offsets, columns } = self;
-        let groups = offsets.len().saturating_sub(1);
-        let values = call.evaluate(&SortedRows::of_consecutive(offsets, columns, !call.needs_order())?)?;
-        if values.len() != groups {
-            return internal_err!("{} gave {} values for {groups} groups", call.name(), values.len());
-        }
-        Ok(values)
+        evaluate(call.as_ref(), &SortedRows::of_consecutive(offsets, columns, !call.needs_order())?)
     }
 }

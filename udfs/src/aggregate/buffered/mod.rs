@@ -10,6 +10,7 @@
 //! the rows exist twice.
 
 mod accumulator;
+mod conditions;
 mod consecutive;
 mod function;
 mod lists;
@@ -19,11 +20,12 @@ mod rank;
 mod rows;
 mod state;
 
+pub(crate) use conditions::{condition_columns, rows_that_meet_any};
 pub use consecutive::ConsecutiveGroups;
 pub(crate) use function::{Buffered, BufferedAggregate, ConstantArguments};
 pub(crate) use lists::list;
 pub(crate) use numbers::value_numbers;
-pub(crate) use order::{SortedRows, condition_columns, rows_that_meet_any};
+pub(crate) use order::SortedRows;
 pub(crate) use rows::{kept_column, kept_type};
 
 use std::fmt::Debug;

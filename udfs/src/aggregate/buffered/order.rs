@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use arrow::array::{Array, ArrayRef, AsArray, DynComparator, UInt32Array, UInt64Array, make_comparator};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, DynComparator, UInt32Array, make_comparator};
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use datafusion::common::{Result, internal_err, resources_err};
@@ -128,36 +127,6 @@ impl SortedRows {
         let rows = columns.first().map_or(0, |column| column.len());
         Ok((0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect())
     }
-}
-
-/// Packs conditions into columns of 64 each; NULL is not met.
-pub(crate) fn condition_columns(conditions: &[ArrayRef]) -> Result<Vec<UInt64Array>> {
-    let mut words = Vec::with_capacity(conditions.len().div_ceil(64));
-    for chunk in conditions.chunks(64) {
-        let mut values = vec![0_u64; chunk[0].len()];
-        for (bit, condition) in chunk.iter().enumerate() {
-            let Some(condition) = condition.as_boolean_opt() else {
-                return internal_err!("a condition has type {}", condition.data_type());
-            };
-            for row in crate::arguments::true_rows(condition).set_indices() {
-                values[row] |= 1 << bit;
-            }
-        }
-        words.push(UInt64Array::from(values));
-    }
-    Ok(words)
-}
-
-/// The rows that meet any of `conditions`; NULL is not met.
-pub(crate) fn rows_that_meet_any(conditions: &[ArrayRef], rows: usize) -> Result<BooleanBuffer> {
-    let mut met = BooleanBuffer::new_unset(rows);
-    for condition in conditions {
-        let Some(condition) = condition.as_boolean_opt() else {
-            return internal_err!("a condition has type {}", condition.data_type());
-        };
-        met = &met | &crate::arguments::true_rows(condition);
-    }
-    Ok(met)
 }
 
 /// Compares rows: by time first, by the other columns only where times are equal.

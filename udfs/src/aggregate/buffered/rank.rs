@@ -26,10 +26,9 @@ impl Rank {
 
     /// How many bits are set before `place`, which is at most their number. O(1).
     pub(super) fn before(&self, place: usize) -> usize {
-        match self.words.get(place / WORD) {
-            Some((word, before)) => before + (word & ((1 << (place % WORD)) - 1)).count_ones() as usize,
-            None => self.words.last().map_or(0, |(word, before)| before + word.count_ones() as usize),
-        }
+        // There always is a last word that is not full.
+        let (word, before) = self.words[place / WORD];
+        before + (word & ((1 << (place % WORD)) - 1)).count_ones() as usize
     }
 }
 

@@ -58,11 +58,9 @@ impl Rows {
         // Where all rows are kept there is nothing to copy.
         let keep = keep.filter(|keep| keep.len() != groups.len());
         let mask = keep.map(|keep| BooleanArray::new(keep.clone(), None));
+        check_types(columns, &self.types)?;
         let mut kept = Vec::with_capacity(columns.len());
-        for (column, wanted) in columns.iter().zip(&self.types) {
-            if column.data_type() != wanted {
-                return internal_err!("a kept column has type {}, expected {wanted}", column.data_type());
-            }
+        for column in columns {
             let column = match &mask {
                 Some(mask) => filter(column, mask)?,
                 None => Arc::clone(column),
@@ -138,6 +136,16 @@ impl Rows {
             });
         }
         Ok(Batch { groups, columns })
+    }
+}
+
+/// Whether a call keeps what it said that it keeps.
+pub(super) fn check_types(columns: &[ArrayRef], types: &[DataType]) -> Result<()> {
+    match columns.iter().zip(types).find(|(column, wanted)| column.data_type() != *wanted) {
+        Some((column, wanted)) => {
+            internal_err!("a kept column has type {}, expected {wanted}", column.data_type())
+        }
+        None => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::accumulator::{BufferedGroups, BufferedOne};
 
-use super::{Call, Kept, SortedRows, condition_columns, kept_column};
+use super::{Call, ConsecutiveGroups, Kept, SortedRows, condition_columns, kept_column};
 
 /// Keeps (time, text) where the time is present; gives "time text, ..." of each group.
 #[derive(Debug)]
@@ -144,6 +144,22 @@ proptest! {
         let mut merged = listing();
         merged.merge_batch(&states, &groups_of(&rows), GROUPS).unwrap();
         prop_assert_eq!(strings(&merged.evaluate(EmitTo::All).unwrap()), expected(&kept, GROUPS));
+    }
+
+    #[test]
+    fn consecutive_groups_are_those_of_the_accumulator(
+        mut rows in rows(),
+        marks in prop::option::of(prop::collection::vec(prop::option::of(any::<bool>()), 24)),
+    ) {
+        rows.sort_by_key(|row| row.0);
+        let filter: Option<BooleanArray> =
+            marks.as_ref().map(|marks| marks.iter().copied().take(rows.len()).collect());
+        let is_kept = |row: usize| marks.as_ref().is_none_or(|marks| marks[row] == Some(true));
+        let kept: Vec<Row> = (0..rows.len()).filter(|row| is_kept(*row)).map(|row| rows[row].clone()).collect();
+        let offsets: Vec<u32> =
+            (0..=GROUPS).map(|group| rows.partition_point(|row| row.0 < group) as u32).collect();
+        let groups = ConsecutiveGroups::of(&listing(), &arguments(&rows), filter.as_ref(), &offsets);
+        prop_assert_eq!(strings(&groups.unwrap().unwrap().evaluate().unwrap()), expected(&kept, GROUPS));
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl Call for FunnelCall {
         let sets = condition_columns(conditions)?;
         let mut rows = ts.nulls().map(|nulls| nulls.inner().clone());
         if !self.modes.needs_unmatched_rows() && !self.window.needs_unmatched_rows() {
-            let met = rows_that_meet_any(conditions, ts.len())?;
+            let met = rows_that_meet_any(&sets, ts.len());
             rows = Some(match rows {
                 Some(rows) => &rows & &met,
                 None => met,

@@ -14,6 +14,7 @@ mod planner;
 mod result;
 mod scope;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
@@ -23,6 +24,7 @@ use datafusion::logical_expr::{AggregateUDF, Documentation, Expr};
 
 use super::buffered::{Buffered, BufferedAggregate, Call, ConstantArguments};
 use crate::arguments::is_text;
+use arguments::{Conditions, Layout};
 use call::FunnelCall;
 pub(crate) use planner::FunnelPlanner;
 
@@ -32,6 +34,15 @@ const NAMED_CONDITIONS: usize = 32;
 /// Whether `function` is one of them.
 pub(crate) fn is_funnel_function(function: &AggregateUDF) -> bool {
     function.inner().is::<BufferedAggregate<Funnel>>()
+}
+
+/// Arguments of a funnel function that are its conditions; none where they are one list.
+pub(crate) fn condition_arguments(function: &AggregateUDF, types: &[DataType]) -> Range<usize> {
+    let funnel = function.inner().downcast_ref::<BufferedAggregate<Funnel>>();
+    match funnel.and_then(|funnel| funnel.function().kind.layout(types).ok()) {
+        Some(Layout { conditions: Conditions::Each(conditions), .. }) => conditions,
+        _ => 0..0,
+    }
 }
 
 /// Arguments that are one value for all rows: the window, and the mode, the only text that can stand behind it.

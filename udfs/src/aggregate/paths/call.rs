@@ -1,5 +1,6 @@
 //! One call: which rows are kept, and what is added up.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt8Array};
@@ -58,6 +59,21 @@ impl GraphCall {
             segments: Numbering::new(segments.clone()),
             segment_names: segments,
         })
+    }
+
+    /// Gives every path of a person to `each`.
+    fn cut(
+        &self,
+        cutter: &mut Cutter,
+        columns: &mut Columns,
+        person: Range<usize>,
+        each: impl FnMut(&Path<'_>),
+    ) {
+        if columns.are_plain {
+            cutter.person(&self.rules, columns.plain_person(person), each);
+        } else {
+            cutter.person(&self.rules, columns.person(person), each);
+        }
     }
 
     fn marks(&self, arguments: &[ArrayRef]) -> Result<Vec<u8>> {
@@ -158,14 +174,9 @@ impl Call for GraphCall {
         match &self.layout.kind {
             GraphKind::Edges { steps, ends } => {
                 let mut edges = Edges::new(*steps, *ends, may_convert);
-                let are_plain = columns.are_plain(&self.layout);
                 for person in rows.groups() {
                     edges.next_person();
-                    if are_plain {
-                        cutter.person(&self.rules, columns.plain_person(person), |path| edges.add(path));
-                    } else {
-                        cutter.person(&self.rules, columns.person(person), |path| edges.add(path));
-                    }
+                    self.cut(&mut cutter, &mut columns, person, |path| edges.add(path));
                 }
                 output.edges(rows.group_count(), &edges)
             }
@@ -173,7 +184,6 @@ impl Call for GraphCall {
                 let keeps_durations = [field::DURATIONS, field::WEIGHTS];
                 let keeps_durations = keeps_durations.iter().any(|name| self.layout.wanted.contains(name));
                 let mut paths = Frequent::new(keeps_durations);
-                let are_plain = columns.are_plain(&self.layout);
                 let mut funnel = self.layout.funnel.map(|funnel| FunnelState::new(funnel.steps));
                 for person in rows.groups() {
                     paths.next_person();
@@ -183,10 +193,7 @@ impl Call for GraphCall {
                             let taken = part.rows(state, window, &times, &sets).unwrap_or(0..0);
                             cutter.person(&self.rules, all[taken].iter().copied(), |path| paths.add(path));
                         }
-                        _ if are_plain => {
-                            cutter.person(&self.rules, columns.plain_person(person), |path| paths.add(path));
-                        }
-                        _ => cutter.person(&self.rules, columns.person(person), |path| paths.add(path)),
+                        _ => self.cut(&mut cutter, &mut columns, person, |path| paths.add(path)),
                     }
                 }
                 output.paths(rows.group_count(), &paths.finish(), separator)

@@ -29,6 +29,8 @@ pub(super) struct Columns<'a> {
     names: &'a Names,
     segment_names: &'a Names,
     order: Vec<usize>,
+    /// Whether rows have nothing but a time and a node, and no unit: then [`Self::plain_person`] gives them.
+    pub(super) are_plain: bool,
 }
 
 impl<'a> Columns<'a> {
@@ -53,6 +55,8 @@ impl<'a> Columns<'a> {
         if let Some(negative) = weights.and_then(|weights| weights.iter().find(|weight| **weight < 0)) {
             return exec_err!("{}: weight must not be negative, got {negative}", layout.function);
         }
+        let more = [places.value, places.weight, places.segment, places.unit];
+        let has_more = more.iter().any(Option::is_some);
         let Some(marks) = rows.column(node + 1).as_primitive_opt::<UInt8Type>() else {
             return internal_err!("marks have type {}", rows.column(node + 1).data_type());
         };
@@ -70,6 +74,7 @@ impl<'a> Columns<'a> {
             names,
             segment_names,
             order: Vec::new(),
+            are_plain: !has_more && layout.conditions().is_empty(),
         })
     }
 
@@ -111,12 +116,6 @@ impl<'a> Columns<'a> {
         }
         self.order = order;
         has_ties
-    }
-
-    /// Whether rows have nothing but a time and a node, and no unit: then [`Self::plain_person`] gives them.
-    pub(super) fn are_plain(&self, layout: &Layout) -> bool {
-        let is_alone = self.values.is_none() && self.weights.is_none() && self.segments.is_none();
-        is_alone && self.unit.is_none() && layout.conditions().is_empty()
     }
 
     /// The rows of a person in order, where they are plain: what is the same in all rows is decided once, for all.

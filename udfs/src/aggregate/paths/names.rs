@@ -13,6 +13,8 @@ use crate::journey::paths::{BuildNumberHasher, node};
 
 /// A text of up to this length is part of its view.
 const INLINE_BYTES: u32 = 12;
+/// Values of a byte.
+const BYTE_VALUES: usize = 256;
 
 /// Names and their numbers. Clones share them; two of them are equal if they are clones of one.
 ///
@@ -101,9 +103,12 @@ impl Numbering {
     }
 
     fn of_codes(&self, codes: &DictionaryArray<Int32Type>) -> Result<UInt32Array> {
+        let keys = codes.keys();
+        if keys.null_count() == 0 && codes.values().len() <= BYTE_VALUES {
+            return self.of_few_codes(codes);
+        }
         let mut has_rows = vec![false; codes.values().len()];
         // Those of rows without a value may be any.
-        let keys = codes.keys();
         for key in keys.iter().flatten() {
             if let Some(has_rows) = usize::try_from(key).ok().and_then(|key| has_rows.get_mut(key)) {
                 *has_rows = true;
@@ -121,6 +126,17 @@ impl Numbering {
             }
         }
         Ok(UInt32Array::from(numbers))
+    }
+
+    /// The same for codes of one byte, which each row has.
+    fn of_few_codes(&self, codes: &DictionaryArray<Int32Type>) -> Result<UInt32Array> {
+        let keys = codes.keys().values();
+        let mut has_rows = [false; BYTE_VALUES];
+        keys.iter().for_each(|key| has_rows[usize::from(*key as u8)] = true);
+        let of_values = self.of_texts(&kept_column(codes.values())?, |value| has_rows[value])?;
+        let mut numbers = [node::NONE; BYTE_VALUES];
+        numbers.iter_mut().zip(of_values.values()).for_each(|(number, of_value)| *number = *of_value);
+        Ok(UInt32Array::from_iter_values(keys.iter().map(|key| numbers[usize::from(*key as u8)])))
     }
 
     fn of_texts(&self, column: &ArrayRef, is_wanted: impl Fn(usize) -> bool) -> Result<UInt32Array> {
@@ -180,7 +196,10 @@ mod tests {
     proptest! {
         #[test]
         fn codes_have_the_numbers_of_their_texts(
-            rows in prop::collection::vec(prop::option::of(0_usize..9), 0..40),
+            rows in prop_oneof![
+                prop::collection::vec(prop::option::of(0_usize..9), 0..40),
+                prop::collection::vec((0_usize..9).prop_map(Some), 0..40),
+            ],
             values in prop::collection::vec(prop::option::of("[ab]{0,2}|a long name of a node"), 1..9),
         ) {
             let keys: Int32Array = rows.iter().map(|row| row.map(|row| (row % values.len()) as i32)).collect();

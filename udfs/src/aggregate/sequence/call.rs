@@ -155,7 +155,7 @@ impl Call for SequenceCall {
         let sets = condition_columns(conditions)?;
         let mut rows = ts.nulls().map(|nulls| nulls.inner().clone());
         if !self.keeps_unmatched {
-            let met = rows_that_meet_any(conditions, ts.len())?;
+            let met = rows_that_meet_any(&sets, ts.len());
             rows = Some(match rows {
                 Some(rows) => &rows & &met,
                 None => met,

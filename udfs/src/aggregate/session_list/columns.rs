@@ -15,7 +15,7 @@ use super::NAME;
 use super::call::{CONVERSION, KeptRows, PAGE_VIEW};
 use super::layout::{DIMENSIONS, Layout, Pick, WantedFields, dimension_type, revenue_type, session_fields};
 use super::spans::Span;
-use crate::aggregate::buffered::SortedRows;
+use crate::aggregate::buffered::{SortedRows, kept_column};
 use crate::journey::session::Limit;
 use crate::length::Length;
 use crate::session::{session_start, span};
@@ -119,8 +119,8 @@ impl Shown<'_> {
             };
             row.map(|row| row as u32)
         });
-        let values = take(column, &UInt32Array::from_iter(picked), None)?;
-        Ok(cast(&values, &data_type)?)
+        // The type of a dimension is that in which it would be kept.
+        kept_column(&take(column, &UInt32Array::from_iter(picked), None)?)
     }
 }
 

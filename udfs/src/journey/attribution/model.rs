@@ -128,7 +128,11 @@ impl Model {
             Self::ByPosition([first, middle, last]) => Weights::by_position(counted, *first, *middle, *last),
             Self::TimeDecay { half_life } => {
                 let age = |position: &usize| {
-                    (i128::from(path.conversion) - i128::from(path.times[*position])) as f64
+                    let time = path.times[*position];
+                    match path.conversion.checked_sub(time) {
+                        Some(ticks) => ticks as f64,
+                        None => (i128::from(path.conversion) - i128::from(time)) as f64,
+                    }
                 };
                 // Against the latest touch: the weight of at least one is 1, however old all are.
                 let youngest = scratch.positions.last().map_or(0.0, age);

@@ -3,6 +3,9 @@
 /// Parts of 1 in which credit is counted: 18 decimals, so that credits add up exactly in any order.
 pub const CREDIT_UNITS: i128 = 1_000_000_000_000_000_000;
 
+/// Remainders of so many shares are put in order without memory of their own.
+const FEW_SHARES: usize = 16;
+
 /// Weights add up to less than this: then the products below fit into 128 bits.
 const SUM_BITS: u32 = 62;
 
@@ -33,8 +36,7 @@ impl Weights {
         }
         let count_bits = usize::BITS - weights.len().leading_zeros();
         let scale = 2_f64.powi(SUM_BITS.saturating_sub(count_bits + 1) as i32);
-        // In the range of u64, and not negative, by construction.
-        Self::Shares(weights.iter().map(|weight| (weight / largest * scale).round() as u64).collect())
+        Self::Shares(weights.iter().map(|weight| rounded(weight / largest * scale)).collect())
     }
 
     /// `first`, `last`, and `middle` shared equally by the touches between them.
@@ -117,6 +119,13 @@ impl Weights {
     }
 }
 
+/// `number`, which is not negative and in the range of u64, rounded, halves up: `f64::round` is a call on processors that
+/// have no instruction for it.
+fn rounded(number: f64) -> u64 {
+    let whole = number as u64;
+    whole + u64::from(number - whole as f64 >= 0.5)
+}
+
 fn divide_equally(total: i128, parts: &mut [i128]) {
     let count = parts.len() as i128;
     if count == 0 {
@@ -139,7 +148,16 @@ fn divide_in_proportion(total: i128, shares: &[u64], parts: &mut [i128]) {
     // Products of what is below 2^32 fit into 64 bits, which divide much faster; all are below 2^62.
     let small = u32::try_from(sum).ok().map(|sum| (u64::from(sum), rest as u64));
     let mut left = magnitude;
-    let mut remainders = Vec::with_capacity(shares.len());
+    // The remainder above, the index below and turned around: the larger, the earlier a unit that is left over goes there.
+    let mut few = [0; FEW_SHARES];
+    let mut many = Vec::new();
+    let remainders: &mut [u128] = match few.get_mut(..shares.len()) {
+        Some(few) => few,
+        None => {
+            many.resize(shares.len(), 0);
+            &mut many
+        }
+    };
     for (index, share) in shares.iter().enumerate() {
         let (quotient, remainder) = match small {
             Some((sum, rest)) => (u128::from(rest * share / sum), rest * share % sum),
@@ -152,17 +170,15 @@ fn divide_in_proportion(total: i128, shares: &[u64], parts: &mut [i128]) {
         left -= part;
         // At most `magnitude`, so that only i128::MIN alone cannot be negated.
         parts[index] = if total < 0 { (part as i128).wrapping_neg() } else { part as i128 };
-        remainders.push((remainder, index));
+        remainders[index] = u128::from(remainder) << u64::BITS | u128::from(u64::MAX - index as u64);
     }
     let left = left as usize;
     if left == 0 {
         return;
     }
-    let by_remainder =
-        |one: &(u64, usize), other: &(u64, usize)| other.0.cmp(&one.0).then(one.1.cmp(&other.1));
-    remainders.select_nth_unstable_by(left - 1, by_remainder);
-    for (_, index) in &remainders[..left] {
-        parts[*index] += total.signum();
+    remainders.select_nth_unstable_by(left - 1, |one, other| other.cmp(one));
+    for remainder in &remainders[..left] {
+        parts[(u64::MAX - *remainder as u64) as usize] += total.signum();
     }
 }
 
@@ -185,4 +201,43 @@ pub fn position_weights(given: [f64; 3]) -> Option<[u64; 3]> {
         }
     }
     Some(given.map(|weight| (weight / largest * LARGEST).round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rounding_is_that_of_the_library(number in prop_oneof![0.0..4.0, 0.0..1e6, 0.0..1e18], halves in 0_u64..100) {
+            for number in [number, halves as f64 / 2.0, (halves as f64 / 2.0).next_down().max(0.0)] {
+                prop_assert_eq!(rounded(number), number.round() as u64);
+            }
+        }
+
+        // As many as fit into the memory at hand, one more, and far more.
+        #[test]
+        fn units_left_over_go_to_the_largest_remainders(
+            shares in prop_oneof![
+                prop::collection::vec(0_u64..9, 1..5),
+                prop::collection::vec(0..1_u64 << 40, FEW_SHARES - 1..FEW_SHARES + 2),
+                prop::collection::vec(0_u64..9, 1..50),
+            ],
+            total in -1_000_i128..1_000,
+        ) {
+            let sum: i128 = shares.iter().map(|share| i128::from(*share)).sum();
+            prop_assume!(sum > 0);
+            let mut parts = Vec::new();
+            Weights::Shares(shares.clone()).divide(total, shares.len(), &mut parts);
+            let mut wanted: Vec<i128> = shares.iter().map(|share| total.abs() * i128::from(*share) / sum).collect();
+            let left = total.abs() - wanted.iter().sum::<i128>();
+            let mut order: Vec<usize> = (0..shares.len()).collect();
+            order.sort_by_key(|index| std::cmp::Reverse(total.abs() * i128::from(shares[*index]) % sum));
+            order[..left as usize].iter().for_each(|index| wanted[*index] += 1);
+            wanted.iter_mut().for_each(|part| *part *= total.signum());
+            prop_assert_eq!(parts, wanted);
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod level;
 mod modes;
 mod no_repeat;
 mod once;
+mod plain;
 mod state;
 mod window;
 
@@ -42,6 +43,10 @@ pub fn depth_of_sorted<W: FunnelWindow>(
     times: &[i64],
     sets: &[u64],
 ) -> usize {
+    if plain::is_enough(modes, state.words()) {
+        let steps = state.steps();
+        return plain::depth(&mut state.ends, window, times, sets, steps);
+    }
     push_all(state, modes, window, times, sets);
     state.depth()
 }

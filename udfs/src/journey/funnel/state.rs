@@ -19,6 +19,8 @@ pub struct FunnelState {
     pub(super) adjacent: Adjacent,
     pub(super) unrepeated: Unrepeated,
     pub(super) progress: Progress,
+    /// Working memory of the search in the default mode.
+    pub(super) ends: Vec<i64>,
     sessions: Sessions,
     /// Rows taken so far.
     rows: usize,
@@ -140,10 +142,21 @@ impl FunnelState {
             adjacent: Adjacent::default(),
             unrepeated: Unrepeated::default(),
             progress,
+            ends: Vec::new(),
             sessions: Sessions::default(),
             rows: 0,
             scratch: Union::default(),
         }
+    }
+
+    /// How many steps the funnel has.
+    pub(super) fn steps(&self) -> usize {
+        self.progress.steps
+    }
+
+    /// Words of a set.
+    pub(super) fn words(&self) -> usize {
+        words_for(self.progress.steps)
     }
 
     /// Forgets all rows, keeping the allocation.
@@ -187,7 +200,7 @@ impl FunnelState {
         if self.progress.ended {
             return;
         }
-        let words = words_for(self.progress.steps);
+        let words = self.words();
         let position = window.position(&mut self.sessions, time);
         let instant = Instant { modes, time, position, row: self.rows, window };
         self.rows += sets.len() / words;
@@ -215,6 +228,7 @@ impl FunnelState {
         self.levels.capacity() * size_of::<Level>()
             + self.adjacent.allocated_bytes()
             + self.unrepeated.allocated_bytes()
+            + self.ends.capacity() * size_of::<i64>()
             + (self.scratch.any.capacity() + self.scratch.twice.capacity()) * size_of::<u64>()
     }
 

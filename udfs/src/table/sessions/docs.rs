@@ -18,8 +18,8 @@ fn build() -> Documentation {
         "Returns one row per session, of all persons in the data. The rules are those of `session_number` in any \
          combination; without any, a session ends when nothing happens for more than 30 minutes. Rows without a time \
          or a person take no part. Rows of one instant are taken in the order of `sequence`; without one, separators \
-         first, then rows that meet `start_if`, those that meet `end_if` last: the result never depends on the \
-         order in which rows arrive.\n\n\
+         first, then rows that meet `start_if`, those that meet `end_if` last, then by the values that are shown: the result \
+         never depends on the order in which rows arrive.\n\n\
          Columns: `user_id`; `session_id` (as the function of that name makes it); `session_number` (from 1 for each \
          person, among the data given); `start_ts`, `end_ts`; `duration_seconds` (from the first row to the last, a \
          DOUBLE; for an integer `ts` a BIGINT in its unit); `events` (rows); `page_views`; `entry_page`, `exit_page` \
