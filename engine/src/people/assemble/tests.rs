@@ -7,6 +7,7 @@ use arrow::datatypes::{Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use proptest::prelude::*;
 
 use super::*;
+use crate::people::columns::without_values;
 
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![

@@ -222,6 +222,7 @@ mod tests {
     fn types() -> Vec<DataType> {
         let mut types = vec![DataType::Null; Position::COUNT];
         types[Position::of(Role::Ts)] = DataType::Timestamp(TimeUnit::Microsecond, None);
+        types[Position::PAGE_VIEW] = DataType::Boolean;
         types[Position::COLUMNS..].fill(DataType::Utf8View);
         types
     }

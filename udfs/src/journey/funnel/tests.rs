@@ -173,9 +173,10 @@ fn overflowing_window_has_no_limit() {
 #[test]
 fn a_state_is_reusable() {
     let mut state = FunnelState::new(2);
-    let modes = FunnelModes::default();
     let window = FixedWindow::new(10).unwrap();
-    assert_eq!(depth_of_sorted(&mut state, modes, &window, &[0, 1], &[0b01, 0b10]), 2);
-    assert!(state.is_final());
-    assert_eq!(depth_of_sorted(&mut state, modes, &window, &[0], &[0b10]), 0);
+    for modes in ["strict_increase", "default", "strict_increase"] {
+        let modes = FunnelModes::parse(modes).unwrap();
+        assert_eq!(depth_of_sorted(&mut state, modes, &window, &[0, 1], &[0b01, 0b10]), 2);
+        assert_eq!(depth_of_sorted(&mut state, modes, &window, &[0], &[0b10]), 0);
+    }
 }
