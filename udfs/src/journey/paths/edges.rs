@@ -47,9 +47,29 @@ pub struct Edges {
     may_convert: bool,
     person: u64,
     path: u64,
-    edges: HashMap<EdgeKey, Edge, BuildNumberHasher>,
+    edges: Vec<(EdgeKey, Edge)>,
+    /// Positions in `edges`.
+    places: HashMap<EdgeKey, usize, BuildNumberHasher>,
+    /// The same for edges between the nodes that came first, where neither steps nor segments are told apart: by
+    /// [`near`], [`UNKNOWN`] for an edge that did not come yet.
+    near: Vec<usize>,
     /// Paths of each segment.
     paths: HashMap<u32, i128, BuildNumberHasher>,
+}
+
+/// Nodes whose edges are found without a hash: the numbers that stand for no name, and the first names.
+const NEAR_NODES: usize = 64;
+/// Numbers that stand for no name, of which there are at most so many.
+const SPECIAL_NODES: u32 = 8;
+const UNKNOWN: usize = usize::MAX;
+
+/// The place of an edge among those between near nodes; `None` for any other one.
+fn near(key: &EdgeKey) -> Option<usize> {
+    // The special ones are the last numbers there are, and come to stand before the names.
+    let number = |node: u32| node.wrapping_add(SPECIAL_NODES) as usize;
+    let (source, target) = (number(key.source), number(key.target));
+    let is_near = key.segment == 0 && key.step == 0 && source < NEAR_NODES && target < NEAR_NODES;
+    is_near.then_some(source * NEAR_NODES + target)
 }
 
 impl Edges {
@@ -62,7 +82,9 @@ impl Edges {
             may_convert,
             person: 0,
             path: 0,
-            edges: HashMap::default(),
+            edges: Vec::new(),
+            places: HashMap::default(),
+            near: vec![UNKNOWN; NEAR_NODES * NEAR_NODES],
             paths: HashMap::default(),
         }
     }
@@ -114,7 +136,8 @@ impl Edges {
 
     fn pass(&mut self, path: &Path<'_>, step: u32, source: u32, target: u32, ticks: Option<i128>) {
         let weight = i128::from(path.weight);
-        let edge = self.edges.entry(EdgeKey { segment: path.segment, step, source, target }).or_default();
+        let place = self.place(EdgeKey { segment: path.segment, step, source, target });
+        let edge = &mut self.edges[place].1;
         edge.count += weight;
         if let Some(ticks) = ticks {
             edge.timed += weight;
@@ -128,9 +151,28 @@ impl Edges {
         edge.conversions += if path.converted.is_some() { weight } else { 0 };
     }
 
+    /// Where the figures of an edge are; those of a new one are zeros.
+    fn place(&mut self, key: EdgeKey) -> usize {
+        let next = self.edges.len();
+        let place = match near(&key) {
+            Some(near) => {
+                let place = &mut self.near[near];
+                if *place == UNKNOWN {
+                    *place = next;
+                }
+                *place
+            }
+            None => *self.places.entry(key).or_insert(next),
+        };
+        if place == next {
+            self.edges.push((key, Edge::default()));
+        }
+        place
+    }
+
     /// The edges in order of their keys.
     pub fn sorted(&self) -> Vec<(EdgeKey, Edge)> {
-        let mut edges: Vec<(EdgeKey, Edge)> = self.edges.iter().map(|(key, edge)| (*key, *edge)).collect();
+        let mut edges = self.edges.clone();
         edges.sort_unstable_by_key(|(key, _)| *key);
         edges
     }
@@ -141,5 +183,33 @@ impl Edges {
             self.paths.iter().map(|(segment, count)| (*segment, *count)).collect();
         paths.sort_unstable();
         paths
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        // Few nodes near the last number and around the last near one.
+        #[test]
+        fn each_edge_has_a_place_of_its_own(
+            keys in prop::collection::vec((0_u32..2, 0_u32..2, 0_u32..66, 50_u32..60), 0..300),
+        ) {
+            let mut edges = Edges::new(None, false, false);
+            let mut known: Vec<EdgeKey> = Vec::new();
+            for (segment, step, source, target) in keys {
+                let key = EdgeKey { segment, step, source: source.wrapping_sub(6), target };
+                let wanted = known.iter().position(|known| *known == key).unwrap_or(known.len());
+                if wanted == known.len() {
+                    known.push(key);
+                }
+                prop_assert_eq!(edges.place(key), wanted);
+            }
+            known.sort_unstable();
+            prop_assert_eq!(edges.sorted().into_iter().map(|(key, _)| key).collect::<Vec<_>>(), known);
+        }
     }
 }
