@@ -2,7 +2,7 @@
 
 use super::once::Matching;
 use super::state::FunnelState;
-use super::{Follow, FunnelModes, FunnelWindow, depth_of_sorted};
+use super::{Follow, FunnelModes, FunnelWindow, push_all};
 use crate::journey::event::{contains_step, order_of_sets, words_for};
 
 /// Returns the rows of the chain that was the first to reach the deepest step: as many as the
@@ -13,7 +13,7 @@ use crate::journey::event::{contains_step, order_of_sets, words_for};
 /// leads there), and of several of those the one that reaches each step as early as it can. Where
 /// several rows of one instant can fill a step, the first of them does.
 ///
-/// `times` and `sets` as in [`depth_of_sorted`]; the rows of one instant in the order of preference.
+/// `times` and `sets` as in [`depth_of_sorted`](super::depth_of_sorted); the rows of one instant in the order of preference.
 /// Time as for the depth, and O(n * conditions met) more.
 pub fn chain_of_sorted<W: FunnelWindow>(
     state: &mut FunnelState,
@@ -23,7 +23,9 @@ pub fn chain_of_sorted<W: FunnelWindow>(
     sets: &[u64],
 ) -> Vec<usize> {
     if modes.follow == Follow::AnyRows {
-        let depth = depth_of_sorted(state, modes, window, times, sets);
+        // The search that tells the first row too.
+        push_all(state, modes, window, times, sets);
+        let depth = state.depth();
         return if depth == 0 { vec![] } else { trace(modes, times, sets, state.start_row(), depth) };
     }
     // Rows that must follow one another need the order that the search gives them.
@@ -31,7 +33,8 @@ pub fn chain_of_sorted<W: FunnelWindow>(
     let order = instants_by_set(times, sets, words);
     let ordered_sets: Vec<u64> =
         order.iter().flat_map(|row| &sets[row * words..(row + 1) * words]).copied().collect();
-    let depth = depth_of_sorted(state, modes, window, times, &ordered_sets);
+    push_all(state, modes, window, times, &ordered_sets);
+    let depth = state.depth();
     if depth == 0 {
         return vec![];
     }

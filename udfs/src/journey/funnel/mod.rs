@@ -29,8 +29,8 @@ use super::event::words_for;
 /// Returns the deepest step that one person's rows reach.
 ///
 /// `times` ascend, in the unit of `window`; `sets` holds for each time the set of conditions that
-/// the row meets (layout in [`event`](super::event)). `state` is cleared first, only its allocation
-/// is used. Result in `0..=steps`.
+/// the row meets (layout in [`event`](super::event)). Of `state` only the allocation is used; it tells
+/// nothing afterwards. Result in `0..=steps`.
 ///
 /// Time for n rows: O(conditions met). Where m rows of one instant meet s different conditions it
 /// is O(m log m) for them under `strict_rows`, `strict_steps` and `strict_no_repeat`, which need

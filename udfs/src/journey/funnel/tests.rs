@@ -171,6 +171,18 @@ fn overflowing_window_has_no_limit() {
 }
 
 #[test]
+fn a_chain_begins_with_the_nearest_entry() {
+    let mut state = FunnelState::new(2);
+    let window = FixedWindow::new(10).unwrap();
+    for modes in ["default", "strict_increase"] {
+        let modes = FunnelModes::parse(modes).unwrap();
+        let sets = [0b01, 0b01, 0b10];
+        assert_eq!(chain_of_sorted(&mut state, modes, &window, &[0, 100, 105], &sets), [1, 2]);
+        assert!(chain_of_sorted(&mut state, modes, &window, &[0], &[0b10]).is_empty());
+    }
+}
+
+#[test]
 fn a_state_is_reusable() {
     let mut state = FunnelState::new(2);
     let window = FixedWindow::new(10).unwrap();

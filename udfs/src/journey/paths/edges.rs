@@ -50,8 +50,8 @@ pub struct Edges {
     edges: Vec<(EdgeKey, Edge)>,
     /// Positions in `edges`.
     places: HashMap<EdgeKey, usize, BuildNumberHasher>,
-    /// The same for edges between the nodes that came first, where neither steps nor segments are told apart: by
-    /// [`near`], [`UNKNOWN`] for an edge that did not come yet.
+    /// The same for edges of step 0 in the first segment between the nodes that came first: by [`near`], [`UNKNOWN`] for
+    /// an edge that did not come yet.
     near: Vec<usize>,
     /// Paths of each segment.
     paths: HashMap<u32, i128, BuildNumberHasher>,
