@@ -77,11 +77,8 @@ pub fn renumbered(
 /// If the column has not the type that was promised.
 pub fn coded_condition(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<Option<ArrayRef>> {
     let Some(per_value) = expr.downcast_ref::<PerValue>() else { return Ok(None) };
-    let column = per_value.column.evaluate(batch)?.into_array(batch.num_rows())?;
-    let Some(codes) = column.as_dictionary_opt::<Int32Type>() else {
-        return internal_err!("column {} does not come as codes", per_value.column);
-    };
-    let Some(results) = per_value.of_codes(codes) else { return Ok(None) };
+    let codes = per_value.codes(batch)?;
+    let Some(results) = per_value.of_codes(&codes) else { return Ok(None) };
     let Some(booleans) = results.as_boolean_opt() else { return Ok(None) };
     let null = booleans.len() - 1;
     // A row without a code has no result.
@@ -118,6 +115,15 @@ impl PerValue {
         self.expr.evaluate(&batch)?.into_array(rows)
     }
 
+    /// The coded column of `batch`.
+    fn codes(&self, batch: &RecordBatch) -> Result<DictionaryArray<Int32Type>> {
+        let column = self.column.evaluate(batch)?.into_array(batch.num_rows())?;
+        match column.as_dictionary_opt::<Int32Type>() {
+            Some(codes) => Ok(codes.clone()),
+            None => internal_err!("column {} does not come as codes", self.column),
+        }
+    }
+
     /// The results of [`Self::of_dictionary`]; `None` too if there are more values than rows: the rows are fewer.
     fn of_codes(&self, codes: &DictionaryArray<Int32Type>) -> Option<ArrayRef> {
         if codes.values().len() > codes.len() { None } else { self.of_dictionary(codes) }
@@ -134,12 +140,9 @@ impl PerValue {
 
 impl PhysicalExpr for PerValue {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let column = self.column.evaluate(batch)?.into_array(batch.num_rows())?;
-        let Some(codes) = column.as_dictionary_opt::<Int32Type>() else {
-            return internal_err!("column {} does not come as codes", self.column);
-        };
+        let codes = self.codes(batch)?;
         let keys = codes.keys();
-        let Some(results) = self.of_codes(codes) else {
+        let Some(results) = self.of_codes(&codes) else {
             let decoded = take(codes.values(), keys, None)?;
             return self.of_values(&decoded).map(ColumnarValue::Array);
         };

@@ -256,11 +256,9 @@ impl Plan<'_> {
             let number = |expr| renumbered(expr, place);
             aggregates.push(prepared::over_batches(
                 Aggregate {
-                    function: call.function,
                     arguments: call.arguments.into_iter().map(number).collect::<Result<_>>()?,
-                    conditions: call.conditions,
                     filter: call.filter.map(number).transpose()?,
-                    by_time: None,
+                    ..call
                 },
                 &columns,
             )?);

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{AggregateUDF, DocSection, Documentation, Expr};
 
 use super::NONE;
 use super::credits::{amounts, as_share};
-use super::divide::{Divider, Sum};
+use super::divide::{Divider, Parts, Sum};
 use super::layout::{Bound, Layout, half_life};
 use super::models::{ModelKind, NamedModel, names};
 use super::totals::wide;
@@ -331,16 +331,19 @@ impl Call for AttributeCall {
                 if outcome.is_err() {
                     return;
                 }
-                outcome = divider.divide(&self.bound, &people, person.start, &conversion, |part| {
-                    let name = match part.touch {
-                        None => NONE,
-                        Some(touch) => match people.keys.names.get(conversion.path.keys[touch] as usize) {
-                            Some(name) => name,
-                            None => return internal_err!("{NAME}: a touch has no key"),
-                        },
-                    };
-                    sums.entry(name).or_default().add(NAME, &part)
-                });
+                outcome =
+                    divider.divide(&self.bound, &people, person.start, &conversion, Parts::All, |part| {
+                        let name = match part.touch {
+                            None => NONE,
+                            Some(touch) => {
+                                match people.keys.names.get(conversion.path.keys[touch] as usize) {
+                                    Some(name) => name,
+                                    None => return internal_err!("{NAME}: a touch has no key"),
+                                }
+                            }
+                        };
+                        sums.entry(name).or_default().add(NAME, &part)
+                    });
             });
             outcome?;
             counts.push(sums.len());

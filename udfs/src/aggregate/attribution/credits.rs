@@ -13,7 +13,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::NONE;
-use super::divide::Divider;
+use super::divide::{Divider, Parts};
 use super::layout::{Bound, Layout, People};
 use super::names::conversion_name;
 use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows, list};
@@ -128,7 +128,7 @@ impl Columns {
         let has_id = people.event_id.is_some_and(|event_id| event_id.is_valid(row));
         let name = (!has_id).then(|| conversion_name(people, first, row, &bound.ts_type));
         let mut divider = std::mem::take(&mut self.divider);
-        divider.divide(bound, people, first, conversion, |part| {
+        divider.divide(bound, people, first, conversion, Parts::All, |part| {
             self.conversions.push(row as u64);
             self.names.push(name.clone());
             self.models.push(part.model as u64);

@@ -18,6 +18,15 @@ pub(super) struct Part {
     pub(super) value: Option<i128>,
 }
 
+/// Which touches are of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parts {
+    /// All, also those that get nothing.
+    All,
+    /// Those that get credit or value.
+    OfSomething,
+}
+
 /// Divides conversions. Keeps its memory from one to the next.
 #[derive(Debug, Default)]
 pub(super) struct Divider {
@@ -27,45 +36,22 @@ pub(super) struct Divider {
 }
 
 impl Divider {
-    /// Calls `found` for every touch and model, touches that get nothing among them, and where no touch gets anything
-    /// once without a touch. `first` is the person's first row.
+    /// Calls `found` for every touch and model, as far as `parts` says, and where no touch gets anything once without a
+    /// touch. `first` is the person's first row.
     pub(super) fn divide(
         &mut self,
         bound: &Bound,
         people: &People,
         first: usize,
         conversion: &Conversion,
-        found: impl FnMut(Part) -> Result<()>,
-    ) -> Result<()> {
-        self.each_part(bound, people, first, conversion, false, found)
-    }
-
-    /// The same without parts in which there is neither credit nor value.
-    pub(super) fn divide_among_paid(
-        &mut self,
-        bound: &Bound,
-        people: &People,
-        first: usize,
-        conversion: &Conversion,
-        found: impl FnMut(Part) -> Result<()>,
-    ) -> Result<()> {
-        self.each_part(bound, people, first, conversion, true, found)
-    }
-
-    fn each_part(
-        &mut self,
-        bound: &Bound,
-        people: &People,
-        first: usize,
-        conversion: &Conversion,
-        are_paid: bool,
+        parts: Parts,
         mut found: impl FnMut(Part) -> Result<()>,
     ) -> Result<()> {
         let value = people.value(first + conversion.row);
         let touches = conversion.touches.len();
         for (model, rule) in people.models.iter().enumerate() {
             let weights = rule.weights(&conversion.path, bound.layout.count, &mut self.scratch);
-            if let (true, Weights::One(touch)) = (are_paid, &weights) {
+            if let (Parts::OfSomething, Weights::One(touch)) = (parts, &weights) {
                 found(Part { model, touch: Some(*touch), credit: CREDIT_UNITS, value })?;
                 continue;
             }
@@ -73,7 +59,7 @@ impl Divider {
             weights.divide(value.unwrap_or(0), touches, &mut self.values);
             for (touch, credit) in self.credits.iter().enumerate() {
                 let value = value.map(|_| self.values[touch]);
-                if are_paid && *credit == 0 && value.unwrap_or(0) == 0 {
+                if parts == Parts::OfSomething && *credit == 0 && value.unwrap_or(0) == 0 {
                     continue;
                 }
                 found(Part { model, touch: Some(touch), credit: *credit, value })?;

@@ -13,7 +13,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::credits::{amounts, as_share};
-use super::divide::Divider;
+use super::divide::{Divider, Parts};
 use super::layout::{Bound, Layout, People};
 use super::names::conversion_name;
 use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows, list};
@@ -152,7 +152,7 @@ impl Columns {
         let touches = conversion.touches.len();
         let value = people.value(first + conversion.row);
         let mut parts = vec![(0, None); people.models.len() * touches];
-        self.divider.divide(bound, people, first, conversion, |part| {
+        self.divider.divide(bound, people, first, conversion, Parts::All, |part| {
             if let Some(touch) = part.touch {
                 parts[part.model * touches + touch] = (part.credit, part.value);
             }

@@ -10,7 +10,7 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 
 use super::NONE;
 use super::credits::amounts;
-use super::divide::{Divider, Sum, checked_sum};
+use super::divide::{Divider, Parts, Sum, checked_sum};
 use super::layout::{Bound, Layout, People};
 use crate::aggregate::buffered::{Buffered, Call, ConstantArguments, Kept, SortedRows, list};
 use crate::journey::attribution::{Conversion, Evaluator, mark};
@@ -161,7 +161,7 @@ impl<'a> Sums<'a> {
         self.conversions += 1;
         let Self { bound, people, sums, keys, divider, .. } = self;
         let (nobody, models) = (keys.len() - 1, people.models.len());
-        divider.divide_among_paid(bound, people, first, conversion, |part| {
+        divider.divide(bound, people, first, conversion, Parts::OfSomething, |part| {
             let key = part.touch.map_or(nobody, |touch| conversion.path.keys[touch] as usize);
             sums[key * models + part.model].add(bound.layout.function, &part)
         })?;

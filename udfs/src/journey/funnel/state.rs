@@ -186,7 +186,7 @@ impl FunnelState {
 
     /// Whether no further row can change the answer: the last step is reached, or a strict mode
     /// has ended the search.
-    pub fn is_final(&self) -> bool {
+    pub(super) fn is_final(&self) -> bool {
         self.progress.ended
     }
 
