@@ -130,8 +130,9 @@ impl Selection for Condition {
     fn files<'a>(&self, snapshot: &'a TableSnapshot) -> Result<Vec<&'a DataFile>> {
         let Some(condition) = &self.condition else { return Ok(snapshot.files().iter().collect()) };
         let files = Pruning::new(condition, &self.columns)?.files(snapshot.files())?;
+        let files: Vec<&DataFile> = files.into_iter().map(|(_, file)| file).collect();
         let Some(keys) = &self.keys else { return Ok(files) };
-        let groups = Pruning::new(keys, &key_schema())?.row_groups(&files)?;
+        let groups = Pruning::new(keys, &key_schema())?.row_groups(files.iter().copied())?;
         // What other writers append has no hashes, and so no row groups in the log.
         let can_hold = |groups: &Vec<bool>| groups.is_empty() || groups.contains(&true);
         Ok(files

@@ -4,7 +4,6 @@
 //! rows are laid one behind the other: copies of runs, no comparison, no sort.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,24 +15,13 @@ use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use datafusion::common::{Result, resources_err};
 
 use super::before::Before;
-use super::chunk::Chunk;
+use super::chunk::{Chunk, RunsOfSlice};
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
-use super::layout::Layout;
+use super::layout::{Layout, PlacedRun};
 use super::persons::Persons;
-use super::runs::partition_point_near;
+use super::slices::Slices;
 use crate::schema;
-use crate::store::layout::KeyPrefix;
-
-/// Rows that are put together at once: few enough for their columns to stay in the processor's cache.
-const SLICE_ROWS: usize = 128 * 1024;
-/// Rows that a slice has in a chunk, on average, at least: each chunk is at another place in memory, and going there costs
-/// more than the few rows that would be copied.
-const CHUNK_ROWS: usize = 512;
-/// Below so many rows another slice costs more than another worker saves.
-const MIN_SLICE_ROWS: usize = 8 * 1024;
-/// Bits of `user_key` that a prefix can have.
-const PREFIX_BITS: u8 = u16::BITS as u8;
 
 /// The rows of a bucket as they were read, to be put together slice after slice.
 ///
@@ -43,10 +31,7 @@ pub struct Gathered {
     schema: SchemaRef,
     user_id: usize,
     chunks: Vec<Chunk>,
-    /// Leading bits of `user_key` that all rows share.
-    bits: u8,
-    /// Further bits that tell slices apart.
-    slice_bits: u8,
+    slices: Slices,
     /// For each column of codes the codes of all chunks as codes into one dictionary.
     dictionaries: Vec<Option<Dictionary>>,
     /// The column that has the number of the row in its slice.
@@ -68,34 +53,26 @@ fn rows_of(chunks: &[Chunk]) -> usize {
     chunks.iter().map(|chunk| chunk.rows).sum()
 }
 
-/// Bits that tell apart the slices of `chunks`, whose people share `bits` bits.
-fn slice_bits(chunks: &[Chunk], bits: u8, workers: usize) -> u8 {
-    if !chunks.iter().all(|chunk| chunk.is_ordered) {
-        return 0;
-    }
-    let rows = rows_of(chunks);
-    let for_slices = |slices: usize| slices.max(1).next_power_of_two().ilog2();
-    let by_rows = for_slices(rows.div_ceil(SLICE_ROWS));
-    let by_chunks = (rows / (CHUNK_ROWS * chunks.len().max(1))).max(1).ilog2();
-    let for_workers = for_slices(workers.min(rows / MIN_SLICE_ROWS));
-    (by_rows.min(by_chunks).max(for_workers) as u8).min(PREFIX_BITS.saturating_sub(bits))
-}
-
 impl Gathered {
-    /// The rows of `chunks` with the columns of `schema`, in which what nobody looks at has NULLs only, to be put together by
-    /// `workers` at the same time. All their people share the `bits` leading bits of `user_key`.
+    /// The rows of `chunks` with the columns of `schema`, in which what nobody looks at has NULLs only, in `slices`, or fewer
+    /// if their people cannot be told apart so.
     ///
     /// # Errors
     /// An error if a column has not the type that was promised, or there are more rows than can be counted.
-    pub fn new(
-        schema: SchemaRef,
-        user_id: usize,
-        chunks: Vec<Chunk>,
-        bits: u8,
-        workers: usize,
-    ) -> Result<Self> {
-        let slice_bits = slice_bits(&chunks, bits, workers);
-        Self::divided(schema, user_id, chunks, bits, slice_bits)
+    pub fn new(schema: SchemaRef, user_id: usize, chunks: Vec<Chunk>, slices: Slices) -> Result<Self> {
+        if u32::try_from(rows_of(&chunks)).is_err() {
+            return resources_err!(
+                "more than {} rows of one part of the people at once: use a narrower WHERE",
+                u32::MAX
+            );
+        }
+        let slices = chunks.iter().fold(slices, |slices, chunk| slices.within(chunk.slices()));
+        let mut dictionaries = Vec::with_capacity(schema.fields().len());
+        for (index, field) in schema.fields().iter().enumerate() {
+            let is_coded = index != user_id && *field.data_type() == coded_type();
+            dictionaries.push(if is_coded { Some(Dictionary::of(&chunks, index)?) } else { None });
+        }
+        Ok(Self { schema, user_id, chunks, slices, dictionaries, sequence: None })
     }
 
     /// The same, with the number of the row in its slice, as text of that order, in the place of a column.
@@ -105,36 +82,15 @@ impl Gathered {
         self
     }
 
-    fn divided(
-        schema: SchemaRef,
-        user_id: usize,
-        chunks: Vec<Chunk>,
-        bits: u8,
-        slice_bits: u8,
-    ) -> Result<Self> {
-        if u32::try_from(rows_of(&chunks)).is_err() {
-            return resources_err!(
-                "more than {} rows of one part of the people at once: use a narrower WHERE",
-                u32::MAX
-            );
-        }
-        let mut dictionaries = Vec::with_capacity(schema.fields().len());
-        for (index, field) in schema.fields().iter().enumerate() {
-            let is_coded = index != user_id && *field.data_type() == coded_type();
-            dictionaries.push(if is_coded { Some(Dictionary::of(&chunks, index)?) } else { None });
-        }
-        Ok(Self { schema, user_id, chunks, bits, slice_bits, dictionaries, sequence: None })
-    }
-
     /// Bytes that the slices occupy which `workers` put together at the same time.
     pub fn sliced_bytes(&self, workers: usize) -> usize {
         let all: usize = self.chunks.iter().map(Chunk::assembled_bytes).sum();
-        (all >> self.slice_bits) * workers
+        (all >> self.slices.bits()) * workers
     }
 
     /// How many slices there are; some may be empty.
     pub fn slices(&self) -> usize {
-        1 << self.slice_bits
+        self.slices.count()
     }
 
     /// Lays the rows of each person of a slice one behind the other.
@@ -142,21 +98,20 @@ impl Gathered {
     /// # Errors
     /// An error if a column has not the type that was promised.
     pub fn assemble(&self, slice: usize, before: &mut Before) -> Result<Assembled> {
-        let ranges: Vec<Range<usize>> = self.chunks.iter().map(|chunk| self.runs_of(chunk, slice)).collect();
-        let most = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0).max(before.people);
-        let mut persons = Persons::new(self.bits + self.slice_bits, most);
+        let parts: Vec<RunsOfSlice> =
+            self.chunks.iter().map(|chunk| chunk.runs_of(self.slices, slice)).collect();
+        let most = parts.iter().map(|part| part.runs.len()).max().unwrap_or(0).max(before.people);
+        let mut persons = Persons::new(self.slices, most);
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
-        let mut numbers = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
-        for (chunk, range) in self.chunks.iter().zip(&ranges) {
-            let lengths = lengths(chunk, range.clone());
-            for ((key, id), rows) in chunk.people(range.clone()).zip(lengths) {
-                let person = persons.number(key, id);
-                if person as usize == counts.len() {
-                    counts.push(0);
-                }
-                counts[person as usize] += rows;
-                numbers.push(person);
+        let mut runs: Vec<PlacedRun> = Vec::with_capacity(parts.iter().map(|part| part.runs.len()).sum());
+        for (run, id) in parts.iter().flat_map(|part| part.people()) {
+            let person = persons.number(run.apart, id);
+            if person as usize == counts.len() {
+                counts.push(0);
             }
+            counts[person as usize] += run.rows;
+            // The person, until all are counted.
+            runs.push(PlacedRun { place: person, rows: run.rows });
         }
         before.people = before.people.max(persons.len());
         let mut offsets = Vec::with_capacity(counts.len() + 1);
@@ -167,15 +122,12 @@ impl Gathered {
             offsets.push(end);
         }
         let mut next = offsets.clone();
-        let runs = self.chunks.iter().zip(&ranges).flat_map(|(chunk, range)| lengths(chunk, range.clone()));
-        // Where the rows of each run go, in the order of chunks and runs.
-        let mut places = numbers;
-        for (rows, place) in runs.zip(&mut places) {
-            let next = &mut next[*place as usize];
-            *place = *next;
-            *next += rows;
+        for run in &mut runs {
+            let next = &mut next[run.place as usize];
+            run.place = *next;
+            *next += run.rows;
         }
-        let layout = Layout { chunks: &self.chunks, ranges: &ranges, places: &places, rows: end as usize };
+        let layout = Layout { chunks: &self.chunks, parts: &parts, runs: &runs, rows: end as usize };
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for (index, field) in self.schema.fields().iter().enumerate() {
             columns.push(if *field.data_type() == DataType::Null {
@@ -191,23 +143,6 @@ impl Gathered {
         let options = RecordBatchOptions::new().with_row_count(Some(layout.rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         Ok(Assembled { batch, offsets, persons })
-    }
-
-    /// The runs of a slice. Keys are hashes: a slice begins near where it would if they were evenly spread.
-    fn runs_of(&self, chunk: &Chunk, slice: usize) -> Range<usize> {
-        let keys = &chunk.runs.keys;
-        if self.slice_bits == 0 {
-            return 0..keys.len();
-        }
-        let slice_of = |key: i64| {
-            let prefix = KeyPrefix::of(key, self.bits + self.slice_bits).prefix;
-            usize::from(prefix) & ((1 << self.slice_bits) - 1)
-        };
-        let begin = |slice: usize| {
-            let guess = (keys.len() * slice) >> self.slice_bits;
-            partition_point_near(keys, guess, |key| slice_of(*key) < slice)
-        };
-        begin(slice)..begin(slice + 1)
     }
 }
 
@@ -256,11 +191,6 @@ impl Assembled {
         }
         Ok(take_record_batch(&self.batch, &UInt32Array::from(order))?)
     }
-}
-
-/// How many rows each of some runs has.
-fn lengths(chunk: &Chunk, runs: Range<usize>) -> impl Iterator<Item = u32> {
-    chunk.runs.starts(runs).windows(2).map(|run| run[1] - run[0])
 }
 
 /// The column `user_id`: the number of the person is the code. `codes` is empty.

@@ -14,11 +14,11 @@ use arrow::datatypes::{
 use datafusion::common::{Result, internal_err};
 
 use super::before::Before;
-use super::chunk::Chunk;
+use super::chunk::{Chunk, RunsOfSlice};
 use super::codes::{Keys, NO_VALUE, take_nulls};
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
-use super::runs::{ValidBits, copy_run, partition_point_near};
+use super::runs::{ValidBits, copy_run};
 
 /// Runs for each NULL of a row group from which on the run of a NULL is sought, instead of the NULLs of each run.
 const RUNS_OF_NULL: usize = 8;
@@ -27,24 +27,50 @@ const RUNS_OF_NULL: usize = 8;
 pub(super) struct Layout<'a> {
     pub(super) chunks: &'a [Chunk],
     /// For each chunk its runs.
-    pub(super) ranges: &'a [Range<usize>],
-    /// For each of these runs its place.
-    pub(super) places: &'a [u32],
+    pub(super) parts: &'a [RunsOfSlice<'a>],
+    /// All these runs.
+    pub(super) runs: &'a [PlacedRun],
     /// All rows of the slice.
     pub(super) rows: usize,
 }
 
-/// The runs of a slice in one chunk: where each begins, and the end, and the place of each.
-type RunsWithPlaces<'a> = (&'a [u32], &'a [u32]);
+/// Rows that follow each other in a chunk and in the slice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlacedRun {
+    /// The first row in the slice.
+    pub(super) place: u32,
+    /// How many.
+    pub(super) rows: u32,
+}
+
+/// The runs of a slice in one chunk.
+#[derive(Clone, Copy)]
+struct PlacedRuns<'a> {
+    /// The first row in the chunk.
+    first_row: usize,
+    runs: &'a [PlacedRun],
+}
+
+impl PlacedRuns<'_> {
+    /// The rows of each run, and its place.
+    fn rows_and_places(self) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let mut start = self.first_row;
+        self.runs.iter().map(move |run| {
+            let rows = start..start + run.rows as usize;
+            start = rows.end;
+            (rows, run.place as usize)
+        })
+    }
+}
 
 impl<'a> Layout<'a> {
     /// For each chunk its runs.
-    fn runs(&self) -> impl Iterator<Item = (&'a Chunk, RunsWithPlaces<'a>)> {
-        let mut places = self.places;
-        self.chunks.iter().zip(self.ranges).map(move |(chunk, range)| {
-            let (here, rest) = places.split_at(range.len());
-            places = rest;
-            (chunk, (chunk.runs.starts(range.clone()), here))
+    fn runs(&self) -> impl Iterator<Item = (&'a Chunk, PlacedRuns<'a>)> {
+        let mut runs = self.runs;
+        self.chunks.iter().zip(self.parts).map(move |(chunk, part)| {
+            let (here, rest) = runs.split_at(part.runs.len());
+            runs = rest;
+            (chunk, PlacedRuns { first_row: part.first_row, runs: here })
         })
     }
 
@@ -84,7 +110,7 @@ impl<'a> Layout<'a> {
                 return internal_err!("column {index} has type {}", chunk.columns[index].data_type());
             };
             let column = column.values().as_ref();
-            for (from, place) in rows_and_places(runs) {
+            for (from, place) in runs.rows_and_places() {
                 copy_run(&mut values[place..place + from.len()], &column[from]);
             }
         }
@@ -113,7 +139,7 @@ impl<'a> Layout<'a> {
                     translate(runs, keys, number, &mut codes);
                 }
                 Some(Keys::Missing) => {
-                    for (rows, place) in rows_and_places(runs) {
+                    for (rows, place) in runs.rows_and_places() {
                         codes[place..place + rows.len()].fill(NO_VALUE);
                     }
                 }
@@ -139,7 +165,7 @@ impl<'a> Layout<'a> {
         }
         let mut from = vec![(0, 0); self.rows];
         for (chunk, (_, runs)) in self.runs().enumerate() {
-            for (rows, place) in rows_and_places(runs) {
+            for (rows, place) in runs.rows_and_places() {
                 let to = &mut from[place..place + rows.len()];
                 to.iter_mut().zip(rows).for_each(|(to, row)| *to = (chunk, row));
             }
@@ -155,7 +181,7 @@ impl<'a> Layout<'a> {
         for (chunk, runs) in self.runs() {
             let Some(nulls) = &chunk.nulls[index] else { continue };
             let valid = ValidBits::of(nulls);
-            if nulls.null_count() * RUNS_OF_NULL < chunk.runs.keys.len() {
+            if nulls.null_count() * RUNS_OF_NULL < chunk.count_runs() {
                 missing_rows(&valid, runs, &mut missing);
             } else {
                 missing_of_runs(&valid, runs, &mut missing);
@@ -166,25 +192,17 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The rows of each run, and its place.
-fn rows_and_places<'a>(
-    (starts, places): RunsWithPlaces<'a>,
-) -> impl Iterator<Item = (Range<usize>, usize)> + 'a {
-    let rows = starts.windows(2).map(|run| run[0] as usize..run[1] as usize);
-    rows.zip(places.iter().map(|place| *place as usize))
-}
-
 /// Copies the `keys` of runs as codes of all row groups.
-fn translate<K: Copy>(runs: RunsWithPlaces<'_>, keys: &[K], number: impl Fn(K) -> i32, codes: &mut [i32]) {
-    for (rows, place) in rows_and_places(runs) {
+fn translate<K: Copy>(runs: PlacedRuns<'_>, keys: &[K], number: impl Fn(K) -> i32, codes: &mut [i32]) {
+    for (rows, place) in runs.rows_and_places() {
         let to = &mut codes[place..place + rows.len()];
         to.iter_mut().zip(&keys[rows]).for_each(|(code, key)| *code = number(*key));
     }
 }
 
 /// Marks what has no value, run after run: where many rows have none. O(runs).
-fn missing_of_runs(valid: &ValidBits, runs: RunsWithPlaces<'_>, missing: &mut [u64]) {
-    for (rows, place) in rows_and_places(runs) {
+fn missing_of_runs(valid: &ValidBits, runs: PlacedRuns<'_>, missing: &mut [u64]) {
+    for (rows, place) in runs.rows_and_places() {
         let (mut start, mut place, mut len) = (rows.start, place, rows.len());
         while len > 0 {
             let count = len.min(64 - place % 64);
@@ -194,19 +212,23 @@ fn missing_of_runs(valid: &ValidBits, runs: RunsWithPlaces<'_>, missing: &mut [u
     }
 }
 
-/// The same, looking for the run of each row that has no value: where few have none. O(rows / 64), and a search for each.
-fn missing_rows(valid: &ValidBits, (starts, places): RunsWithPlaces<'_>, missing: &mut [u64]) {
-    let [first, .., end] = starts else { return };
-    let (first, end) = (*first as usize, *end as usize);
-    let mut behind = 0;
-    for start in (first..end).step_by(64) {
+/// The same, looking for the run of each row that has no value: where few have none. O(rows / 64 + runs).
+fn missing_rows(valid: &ValidBits, runs: PlacedRuns<'_>, missing: &mut [u64]) {
+    let start = runs.first_row;
+    let end = start + runs.runs.iter().map(|run| run.rows as usize).sum::<usize>();
+    let mut runs = runs.rows_and_places();
+    let Some(mut run) = runs.next() else { return };
+    for start in (start..end).step_by(64) {
         let mut bits = valid.missing(start, 64.min(end - start));
         while bits != 0 {
             let row = start + bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            behind = partition_point_near(starts, behind, |start| *start as usize <= row);
-            let Some(run) = behind.checked_sub(1) else { continue };
-            let place = places[run] as usize + row - starts[run] as usize;
+            while run.0.end <= row {
+                let Some(next) = runs.next() else { return };
+                run = next;
+            }
+            let (rows, place) = &run;
+            let place = place + row - rows.start;
             missing[place / 64] |= 1 << (place % 64);
         }
     }
@@ -236,12 +258,14 @@ mod tests {
             }
             // The runs in the opposite order.
             let end = starts[starts.len() - 1];
-            let places: Vec<u32> = starts.iter().skip(1).map(|start| end - start).collect();
+            let placed = |run: &[u32]| PlacedRun { place: end - run[1], rows: run[1] - run[0] };
+            let runs: Vec<PlacedRun> = starts.windows(2).map(placed).collect();
+            let runs = PlacedRuns { first_row: starts[0] as usize, runs: &runs };
             let valid = ValidBits::of(&nulls);
             let mut found = vec![0; (end as usize).div_ceil(64)];
             let mut wanted = found.clone();
-            missing_rows(&valid, (&starts, &places), &mut found);
-            missing_of_runs(&valid, (&starts, &places), &mut wanted);
+            missing_rows(&valid, runs, &mut found);
+            missing_of_runs(&valid, runs, &mut wanted);
             prop_assert_eq!(found, wanted);
         }
     }

@@ -3,7 +3,7 @@
 //! All rows of a person lie in files of one range of `user_key`, sorted by person and time within a day. A *bucket* is
 //! such a range ([`buckets`]). The rule ([`rule`]) recognises an aggregate by person over a plain scan ([`fuse`]) and
 //! plans [`aggregate::PersonAggregateExec`]. Its partitions read the row groups of a bucket together ([`reading`],
-//! [`reader`]); each then takes slices of the bucket's people ([`gather`]), lays the rows of each person one behind the
+//! [`reader`]); each then takes slices of the bucket's people ([`gather`], [`slices`]), lays the rows of each person one behind the
 //! other ([`assemble`], [`persons`], [`layout`]), and runs the accumulators on them ([`worker`], [`keys`]). Text comes as codes into dictionaries; conditions on it are evaluated once for each value
 //! ([`per_value`]).
 //!
@@ -40,5 +40,6 @@ mod repeats;
 mod row_numbers;
 pub mod rule;
 mod runs;
+mod slices;
 mod window_rule;
 mod worker;

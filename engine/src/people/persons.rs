@@ -3,7 +3,7 @@
 use arrow::array::StringViewArray;
 use hashbrown::HashTable;
 
-use crate::store::layout::ordered;
+use super::slices::Slices;
 
 /// Slots that are looked at before a person is sought elsewhere.
 const MAX_STEPS: usize = 32;
@@ -16,7 +16,7 @@ const NOBODY: u32 = u32::MAX;
 /// that order: one look-up is near the one before.
 #[derive(Debug)]
 pub struct Persons {
-    /// Leading bits that all keys share.
+    /// Leading bits that all share of what tells them apart.
     bits: u8,
     slots: Vec<Slot>,
     /// The people for whom no slot was free near their place.
@@ -28,19 +28,19 @@ pub struct Persons {
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    /// `user_key`: other people are told apart without a look at their ids.
-    key: i64,
+    /// Bits of `user_key`: most other people are told apart without a look at their ids.
+    apart: u32,
     person: u32,
 }
 
-const FREE: Slot = Slot { key: 0, person: NOBODY };
+const FREE: Slot = Slot { apart: 0, person: NOBODY };
 
 impl Persons {
-    /// Nobody yet; keys will share `bits` leading bits, and about `expected` people are to come.
-    pub fn new(bits: u8, expected: usize) -> Self {
+    /// Nobody yet; people of one of these slices will come, about `expected`.
+    pub fn new(slices: Slices, expected: usize) -> Self {
         let slots = (2 * expected).next_power_of_two().max(MIN_SLOTS);
         Self {
-            bits,
+            bits: slices.bits(),
             slots: vec![FREE; slots],
             others: HashTable::new(),
             text: String::new(),
@@ -48,30 +48,30 @@ impl Persons {
         }
     }
 
-    /// The number of the person `id`, whose `user_key` is `key`; a new one gets the next number.
-    pub fn number(&mut self, key: i64, id: &str) -> u32 {
-        let mut place = self.place(key);
+    /// The number of the person `id`, of whose `user_key` these bits are given: see [`Slices::apart`]. A new one gets the
+    /// next number.
+    pub fn number(&mut self, apart: u32, id: &str) -> u32 {
+        let mut place = self.place(apart);
         for _ in 0..MAX_STEPS {
             let slot = self.slots[place];
             if slot.person == NOBODY {
-                return self.add(key, id, Some(place));
+                return self.add(apart, id, Some(place));
             }
-            if slot.key == key && self.id(slot.person) == id {
+            if slot.apart == apart && self.id(slot.person) == id {
                 return slot.person;
             }
             place = (place + 1) & (self.slots.len() - 1);
         }
-        let known =
-            self.others.find(key.cast_unsigned(), |slot| slot.key == key && self.id(slot.person) == id);
+        let known = self.others.find(hash(apart), |slot| slot.apart == apart && self.id(slot.person) == id);
         match known {
             Some(slot) => slot.person,
-            None => self.add(key, id, None),
+            None => self.add(apart, id, None),
         }
     }
 
-    fn add(&mut self, key: i64, id: &str, place: Option<usize>) -> u32 {
+    fn add(&mut self, apart: u32, id: &str, place: Option<usize>) -> u32 {
         // A slice holds far fewer people than rows, and its rows are counted in 32 bits.
-        let slot = Slot { key, person: self.ends.len() as u32 };
+        let slot = Slot { apart, person: self.ends.len() as u32 };
         self.text.push_str(id);
         self.ends.push(self.text.len());
         match place {
@@ -85,7 +85,7 @@ impl Persons {
     }
 
     fn put_elsewhere(&mut self, slot: Slot) {
-        self.others.insert_unique(slot.key.cast_unsigned(), slot, |slot| slot.key.cast_unsigned());
+        self.others.insert_unique(hash(slot.apart), slot, |slot| hash(slot.apart));
     }
 
     fn grow(&mut self) {
@@ -93,7 +93,7 @@ impl Persons {
         let others = std::mem::take(&mut self.others);
         self.slots = vec![FREE; 2 * slots.len()];
         for slot in slots.into_iter().filter(|slot| slot.person != NOBODY).chain(others) {
-            let first = self.place(slot.key);
+            let first = self.place(slot.apart);
             let places = (first..first + MAX_STEPS).map(|place| place & (self.slots.len() - 1));
             match places.into_iter().find(|place| self.slots[*place].person == NOBODY) {
                 Some(place) => self.slots[place] = slot,
@@ -102,9 +102,9 @@ impl Persons {
         }
     }
 
-    /// Where `key` is looked for first.
-    fn place(&self, key: i64) -> usize {
-        let apart = ordered(key) << (self.bits % 64);
+    /// Where a person is looked for first.
+    fn place(&self, apart: u32) -> usize {
+        let apart = u64::from(apart) << (u32::BITS + u32::from(self.bits));
         // The number of slots is a power of two above one.
         (apart >> (64 - self.slots.len().trailing_zeros())) as usize
     }
@@ -126,6 +126,11 @@ impl Persons {
     }
 }
 
+/// Both ends of a hash are looked at.
+fn hash(apart: u32) -> u64 {
+    u64::from(apart) << u32::BITS | u64::from(apart)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -136,7 +141,7 @@ mod tests {
 
     #[test]
     fn people_of_one_key_stay_apart() {
-        let mut persons = Persons::new(0, 0);
+        let mut persons = Persons::new(Slices::with_bits(0, 0), 0);
         assert_eq!(persons.number(7, "ana"), 0);
         assert_eq!(persons.number(7, "bo"), 1);
         assert_eq!(persons.number(9, ""), 2);
@@ -149,12 +154,12 @@ mod tests {
         // Keys in few places, so that slots run out near them, and keys anywhere.
         #[test]
         fn numbers_are_those_of_a_map(
-            met in prop::collection::vec((prop_oneof![0_i64..4, any::<i64>()], 0_u8..50), 0..2000),
+            met in prop::collection::vec((prop_oneof![0_u32..4, any::<u32>()], 0_u8..50), 0..2000),
             bits in 0_u8..3,
             expected in 0_usize..100,
         ) {
-            let mut persons = Persons::new(bits, expected);
-            let mut known: HashMap<(i64, String), u32> = HashMap::new();
+            let mut persons = Persons::new(Slices::with_bits(0, bits), expected);
+            let mut known: HashMap<(u32, String), u32> = HashMap::new();
             for (key, id) in met {
                 let id = format!("u{id}");
                 let next = known.len() as u32;

@@ -22,6 +22,7 @@ use super::columns::without_values;
 use super::presence::Presence;
 use super::reader::{Fetched, Reader};
 use super::repeats::without_repeats;
+use super::slices::Slices;
 use crate::schema;
 use crate::store::layout::KeyPrefix;
 
@@ -82,6 +83,8 @@ struct Reading {
     /// The time, if it is read.
     ts: Option<usize>,
     prefix: KeyPrefix,
+    /// As many slices of the people as could be put together.
+    slices: Slices,
     /// Row groups that no task has taken. One that is fetched is for whoever is free: tasks end together.
     fetched: Mutex<BoxStream<'static, Result<(usize, Fetched)>>>,
     /// Whether it was given up.
@@ -108,10 +111,23 @@ pub(super) async fn read(
     };
     let ts = columns.position(schema::TS);
     let prefix = bucket.prefix;
+    let slices = |rows: usize, chunks: usize| Slices::of(prefix.bits, rows, chunks, tasks);
     let time = steps.time.clone();
+    let rows = bucket.parts.iter().map(|part| part.range.rows).sum::<u64>();
+    let most_slices = slices(usize::try_from(rows).unwrap_or(usize::MAX), 1);
     let fetched = Mutex::new(fetched(Arc::clone(&reader), &bucket.parts, tasks));
     let is_given_up = AtomicBool::new(false);
-    let reading = Arc::new(Reading { reader, steps, user_id, ts, prefix, fetched, is_given_up, reservation });
+    let reading = Arc::new(Reading {
+        reader,
+        steps,
+        user_id,
+        ts,
+        prefix,
+        slices: most_slices,
+        fetched,
+        is_given_up,
+        reservation,
+    });
     let mut running = JoinSet::new();
     for _ in 0..tasks.min(bucket.parts.len()) {
         running.spawn(Arc::clone(&reading).take_part());
@@ -133,13 +149,14 @@ pub(super) async fn read(
     let _timer = time.timer();
     // In the order of the files, which is that of the days.
     chunks.sort_unstable_by_key(|(number, _)| *number);
-    let chunks = chunks.into_iter().map(|(_, chunk)| chunk).collect();
+    let chunks: Vec<Chunk> = chunks.into_iter().map(|(_, chunk)| chunk).collect();
     let sequence = match reading.steps.order {
         Order::ByPlace { sequence } => Some(sequence),
         Order::Any | Order::ByDistinctTimes => None,
     };
     let schema = without_values(&schema, &reading.steps.unseen);
-    let gathered = Gathered::new(schema, user_id, chunks, prefix.bits, tasks)?.with_sequence(sequence);
+    let slices = slices(chunks.iter().map(|chunk| chunk.rows).sum(), chunks.len());
+    let gathered = Gathered::new(schema, user_id, chunks, slices)?.with_sequence(sequence);
     reading.reservation.try_grow(gathered.sliced_bytes(tasks))?;
     Ok(Some(Held { gathered, _reservation: reading.reservation }))
 }
@@ -186,7 +203,7 @@ impl Reading {
         if batch.num_rows() == 0 {
             return Ok(None);
         }
-        let chunk = Chunk::new(&batch, self.user_id, |id| self.belongs(id, &part))?;
+        let chunk = Chunk::new(&batch, self.user_id, self.slices, |id| self.belongs(id, &part))?;
         Ok((chunk.rows > 0).then_some(chunk))
     }
 

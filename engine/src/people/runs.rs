@@ -2,24 +2,6 @@
 
 use arrow::buffer::NullBuffer;
 
-/// `slice.partition_point(is_before)`, found in steps that double from `guess` on.
-pub(super) fn partition_point_near<T>(slice: &[T], guess: usize, is_before: impl Fn(&T) -> bool) -> usize {
-    let guess = guess.min(slice.len());
-    let mut step = 1;
-    let (mut low, mut high) = (guess, guess);
-    while low > 0 && !is_before(&slice[low - 1]) {
-        high = low;
-        low = low.saturating_sub(step);
-        step *= 2;
-    }
-    while high < slice.len() && is_before(&slice[high]) {
-        low = high;
-        high = (high + step).min(slice.len());
-        step *= 2;
-    }
-    low + slice[low..high].partition_point(is_before)
-}
-
 /// Copies as many values as `from` has. Runs are mostly a few rows long: two pieces that overlap cost less than a call.
 pub(super) fn copy_run<T: Copy>(to: &mut [T], from: &[T]) {
     match from.len() {
@@ -72,13 +54,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn a_point_is_found_from_anywhere(mut values in prop::collection::vec(0_u8..20, 0..80), limit in 0_u8..22, guess in 0_usize..100) {
-            values.sort_unstable();
-            let is_before = |value: &u8| *value < limit;
-            prop_assert_eq!(partition_point_near(&values, guess, is_before), values.partition_point(is_before));
-        }
-
         #[test]
         fn runs_of_all_lengths_are_copied(values in prop::collection::vec(any::<i32>(), 0..40)) {
             let mut copy = vec![0; values.len()];

@@ -1,8 +1,8 @@
 //! The leaf operator that every read of a table goes through.
 //!
 //! It wraps DataFusion's Parquet source and hands down what the optimizer offers: filters, projections, limits
-//! and splits. The inner plan is not a child, so that nothing above can take it apart. What it adds today is
-//! the choice of files and row groups, which EXPLAIN shows.
+//! and splits. The inner plan is not a child, so that nothing above can take it apart, and is made when it is needed. What
+//! it adds is the choice of files and row groups, which EXPLAIN shows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, StatisticsArgs,
 };
 
+use crate::scan::parquet::{LazyParquet, ParquetScan};
 use crate::scan::source::ScanSource;
 
 /// What EXPLAIN says about the choice of files.
@@ -61,19 +62,36 @@ impl fmt::Display for ScanSummary {
     }
 }
 
+#[derive(Debug, Clone)]
+enum Inner {
+    /// As it was planned.
+    Planned(Arc<LazyParquet>),
+    /// As rules have changed it.
+    Changed(Arc<dyn ExecutionPlan>),
+}
+
 /// Reads chosen files of one version of a table.
 #[derive(Debug, Clone)]
 pub struct TableScanExec {
-    inner: Arc<dyn ExecutionPlan>,
+    inner: Inner,
+    properties: Arc<PlanProperties>,
     summary: Arc<ScanSummary>,
     /// What is read, as long as no rule has changed that.
     source: Option<Arc<ScanSource>>,
 }
 
 impl TableScanExec {
-    /// A leaf around `inner`, the Parquet source of the files that `summary` and `source` tell of.
-    pub fn new(inner: Arc<dyn ExecutionPlan>, summary: ScanSummary, source: ScanSource) -> Self {
-        Self { inner, summary: Arc::new(summary), source: Some(Arc::new(source)) }
+    /// A leaf around the Parquet source of the files that `scan` and `summary` tell of.
+    ///
+    /// # Errors
+    /// If a column that is asked for is not there.
+    pub fn new(scan: ParquetScan, summary: ScanSummary) -> Result<Self> {
+        Ok(Self {
+            properties: Arc::new(scan.properties()?),
+            source: Some(Arc::clone(&scan.source)),
+            inner: Inner::Planned(Arc::new(LazyParquet::new(scan))),
+            summary: Arc::new(summary),
+        })
     }
 
     /// What EXPLAIN says about the choice of files.
@@ -92,15 +110,28 @@ impl TableScanExec {
         Self { summary: Arc::new(summary), ..self.clone() }
     }
 
+    fn inner(&self) -> Result<&Arc<dyn ExecutionPlan>> {
+        match &self.inner {
+            Inner::Planned(planned) => planned.get(),
+            Inner::Changed(changed) => Ok(changed),
+        }
+    }
+
     fn around(&self, inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { inner, summary: Arc::clone(&self.summary), source: None })
+        let properties = Arc::clone(inner.properties());
+        Arc::new(Self {
+            inner: Inner::Changed(inner),
+            properties,
+            summary: Arc::clone(&self.summary),
+            source: None,
+        })
     }
 }
 
 /// A plan node without its children.
-struct Inner<'a>(DisplayFormatType, &'a dyn ExecutionPlan);
+struct Alone<'a>(DisplayFormatType, &'a dyn ExecutionPlan);
 
-impl fmt::Display for Inner<'_> {
+impl fmt::Display for Alone<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.1.fmt_as(self.0, f)
     }
@@ -110,7 +141,10 @@ impl DisplayAs for TableScanExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match t {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                let inner = Inner(t, self.inner.as_ref()).to_string();
+                let inner = match self.inner() {
+                    Ok(inner) => Alone(t, inner.as_ref()).to_string(),
+                    Err(error) => error.to_string(),
+                };
                 let root = format!("{}/", self.summary.root);
                 let inner = if root.len() > 1 { inner.replace(&root, "") } else { inner };
                 write!(f, "TableScanExec: {}, {inner}", self.summary)
@@ -126,7 +160,7 @@ impl ExecutionPlan for TableScanExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.inner.properties()
+        &self.properties
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -141,7 +175,7 @@ impl ExecutionPlan for TableScanExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        self.inner.apply_expressions(f)
+        self.inner()?.apply_expressions(f)
     }
 
     fn repartitioned(
@@ -149,16 +183,19 @@ impl ExecutionPlan for TableScanExec {
         target_partitions: usize,
         config: &ConfigOptions,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let inner = self.inner.repartitioned(target_partitions, config)?;
+        let inner = self.inner()?.repartitioned(target_partitions, config)?;
         Ok(inner.map(|inner| self.around(inner)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.inner.execute(partition, context)
+        self.inner()?.execute(partition, context)
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        self.inner.metrics()
+        match &self.inner {
+            Inner::Planned(planned) => planned.made()?.metrics(),
+            Inner::Changed(changed) => changed.metrics(),
+        }
     }
 
     fn statistics_from_inputs(
@@ -166,30 +203,30 @@ impl ExecutionPlan for TableScanExec {
         inputs: &[Arc<Statistics>],
         args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        self.inner.statistics_from_inputs(inputs, args)
+        self.inner()?.statistics_from_inputs(inputs, args)
     }
 
     fn supports_limit_pushdown(&self) -> bool {
-        self.inner.supports_limit_pushdown()
+        self.inner().is_ok_and(|inner| inner.supports_limit_pushdown())
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        self.inner.with_fetch(limit).map(|inner| self.around(inner))
+        self.inner().ok()?.with_fetch(limit).map(|inner| self.around(inner))
     }
 
     fn fetch(&self) -> Option<usize> {
-        self.inner.fetch()
+        self.inner().ok()?.fetch()
     }
 
     fn cardinality_effect(&self) -> CardinalityEffect {
-        self.inner.cardinality_effect()
+        self.inner().map_or(CardinalityEffect::Unknown, |inner| inner.cardinality_effect())
     }
 
     fn try_swapping_with_projection(
         &self,
         projection: &ProjectionExec,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let inner = self.inner.try_swapping_with_projection(projection)?;
+        let inner = self.inner()?.try_swapping_with_projection(projection)?;
         Ok(inner.map(|inner| self.around(inner)))
     }
 
@@ -199,17 +236,17 @@ impl ExecutionPlan for TableScanExec {
         child_pushdown_result: ChildPushdownResult,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
-        let mut outcome = self.inner.handle_child_pushdown_result(phase, child_pushdown_result, config)?;
+        let mut outcome = self.inner()?.handle_child_pushdown_result(phase, child_pushdown_result, config)?;
         outcome.updated_node = outcome.updated_node.map(|inner| self.around(inner));
         Ok(outcome)
     }
 
     fn with_new_state(&self, state: Arc<dyn std::any::Any + Send + Sync>) -> Option<Arc<dyn ExecutionPlan>> {
-        self.inner.with_new_state(state).map(|inner| self.around(inner))
+        self.inner().ok()?.with_new_state(state).map(|inner| self.around(inner))
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let inner = Arc::clone(&self.inner).reset_state()?;
+        let inner = Arc::clone(self.inner()?).reset_state()?;
         Ok(self.around(inner))
     }
 }

@@ -4,6 +4,7 @@ pub mod decode;
 pub mod exec;
 pub mod fetch;
 pub mod lookup;
+pub mod parquet;
 pub mod provider;
 pub mod prune;
 pub mod source;

@@ -5,14 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::stats::Precision;
-use datafusion::common::{ColumnStatistics, DFSchema, Result, ScalarValue, Statistics};
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetAccessPlan};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
@@ -21,6 +14,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::scan::exec::{ScanSummary, TableScanExec};
 use crate::scan::lookup::{self, LookupExec};
+use crate::scan::parquet::ParquetScan;
 use crate::scan::prune::{self, Pruning};
 use crate::scan::source::{self, ScanSource};
 use crate::schema;
@@ -42,6 +36,8 @@ pub struct SnapshotTable {
 
 /// A file to read and the row groups to read of it.
 struct ChosenFile<'a> {
+    /// Its place among the files of the version.
+    number: usize,
     file: &'a DataFile,
     /// Which row groups to read; `None` for all.
     access: Option<Vec<bool>>,
@@ -54,7 +50,8 @@ impl ChosenFile<'_> {
             self.file.row_groups.as_ref().map(|groups| {
                 groups.iter().copied().enumerate().filter(|(index, _)| is_read(index)).collect()
             });
-        source::ChosenFile { meta: self.file.object_meta(), day: self.file.day, row_groups }
+        let (meta, day) = (self.file.object_meta(), self.file.day);
+        source::ChosenFile { number: self.number, meta, day, row_groups }
     }
 }
 
@@ -82,16 +79,6 @@ impl SnapshotTable {
         &self.snapshot
     }
 
-    /// Columns inside the files.
-    fn file_fields(&self) -> Vec<Field> {
-        self.full_schema
-            .fields()
-            .iter()
-            .filter(|f| !self.has_day() || f.name() != schema::DAY)
-            .map(|f| f.as_ref().clone())
-            .collect()
-    }
-
     /// The `user_key`s that `filters` restrict to.
     ///
     /// Rows of other writers have no user_key: with such a file in the version a filter on it would drop them.
@@ -112,36 +99,20 @@ impl SnapshotTable {
     }
 
     fn choose(&self, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Result<Vec<ChosenFile<'_>>> {
+        let files = self.snapshot.files();
         let Some(predicate) = predicate else {
-            return Ok(self.snapshot.files().iter().map(|file| ChosenFile { file, access: None }).collect());
+            let all = files.iter().enumerate();
+            return Ok(all.map(|(number, file)| ChosenFile { number, file, access: None }).collect());
         };
         let pruning = Pruning::new(predicate, &self.full_schema)?;
-        let files = pruning.files(self.snapshot.files())?;
-        let accesses = pruning.row_groups(&files)?;
-        let chosen = files.into_iter().zip(accesses).filter_map(|(file, access)| {
+        let kept = pruning.files(files)?;
+        let accesses = pruning.row_groups(kept.iter().map(|(_, file)| *file))?;
+        let chosen = kept.into_iter().zip(accesses).filter_map(|((number, file), access)| {
             // Without row groups in the log the whole file is read.
             let access = (!access.is_empty()).then_some(access);
-            access.as_ref().is_none_or(|a| a.contains(&true)).then_some(ChosenFile { file, access })
+            access.as_ref().is_none_or(|a| a.contains(&true)).then_some(ChosenFile { number, file, access })
         });
         Ok(chosen.collect())
-    }
-
-    fn partitioned_file(&self, chosen: &ChosenFile<'_>) -> PartitionedFile {
-        let file = chosen.file;
-        let mut partitioned = PartitionedFile::new_from_meta(file.object_meta());
-        if self.has_day() {
-            partitioned = partitioned.with_partition_values(vec![ScalarValue::Date32(file.day)]);
-        }
-        if let Some(access) = chosen.access.as_ref().filter(|a| a.contains(&false)) {
-            let mut plan = ParquetAccessPlan::new_none(access.len());
-            for (index, _) in access.iter().enumerate().filter(|(_, read)| **read) {
-                plan.scan(index);
-            }
-            partitioned = partitioned.with_extension(plan);
-        } else {
-            partitioned = partitioned.with_statistics(Arc::new(self.file_statistics(file)));
-        }
-        partitioned
     }
 
     /// For each column whether it has a value in every row of files of ours.
@@ -166,44 +137,6 @@ impl SnapshotTable {
             }
         }
         Ok(())
-    }
-
-    /// Whether files lie by day: then the column is not in them. A reference table may have one of that name.
-    fn has_day(&self) -> bool {
-        self.snapshot.kind() == TableKind::Touchpoints && self.full_schema.index_of(schema::DAY).is_ok()
-    }
-
-    /// Exact for files of ours; what other writers say is only good for estimates.
-    fn file_statistics(&self, file: &DataFile) -> Statistics {
-        let exact = file.row_groups.is_some();
-        let rows = file.statistics.num_records.map(|rows| rows as usize);
-        let columns = self
-            .file_fields()
-            .iter()
-            .map(|field| {
-                let value = |v: Option<ScalarValue>| v.map_or(Precision::Absent, |v| precision(v, exact));
-                let nulls = file.statistics.null_count.get(field.name()).map(|n| *n as usize);
-                ColumnStatistics {
-                    null_count: nulls.map_or(Precision::Absent, |n| precision(n, exact)),
-                    min_value: value(file.statistics.min(field.name(), field.data_type())),
-                    max_value: value(file.statistics.max(field.name(), field.data_type())),
-                    ..ColumnStatistics::new_unknown()
-                }
-            })
-            .collect();
-        Statistics {
-            num_rows: rows.map_or(Precision::Absent, |n| precision(n, exact)),
-            total_byte_size: Precision::Inexact(file.size as usize),
-            column_statistics: columns,
-        }
-    }
-
-    /// Statistics of several files together; unknown if one of them is.
-    fn merged<'a>(&self, files: impl Iterator<Item = &'a PartitionedFile>) -> Result<Statistics> {
-        match files.map(|f| f.statistics.as_deref()).collect::<Option<Vec<_>>>() {
-            Some(all) => Statistics::try_merge_iter(all, &self.full_schema),
-            None => Ok(Statistics::new_unknown(&self.full_schema)),
-        }
     }
 
     fn summary(&self, chosen: &[ChosenFile<'_>]) -> ScanSummary {
@@ -231,26 +164,6 @@ impl SnapshotTable {
             root: root.map_or_else(String::new, |(root, _)| root.to_owned()),
         }
     }
-}
-
-fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(
-    value: T,
-    exact: bool,
-) -> Precision<T> {
-    if exact { Precision::Exact(value) } else { Precision::Inexact(value) }
-}
-
-/// Deals files over at most `partitions` groups of similar size, keeping their order inside a group.
-fn group_files(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
-    let groups = partitions.clamp(1, files.len().max(1));
-    let mut dealt: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); groups];
-    for file in files {
-        let smallest =
-            dealt.iter().enumerate().min_by_key(|(_, (bytes, _))| *bytes).map_or(0, |(index, _)| index);
-        dealt[smallest].0 += file.object_meta.size;
-        dealt[smallest].1.push(file);
-    }
-    dealt.into_iter().map(|(_, files)| FileGroup::new(files)).collect()
 }
 
 #[async_trait]
@@ -307,42 +220,15 @@ impl TableProvider for SnapshotTable {
             let partitions = state.config().target_partitions();
             return Ok(Arc::new(LookupExec::new(summary, source, keys, partitions)?));
         }
-        let location = self.snapshot.table().location();
-        let partition_fields = match self.full_schema.field_with_name(schema::DAY) {
-            Ok(day) if self.has_day() => vec![Arc::new(day.clone())],
-            _ => Vec::new(),
+        let scan = ParquetScan {
+            source: Arc::new(source),
+            limit,
+            partitions: state.config().target_partitions(),
+            options: state.default_table_options().parquet,
+            cache: state.runtime_env().cache_manager.get_file_metadata_cache(),
+            // The optimizer hands down `filters` itself later; only what it cannot know is set here.
+            predicate: self.physical(state, key_filter)?,
         };
-        let table_schema = TableSchema::builder(Arc::new(Schema::new(self.file_fields())))
-            .with_table_partition_cols(partition_fields)
-            .build();
-        let options = state.default_table_options().parquet;
-        let readers = CachedParquetFileReaderFactory::new(
-            Arc::clone(&location.store),
-            state.runtime_env().cache_manager.get_file_metadata_cache(),
-        );
-        let mut parquet = ParquetSource::new(table_schema)
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(readers));
-        // The optimizer hands down `filters` itself later; only what it cannot know is set here.
-        if let Some(key_filter) = self.physical(state, key_filter)? {
-            parquet = parquet.with_predicate(key_filter);
-        }
-        let files = chosen.iter().map(|c| self.partitioned_file(c)).collect();
-        let groups = group_files(files, state.config().target_partitions())
-            .into_iter()
-            .map(|group| Ok(group.clone().with_statistics(Arc::new(self.merged(group.iter())?))))
-            .collect::<Result<Vec<_>>>()?;
-        let statistics = self.merged(groups.iter().flat_map(FileGroup::iter))?;
-        let config = FileScanConfigBuilder::new(
-            ObjectStoreUrl::parse(location.root_url().as_str())?,
-            Arc::new(parquet),
-        )
-        .with_file_groups(groups)
-        .with_statistics(statistics)
-        .with_projection_indices(Some(projection.clone()))?
-        .with_limit(limit)
-        .build();
-        let inner = DataSourceExec::from_data_source(config);
-        Ok(Arc::new(TableScanExec::new(inner, summary, source)))
+        Ok(Arc::new(TableScanExec::new(scan, summary)?))
     }
 }

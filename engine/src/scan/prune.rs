@@ -86,16 +86,17 @@ impl<'a> Pruning<'a> {
         Ok(Self { predicate: builder.try_build(Arc::clone(predicate))?, schema })
     }
 
-    /// The files that may hold rows, in the order given.
+    /// The files that may hold rows, each with its place among those given.
     ///
     /// # Errors
     /// Those of the predicate.
-    pub fn files<'f>(&self, files: &'f [DataFile]) -> Result<Vec<&'f DataFile>> {
+    pub fn files<'f>(&self, files: &'f [DataFile]) -> Result<Vec<(usize, &'f DataFile)>> {
+        let all = files.iter().enumerate();
         if self.predicate.always_true() {
-            return Ok(files.iter().collect());
+            return Ok(all.collect());
         }
         let keep = self.predicate.prune(&FileRanges { files, schema: self.schema })?;
-        Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+        Ok(all.zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
 
     /// Which row groups of each of `files` may hold rows, by their ranges of `user_key`; none where the log tells no row
@@ -103,14 +104,17 @@ impl<'a> Pruning<'a> {
     ///
     /// # Errors
     /// Those of the predicate.
-    pub fn row_groups(&self, files: &[&DataFile]) -> Result<Vec<Vec<bool>>> {
+    pub fn row_groups<'f>(
+        &self,
+        files: impl ExactSizeIterator<Item = &'f DataFile> + Clone,
+    ) -> Result<Vec<Vec<bool>>> {
         let row_groups: Vec<RowGroup> =
-            files.iter().filter_map(|file| file.row_groups.as_deref()).flatten().copied().collect();
+            files.clone().filter_map(|file| file.row_groups.as_deref()).flatten().copied().collect();
         if row_groups.is_empty() {
             return Ok(vec![Vec::new(); files.len()]);
         }
         let mut keep = self.predicate.prune(&RowGroupRanges { row_groups: &row_groups })?.into_iter();
-        let counts = files.iter().map(|file| file.row_groups.as_ref().map_or(0, Vec::len));
+        let counts = files.map(|file| file.row_groups.as_ref().map_or(0, Vec::len));
         Ok(counts.map(|count| keep.by_ref().take(count).collect()).collect())
     }
 }

@@ -28,6 +28,8 @@ pub struct ScanSource {
 /// A file and the row groups of it that can hold rows of the answer.
 #[derive(Debug, Clone)]
 pub struct ChosenFile {
+    /// Its place among the files of the version.
+    pub number: usize,
     /// Where it is.
     pub meta: ObjectMeta,
     /// UTC day of its rows; `None` in a reference table.

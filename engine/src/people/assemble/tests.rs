@@ -101,7 +101,7 @@ proptest! {
         left_out in 0_u8..6,
         are_sorted in any::<bool>(),
         many_values in any::<[bool; 2]>(),
-        slice_bits in 0_u8..5,
+        slice_bits in prop::array::uniform2(0_u8..5),
     ) {
         let mut gathering = Vec::new();
         let mut expected: BTreeMap<String, Vec<Row>> = BTreeMap::new();
@@ -114,10 +114,15 @@ proptest! {
             }
             let key = |id: &str| (id[1..].parse::<i64>().unwrap() / 2) << 61;
             let belongs = |id: &str| Ok((id != format!("u{left_out}")).then_some(key(id)));
-            gathering.push(Chunk::new(&batch(&chunk, many_values[number % 2]), 1, belongs).unwrap());
+            let batch = batch(&chunk, many_values[number % 2]);
+            gathering.push(Chunk::new(&batch, 1, Slices::with_bits(0, slice_bits[0]), belongs).unwrap());
         }
-        let slice_bits = if gathering.iter().all(|chunk| chunk.is_ordered) { slice_bits } else { 0 };
-        let gathered = Gathered::divided(schema(), 1, gathering, 0, slice_bits).unwrap();
+        let is_empty = gathering.is_empty();
+        let slices = Slices::with_bits(0, slice_bits[1]);
+        let gathered = Gathered::new(schema(), 1, gathering, slices).unwrap();
+        if are_sorted && !is_empty {
+            prop_assert_eq!(gathered.slices(), 1 << slice_bits[0].min(slice_bits[1]));
+        }
         let mut found = BTreeMap::new();
         let mut before = Before::default();
         for slice in 0..gathered.slices() {

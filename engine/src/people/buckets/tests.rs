@@ -14,7 +14,12 @@ fn file(row_groups: Vec<RowGroup>) -> ChosenFile {
         e_tag: None,
         version: None,
     };
-    ChosenFile { meta, day: Some(0), row_groups: Some(row_groups.into_iter().enumerate().collect()) }
+    ChosenFile {
+        number: 0,
+        meta,
+        day: Some(0),
+        row_groups: Some(row_groups.into_iter().enumerate().collect()),
+    }
 }
 
 /// Row groups of equal shares of the keys.
