@@ -15,10 +15,11 @@ use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use datafusion::common::{Result, resources_err};
 
 use super::before::Before;
-use super::chunk::{Chunk, RunsOfSlice};
+use super::chunk::Chunk;
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
 use super::layout::{Layout, PlacedRun};
+use super::person_runs::RunsOfSlice;
 use super::persons::Persons;
 use super::slices::Slices;
 use crate::schema;
@@ -66,7 +67,7 @@ impl Gathered {
                 u32::MAX
             );
         }
-        let slices = chunks.iter().fold(slices, |slices, chunk| slices.within(chunk.slices()));
+        let slices = chunks.iter().fold(slices, |slices, chunk| slices.within(chunk.runs.slices()));
         let mut dictionaries = Vec::with_capacity(schema.fields().len());
         for (index, field) in schema.fields().iter().enumerate() {
             let is_coded = index != user_id && *field.data_type() == coded_type();
@@ -99,11 +100,13 @@ impl Gathered {
     /// An error if a column has not the type that was promised.
     pub fn assemble(&self, slice: usize, before: &mut Before) -> Result<Assembled> {
         let parts: Vec<RunsOfSlice> =
-            self.chunks.iter().map(|chunk| chunk.runs_of(self.slices, slice)).collect();
+            self.chunks.iter().map(|chunk| chunk.runs.of_slice(self.slices, slice)).collect();
         let most = parts.iter().map(|part| part.runs.len()).max().unwrap_or(0).max(before.people);
         let mut persons = Persons::new(self.slices, most);
         let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
-        let mut runs: Vec<PlacedRun> = Vec::with_capacity(parts.iter().map(|part| part.runs.len()).sum());
+        let mut runs = std::mem::take(&mut before.runs);
+        runs.clear();
+        runs.reserve(parts.iter().map(|part| part.runs.len()).sum());
         for (run, id) in parts.iter().flat_map(|part| part.people()) {
             let person = persons.number(run.apart, id);
             if person as usize == counts.len() {
@@ -141,6 +144,7 @@ impl Gathered {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(layout.rows));
+        before.runs = runs;
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         Ok(Assembled { batch, offsets, persons })
     }

@@ -5,6 +5,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{ArrowNativeType, DataType};
 
 use super::assemble::Assembled;
+use super::layout::PlacedRun;
 use super::row_numbers::RowNumbers;
 
 /// What slices before have left for the next one.
@@ -13,6 +14,8 @@ pub struct Before {
     /// The most people that one had: the next one will have about as many.
     pub(super) people: usize,
     pub(super) numbers: RowNumbers,
+    /// Room for runs.
+    pub(super) runs: Vec<PlacedRun>,
     /// The memory of each column's values.
     values: Vec<Option<Buffer>>,
 }

@@ -13,6 +13,15 @@ use super::aggregate::Aggregate;
 use super::columns::Columns;
 use crate::schema;
 
+/// Which rows are of which group.
+#[derive(Debug, Clone, Copy)]
+pub enum RowsOfGroups<'a> {
+    /// The group of each row, and how many groups there are.
+    Each(&'a [usize], usize),
+    /// Group g has the rows `offsets[g]..offsets[g + 1]`.
+    Consecutive(&'a [u32]),
+}
+
 /// Which row of a group is picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByTime {
@@ -44,17 +53,16 @@ impl ByTime {
         })
     }
 
-    /// The value of each of `count` groups, NULL for a group without a row that passes; of rows of one instant that
-    /// of the first. O(rows), in whatever order they come.
+    /// The value of each group, NULL for a group without a row that passes; of rows of one instant that of the first.
+    /// O(rows), in whatever order they come.
     ///
     /// # Errors
     /// An error if `times` are none.
     pub fn values(
         self,
         [values, times]: [&ArrayRef; 2],
-        groups: &[usize],
+        groups: RowsOfGroups<'_>,
         filter: Option<&BooleanArray>,
-        count: usize,
         result: &DataType,
     ) -> Result<ArrayRef> {
         let Some(times) = times.as_primitive_opt::<TimestampMicrosecondType>() else {
@@ -66,18 +74,36 @@ impl ByTime {
             filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
                 && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
         };
-        let mut picked: Vec<Option<u32>> = vec![None; count];
-        for (row, (group, time)) in groups.iter().zip(times).enumerate() {
-            let best = &mut picked[*group];
-            let is_better = best.is_none_or(|best| {
-                let best = times[best as usize];
-                if self.picks_newest { *time > best } else { *time < best }
-            });
-            if is_better && passes(row) {
-                // The rows of a slice are counted in 32 bits.
-                *best = Some(row as u32);
+        let is_better = |time: i64, best: i64| if self.picks_newest { time > best } else { time < best };
+        let picked: Vec<Option<u32>> = match groups {
+            RowsOfGroups::Each(groups, count) => {
+                let mut picked: Vec<Option<u32>> = vec![None; count];
+                for (row, (group, time)) in groups.iter().zip(times).enumerate() {
+                    let best = &mut picked[*group];
+                    if best.is_none_or(|best| is_better(*time, times[best as usize])) && passes(row) {
+                        // The rows of a slice are counted in 32 bits.
+                        *best = Some(row as u32);
+                    }
+                }
+                picked
             }
-        }
+            RowsOfGroups::Consecutive(offsets) => {
+                let all_pass = filter.is_none() && nulls.is_none();
+                let pick = |rows: &[u32]| {
+                    let mut rows = rows[0]..rows[1];
+                    let mut best = rows.by_ref().find(|row| all_pass || passes(*row as usize))?;
+                    let mut best_time = times[best as usize];
+                    for row in rows {
+                        let time = times[row as usize];
+                        if is_better(time, best_time) && (all_pass || passes(row as usize)) {
+                            (best, best_time) = (row, time);
+                        }
+                    }
+                    Some(best)
+                };
+                offsets.windows(2).map(pick).collect()
+            }
+        };
         let values = take(values, &UInt32Array::from(picked), None)?;
         if values.data_type() == result { Ok(values) } else { Ok(cast(&values, result)?) }
     }
@@ -97,11 +123,15 @@ mod tests {
     proptest! {
         #[test]
         fn the_same_as_a_stable_sort_picks(
-            rows in prop::collection::vec((0_usize..4, 0_i64..6, prop::option::of(0_i32..3), prop::option::of(any::<bool>())), 0..40),
+            mut rows in prop::collection::vec((0_usize..4, 0_i64..6, prop::option::of(0_i32..3), prop::option::of(any::<bool>())), 0..40),
+            are_consecutive in any::<bool>(),
             picks_newest in any::<bool>(),
             ignores_nulls in any::<bool>(),
             is_filtered in any::<bool>(),
         ) {
+            if are_consecutive {
+                rows.sort_by_key(|row| row.0);
+            }
             const TEXTS: [&str; 3] = ["email", "search", "social"];
             let codes: Int32Array = rows.iter().map(|row| row.2).collect();
             let values: ArrayRef =
@@ -110,9 +140,9 @@ mod tests {
                 Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.1)));
             let groups: Vec<usize> = rows.iter().map(|row| row.0).collect();
             let filter: BooleanArray = rows.iter().map(|row| row.3).collect();
-            let found = ByTime { picks_newest, ignores_nulls }
-                .values([&values, &times], &groups, is_filtered.then_some(&filter), 4, &DataType::Utf8View)
-                .unwrap();
+            let by_time = ByTime { picks_newest, ignores_nulls };
+            let filter = is_filtered.then_some(&filter);
+            let found = |rows| by_time.values([&values, &times], rows, filter, &DataType::Utf8View).unwrap();
             let expected: StringViewArray = (0..4)
                 .map(|group| {
                     let mut of_group: Vec<_> = rows
@@ -124,7 +154,12 @@ mod tests {
                     of_group.first().and_then(|row| row.2).map(|code| TEXTS[code as usize])
                 })
                 .collect();
-            prop_assert_eq!(found.as_string_view(), &expected);
+            prop_assert_eq!(found(RowsOfGroups::Each(&groups, 4)).as_string_view(), &expected);
+            if groups.is_sorted() {
+                let begin = |group: usize| groups.partition_point(|other| *other < group) as u32;
+                let offsets: Vec<u32> = (0..=4).map(begin).collect();
+                prop_assert_eq!(found(RowsOfGroups::Consecutive(&offsets)).as_string_view(), &expected);
+            }
         }
     }
 }

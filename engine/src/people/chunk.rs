@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, NullArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, NullArray, RecordBatch};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
@@ -11,92 +11,8 @@ use datafusion::common::{Result, exec_err, resources_err};
 
 use super::codes::{Codes, codes_of};
 use super::columns::coded_type;
+use super::person_runs::{PersonRuns, PersonRunsBuilder};
 use super::slices::Slices;
-
-/// Rows of one person that follow each other. There are nearly as many runs as rows, so that as little as possible is
-/// said of each.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    /// What tells people of a slice apart, but for a few: see [`Slices::apart`].
-    pub(super) apart: u32,
-    /// How many rows.
-    pub(super) rows: u32,
-    /// Bytes of the person's id.
-    id_bytes: u32,
-}
-
-/// Where the runs of a slice begin.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    run: u32,
-    row: u32,
-    id: usize,
-}
-
-/// The runs of a chunk.
-#[derive(Debug)]
-struct Runs {
-    runs: Vec<Run>,
-    /// The id of the person of each run, one behind the other.
-    ids: String,
-    /// Where the runs of each slice begin, and the end; those of all slices together, if people do not come in the order
-    /// of their keys.
-    starts: Vec<Start>,
-}
-
-/// The runs of some slices in a chunk.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RunsOfSlice<'a> {
-    pub(super) runs: &'a [Run],
-    ids: &'a str,
-    /// The first row in the chunk.
-    pub(super) first_row: usize,
-}
-
-impl Runs {
-    /// None yet, of at most `most` rows and mostly one for each of `ids`.
-    fn with_capacity(ids: &StringArray, most: usize) -> Self {
-        let runs = ids.len().min(most);
-        let bytes = (ids.value_data().len() * runs).checked_div(ids.len()).unwrap_or(0);
-        Self { runs: Vec::with_capacity(runs), ids: String::with_capacity(bytes), starts: Vec::new() }
-    }
-
-    /// Where a run would begin that comes behind `rows` rows.
-    fn here(&self, rows: usize) -> Start {
-        // No more than the rows of the batch, which were counted.
-        Start { run: self.runs.len() as u32, row: rows as u32, id: self.ids.len() }
-    }
-
-    /// Begins slices up to that at `slice`, which have no run before the one that comes behind `rows` rows.
-    fn begin_slices(&mut self, slice: usize, rows: usize) {
-        if self.starts.len() <= slice {
-            self.starts.resize(slice + 1, self.here(rows));
-        }
-    }
-
-    /// Gives back memory for people who were expected and did not come.
-    fn shrink_to_fit(&mut self) {
-        self.runs.shrink_to_fit();
-        self.ids.shrink_to_fit();
-    }
-
-    fn allocated_bytes(&self) -> usize {
-        let Self { runs, ids, starts } = self;
-        runs.capacity() * size_of::<Run>() + ids.capacity() + starts.capacity() * size_of::<Start>()
-    }
-}
-
-impl<'a> RunsOfSlice<'a> {
-    /// The runs and the id of the person of each.
-    pub(super) fn people(self) -> impl Iterator<Item = (Run, &'a str)> {
-        let mut ids = self.ids;
-        self.runs.iter().map(move |run| {
-            let (id, rest) = ids.split_at(run.id_bytes as usize);
-            ids = rest;
-            (*run, id)
-        })
-    }
-}
 
 /// The rows of one row group, and whose they are.
 #[derive(Debug)]
@@ -107,12 +23,8 @@ pub struct Chunk {
     pub(super) codes: Vec<Option<Codes>>,
     /// For each other column the rows that have a value, if not all have.
     pub(super) nulls: Vec<Option<NullBuffer>>,
-    runs: Runs,
-    /// The slices that were told apart.
-    slices: Slices,
+    pub(super) runs: PersonRuns,
     pub(super) rows: usize,
-    /// Whether its people come in the order of their keys.
-    is_ordered: bool,
 }
 
 impl Chunk {
@@ -135,22 +47,15 @@ impl Chunk {
         if u32::try_from(batch.num_rows()).is_err() {
             return resources_err!("more than {} rows in a row group", u32::MAX);
         }
-        let mut runs = Runs::with_capacity(values, batch.num_rows());
+        let mut runs = PersonRunsBuilder::new(values, batch.num_rows(), slices);
         // Rows of people that belong.
         let mut kept: Vec<Range<usize>> = Vec::new();
-        let (mut start, mut rows, mut is_ordered, mut last_key) = (0, 0, true, i64::MIN);
+        let mut start = 0;
         for run in ids.keys().values().chunk_by(|left, right| left == right) {
             let end = start + run.len();
-            let id = values.value(run[0] as usize);
-            if let Some(key) = belongs(id)? {
-                is_ordered &= last_key <= key;
-                last_key = key;
-                runs.begin_slices(slices.of_key(key), rows);
-                rows += run.len();
-                // Lengths of text and numbers of rows are counted in 32 bits.
-                let (run_rows, id_bytes) = (run.len() as u32, id.len() as u32);
-                runs.runs.push(Run { apart: slices.apart(key), rows: run_rows, id_bytes });
-                runs.ids.push_str(id);
+            let id = run[0] as usize;
+            if let Some(key) = belongs(values.value(id))? {
+                runs.push(id, key, run.len())?;
                 match kept.last_mut().filter(|last| last.end == start) {
                     Some(last) => last.end = end,
                     None => kept.push(start..end),
@@ -158,10 +63,8 @@ impl Chunk {
             }
             start = end;
         }
-        runs.begin_slices(slices.count(), rows);
-        if rows < batch.num_rows() {
-            runs.shrink_to_fit();
-        }
+        let rows = runs.rows();
+        let runs = runs.finish(rows < batch.num_rows())?;
         let batch = &kept_rows(batch, &kept)?;
         let mut columns = batch.columns().to_vec();
         columns[user_id] = Arc::new(NullArray::new(rows));
@@ -174,28 +77,7 @@ impl Chunk {
             }
         }
         let nulls = columns.iter().map(nulls_of).collect();
-        Ok(Self { columns, codes, nulls, runs, slices, rows, is_ordered })
-    }
-
-    /// The slices that can be put together one by one.
-    pub(super) fn slices(&self) -> Slices {
-        if self.is_ordered { self.slices } else { self.slices.all() }
-    }
-
-    /// The runs of a slice of `slices`, which are not finer than those that were told apart.
-    pub(super) fn runs_of(&self, slices: Slices, slice: usize) -> RunsOfSlice<'_> {
-        let finer = self.slices.bits().saturating_sub(slices.bits());
-        let (start, end) = (self.runs.starts[slice << finer], self.runs.starts[(slice + 1) << finer]);
-        RunsOfSlice {
-            runs: &self.runs.runs[start.run as usize..end.run as usize],
-            ids: &self.runs.ids[start.id..end.id],
-            first_row: start.row as usize,
-        }
-    }
-
-    /// How many runs there are.
-    pub(super) fn count_runs(&self) -> usize {
-        self.runs.runs.len()
+        Ok(Self { columns, codes, nulls, runs, rows })
     }
 
     /// Bytes that its rows occupy when they are put together: codes of fewer bytes are wider then.

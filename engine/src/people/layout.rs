@@ -14,10 +14,11 @@ use arrow::datatypes::{
 use datafusion::common::{Result, internal_err};
 
 use super::before::Before;
-use super::chunk::{Chunk, RunsOfSlice};
+use super::chunk::Chunk;
 use super::codes::{Keys, NO_VALUE, take_nulls};
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
+use super::person_runs::RunsOfSlice;
 use super::runs::{ValidBits, copy_run};
 
 /// Runs for each NULL of a row group from which on the run of a NULL is sought, instead of the NULLs of each run.
@@ -181,7 +182,7 @@ impl<'a> Layout<'a> {
         for (chunk, runs) in self.runs() {
             let Some(nulls) = &chunk.nulls[index] else { continue };
             let valid = ValidBits::of(nulls);
-            if nulls.null_count() * RUNS_OF_NULL < chunk.count_runs() {
+            if nulls.null_count() * RUNS_OF_NULL < chunk.runs.len() {
                 missing_rows(&valid, runs, &mut missing);
             } else {
                 missing_of_runs(&valid, runs, &mut missing);

@@ -11,6 +11,7 @@ use wayfare_udfs::by_person::ConsecutiveGroups;
 
 use super::aggregate::{Aggregate, Task};
 use super::assemble::Assembled;
+use super::by_time::RowsOfGroups;
 use super::gather::Turn;
 use super::keys::person_of_rows;
 use super::per_value::coded_condition;
@@ -73,7 +74,11 @@ impl Worker {
         };
         if let (Some(by_time), [value, time]) = (aggregate.by_time, arguments.as_slice()) {
             let result = aggregate.function.field();
-            return by_time.values([value, time], groups.indices(), filter, count, result.data_type());
+            let rows_of_groups = match &groups.given {
+                Some(indices) => RowsOfGroups::Each(indices, count),
+                None => RowsOfGroups::Consecutive(&groups.rows.offsets),
+            };
+            return by_time.values([value, time], rows_of_groups, filter, result.data_type());
         }
         let mut accumulator = aggregate.function.create_groups_accumulator()?;
         if groups.given.is_none() {

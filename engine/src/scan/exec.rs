@@ -203,7 +203,10 @@ impl ExecutionPlan for TableScanExec {
         inputs: &[Arc<Statistics>],
         args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        self.inner()?.statistics_from_inputs(inputs, args)
+        match &self.inner {
+            Inner::Planned(planned) => planned.statistics(inputs, args),
+            Inner::Changed(changed) => changed.statistics_from_inputs(inputs, args),
+        }
     }
 
     fn supports_limit_pushdown(&self) -> bool {

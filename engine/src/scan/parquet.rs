@@ -18,7 +18,7 @@ use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
-use datafusion::physical_plan::{ExecutionPlan, Partitioning, PlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, Partitioning, PlanProperties, StatisticsArgs};
 
 use super::source::{ChosenFile, ScanSource};
 use crate::schema;
@@ -67,6 +67,20 @@ impl LazyParquet {
         Ok(self.made.get_or_init(|| made))
     }
 
+    /// What the source says of its rows. Of all rows of a table it is known without the source.
+    ///
+    /// # Errors
+    /// Those of its making.
+    pub fn statistics(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        if self.made.get().is_none()
+            && args.partition().is_none()
+            && let Some(of_all) = self.scan.statistics_of_all()?
+        {
+            return self.scan.over(Vec::new(), of_all.clone())?.statistics_from_inputs(inputs, args);
+        }
+        self.get()?.statistics_from_inputs(inputs, args)
+    }
+
     /// The source, if someone has asked for it.
     pub fn made(&self) -> Option<&Arc<dyn ExecutionPlan>> {
         self.made.get()
@@ -94,21 +108,28 @@ impl ParquetScan {
     }
 
     fn make(&self) -> Result<Arc<dyn ExecutionPlan>> {
+        let with_statistics = |files: Vec<PartitionedFile>| -> Result<FileGroup> {
+            let statistics = self.merged(&files)?;
+            Ok(FileGroup::new(files).with_statistics(Arc::new(statistics)))
+        };
+        let files = self.files();
+        let statistics = match self.statistics_of_all()? {
+            Some(of_all) => of_all.clone(),
+            None => self.merged(&files)?,
+        };
+        let groups =
+            dealt(files, self.groups()).into_iter().map(with_statistics).collect::<Result<Vec<_>>>()?;
+        self.over(groups, statistics)
+    }
+
+    /// The source over some groups of files, with the statistics of all.
+    fn over(&self, groups: Vec<FileGroup>, statistics: Statistics) -> Result<Arc<dyn ExecutionPlan>> {
         let source = &self.source;
-        let has_day = self.has_day();
         let partition_fields = match source.full_schema.field_with_name(schema::DAY) {
-            Ok(day) if has_day => vec![Arc::new(day.clone())],
+            Ok(day) if self.has_day() => vec![Arc::new(day.clone())],
             _ => Vec::new(),
         };
-        let file_fields: Vec<Arc<Field>> = source
-            .full_schema
-            .fields()
-            .iter()
-            .filter(|f| !has_day || f.name() != schema::DAY)
-            .cloned()
-            .collect();
-        let files = source.files.iter().map(|file| self.partitioned_file(file, &file_fields)).collect();
-        let table_schema = TableSchema::builder(Arc::new(Schema::new(file_fields)))
+        let table_schema = TableSchema::builder(Arc::new(Schema::new(self.file_fields())))
             .with_table_partition_cols(partition_fields)
             .build();
         let location = source.snapshot.table().location();
@@ -120,24 +141,44 @@ impl ParquetScan {
         if let Some(predicate) = &self.predicate {
             parquet = parquet.with_predicate(Arc::clone(predicate));
         }
-        let with_statistics = |files: Vec<PartitionedFile>| -> Result<FileGroup> {
-            let statistics = self.merged(files.iter().map(|file| file.statistics.as_deref()))?;
-            Ok(FileGroup::new(files).with_statistics(Arc::new(statistics)))
-        };
-        let groups =
-            dealt(files, self.groups()).into_iter().map(with_statistics).collect::<Result<Vec<_>>>()?;
-        let files = groups.iter().flat_map(FileGroup::iter);
-        let statistics = self.merged(files.map(|file| file.statistics.as_deref()))?;
-        let config = FileScanConfigBuilder::new(
-            ObjectStoreUrl::parse(location.root_url().as_str())?,
-            Arc::new(parquet),
-        )
-        .with_file_groups(groups)
-        .with_statistics(statistics)
-        .with_projection_indices(Some(source.projection.clone()))?
-        .with_limit(self.limit)
-        .build();
+        let url = ObjectStoreUrl::parse(location.root_url().as_str())?;
+        let config = FileScanConfigBuilder::new(url, Arc::new(parquet))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(Some(source.projection.clone()))?
+            .with_limit(self.limit)
+            .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// Columns inside the files.
+    fn file_fields(&self) -> Vec<Arc<Field>> {
+        let has_day = self.has_day();
+        let fields = self.source.full_schema.fields().iter();
+        fields.filter(|field| !has_day || field.name() != schema::DAY).cloned().collect()
+    }
+
+    fn files(&self) -> Vec<PartitionedFile> {
+        let fields = self.file_fields();
+        self.source.files.iter().map(|file| self.partitioned_file(file, &fields)).collect()
+    }
+
+    /// Statistics of all rows of the table, if all are read. Worked out once for each version.
+    fn statistics_of_all(&self) -> Result<Option<&Statistics>> {
+        let all = self.source.snapshot.files();
+        let is_whole = |(chosen, file): (&ChosenFile, &DataFile)| {
+            chosen.row_groups.as_ref().map(Vec::len) == file.row_groups.as_ref().map(Vec::len)
+        };
+        let chosen = &self.source.files;
+        if chosen.len() != all.len() || !chosen.iter().zip(all).all(is_whole) {
+            return Ok(None);
+        }
+        let known = self.source.snapshot.planner_statistics();
+        if let Some(known) = known.get() {
+            return Ok(Some(known));
+        }
+        let merged = self.merged(&self.files())?;
+        Ok(Some(known.get_or_init(|| merged)))
     }
 
     fn partitioned_file(&self, chosen: &ChosenFile, fields: &[Arc<Field>]) -> PartitionedFile {
@@ -157,8 +198,8 @@ impl ParquetScan {
     }
 
     /// Statistics of several files together; unknown if one of them is.
-    fn merged<'a>(&self, parts: impl Iterator<Item = Option<&'a Statistics>>) -> Result<Statistics> {
-        match parts.collect::<Option<Vec<_>>>() {
+    fn merged(&self, files: &[PartitionedFile]) -> Result<Statistics> {
+        match files.iter().map(|file| file.statistics.as_deref()).collect::<Option<Vec<_>>>() {
             Some(all) => Statistics::try_merge_iter(all, &self.source.full_schema),
             None => Ok(Statistics::new_unknown(&self.source.full_schema)),
         }

@@ -1,9 +1,10 @@
 //! An immutable view of one table at one version: its columns and its live files.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::{DateTime, Utc};
+use datafusion::common::Statistics;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
 use deltalake_core::kernel::transaction::TableReference;
 use deltalake_core::table::state::DeltaTableState;
@@ -64,6 +65,8 @@ pub struct TableSnapshot {
     schema: SchemaRef,
     files: Vec<DataFile>,
     state: DeltaTableState,
+    /// What the log says of all files together, in the planner's terms, once it was asked for.
+    planner_statistics: OnceLock<Statistics>,
     /// The application ids up to this version, once they were asked for; `None` in it if only Delta can tell.
     transactions: OnceCell<Option<Arc<KnownTransactions>>>,
     /// Those of an older version.
@@ -139,6 +142,7 @@ impl TableSnapshot {
             schema: Arc::new(normalized(&stored, kind)),
             files,
             state,
+            planner_statistics: OnceLock::new(),
             transactions: OnceCell::new(),
             older_transactions: None,
         })
@@ -219,6 +223,11 @@ impl TableSnapshot {
     /// Whether every file follows our layout, so that `user_key` can be relied on.
     pub fn all_files_ours(&self) -> bool {
         self.files.iter().all(|f| f.row_groups.is_some())
+    }
+
+    /// Where the statistics of all files together are kept, over the columns with their SQL types.
+    pub fn planner_statistics(&self) -> &OnceLock<Statistics> {
+        &self.planner_statistics
     }
 
     /// Rows according to the log; `None` if a file does not say.
