@@ -19,7 +19,7 @@ use super::codes::{Keys, NO_VALUE, take_nulls};
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
 use super::person_runs::RunsOfSlice;
-use super::runs::{ValidBits, copy_run};
+use super::runs::{ValidBits, copy_run, map_run};
 
 /// Runs for each NULL of a row group from which on the run of a NULL is sought, instead of the NULLs of each run.
 const RUNS_OF_NULL: usize = 8;
@@ -196,8 +196,7 @@ impl<'a> Layout<'a> {
 /// Copies the `keys` of runs as codes of all row groups.
 fn translate<K: Copy>(runs: PlacedRuns<'_>, keys: &[K], number: impl Fn(K) -> i32, codes: &mut [i32]) {
     for (rows, place) in runs.rows_and_places() {
-        let to = &mut codes[place..place + rows.len()];
-        to.iter_mut().zip(&keys[rows]).for_each(|(code, key)| *code = number(*key));
+        map_run(&mut codes[place..place + rows.len()], &keys[rows], &number);
     }
 }
 

@@ -2,24 +2,32 @@
 
 use arrow::buffer::NullBuffer;
 
-/// Copies as many values as `from` has. Runs are mostly a few rows long: two pieces that overlap cost less than a call.
+/// Copies as many values as `from` has.
 pub(super) fn copy_run<T: Copy>(to: &mut [T], from: &[T]) {
+    map_run(to, from, |value| value);
+}
+
+/// Puts what `map` makes of the values of `from` into `to`, which is as long. Runs are mostly a few rows long: two pieces that
+/// overlap cost less than a loop, whose end nobody can foresee.
+#[inline]
+pub(super) fn map_run<T: Copy, U>(to: &mut [U], from: &[T], map: impl Fn(T) -> U) {
     match from.len() {
-        1 => to[0] = from[0],
-        2..=4 => copy_ends::<T, 2>(to, from),
-        5..=8 => copy_ends::<T, 4>(to, from),
-        9..=16 => copy_ends::<T, 8>(to, from),
-        _ => to.copy_from_slice(from),
+        1 => to[0] = map(from[0]),
+        2..=4 => map_ends::<T, U, 2>(to, from, map),
+        5..=8 => map_ends::<T, U, 4>(to, from, map),
+        9..=16 => map_ends::<T, U, 8>(to, from, map),
+        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = map(*from)),
     }
 }
 
-/// Copies the first and the last N values.
-fn copy_ends<T: Copy, const N: usize>(to: &mut [T], from: &[T]) {
+/// The same for the first and the last N values.
+#[inline]
+fn map_ends<T: Copy, U, const N: usize>(to: &mut [U], from: &[T], map: impl Fn(T) -> U) {
     if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
-        *to = *from;
+        *to = from.map(&map);
     }
     if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk::<N>()) {
-        *to = *from;
+        *to = from.map(&map);
     }
 }
 
@@ -55,10 +63,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn runs_of_all_lengths_are_copied(values in prop::collection::vec(any::<i32>(), 0..40)) {
+        fn runs_of_all_lengths_are_copied_and_mapped(values in prop::collection::vec(any::<i32>(), 0..40)) {
             let mut copy = vec![0; values.len()];
             copy_run(&mut copy, &values);
-            prop_assert_eq!(copy, values);
+            prop_assert_eq!(&copy, &values);
+            let wider = |value: i32| i64::from(value) + 1;
+            let mut mapped = vec![0; values.len()];
+            map_run(&mut mapped, &values, wider);
+            prop_assert_eq!(mapped, values.into_iter().map(wider).collect::<Vec<_>>());
         }
 
         #[test]
