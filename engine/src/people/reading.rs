@@ -32,6 +32,9 @@ const FETCH_AHEAD: usize = 2;
 const FETCHED_ROWS: u64 = 64 * 1024;
 /// And up to so many row groups.
 const FETCHED_PARTS: usize = 8;
+/// Of so many row groups at least one is expected to have rows that pass the filter; if fewer have, slices are larger than
+/// they could be.
+const PARTS_OF_CHUNK: usize = 8;
 
 /// What tells the order of a person's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +117,8 @@ pub(super) async fn read(
     let slices = |rows: usize, chunks: usize| Slices::of(prefix.bits, rows, chunks, tasks);
     let time = steps.time.clone();
     let rows = bucket.parts.iter().map(|part| part.range.rows).sum::<u64>();
-    let most_slices = slices(usize::try_from(rows).unwrap_or(usize::MAX), 1);
+    let least_chunks = bucket.parts.len().div_ceil(PARTS_OF_CHUNK);
+    let most_slices = slices(usize::try_from(rows).unwrap_or(usize::MAX), least_chunks);
     let fetched = Mutex::new(fetched(Arc::clone(&reader), &bucket.parts, tasks));
     let is_given_up = AtomicBool::new(false);
     let reading = Arc::new(Reading {
