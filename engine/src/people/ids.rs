@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, StringArray};
+use arrow::array::StringArray;
 use datafusion::common::{Result, exec_datafusion_err};
 
 /// Takes ids out of a dictionary. Mostly one is behind the other there too: those are copied together.
@@ -63,6 +63,7 @@ impl<'a> Ids<'a> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::Array;
     use proptest::prelude::*;
 
     use super::*;
