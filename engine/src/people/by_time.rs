@@ -91,6 +91,12 @@ impl ByTime {
                 let all_pass = filter.is_none() && nulls.is_none();
                 let pick = |rows: &[u32]| {
                     let mut rows = rows[0]..rows[1];
+                    if all_pass
+                        && let Some(end) =
+                            self.end_if_in_order(&times[rows.start as usize..rows.end as usize])
+                    {
+                        return Some(rows.start + end as u32);
+                    }
                     let mut best = rows.by_ref().find(|row| all_pass || passes(*row as usize))?;
                     let mut best_time = times[best as usize];
                     for row in rows {
@@ -106,6 +112,19 @@ impl ByTime {
         };
         let values = take(values, &UInt32Array::from(picked), None)?;
         if values.data_type() == result { Ok(values) } else { Ok(cast(&values, result)?) }
+    }
+
+    /// The first or the last of these times, if that is what is picked, as where they are in order. Otherwise they may be
+    /// in any order.
+    fn end_if_in_order(self, times: &[i64]) -> Option<usize> {
+        // All are looked at: that is one step for several of them.
+        if self.picks_newest {
+            let (last, before) = times.split_last()?;
+            before.iter().fold(true, |all, time| all & (time < last)).then_some(before.len())
+        } else {
+            let (first, behind) = times.split_first()?;
+            behind.iter().fold(true, |all, time| all & (time >= first)).then_some(0)
+        }
     }
 }
 
