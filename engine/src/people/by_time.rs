@@ -1,4 +1,4 @@
-//! `first_value` and `last_value` in the order of time: one look at each row's time, and values only of the rows
+//! `first_value` and `last_value` in the order of time: a look or two at each row's time, and values only of the rows
 //! picked, whose codes stay codes until then.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
@@ -114,8 +114,8 @@ impl ByTime {
         if values.data_type() == result { Ok(values) } else { Ok(cast(&values, result)?) }
     }
 
-    /// The first or the last of these times, if that is what is picked, as where they are in order. Otherwise they may be
-    /// in any order.
+    /// Where the picked row is, if it can be seen to be the first or the last, as where rows are in order; `None` if that takes
+    /// a closer look, or there are none.
     fn end_if_in_order(self, times: &[i64]) -> Option<usize> {
         // All are looked at: that is one step for several of them.
         if self.picks_newest {

@@ -17,7 +17,7 @@ pub(super) struct Ids<'a> {
 }
 
 impl<'a> Ids<'a> {
-    /// Takes ids out of `values`; as many bytes as expected are taken together.
+    /// Takes ids out of `values`, with room for `expected_bytes`.
     pub(super) fn of(values: &'a StringArray, expected_bytes: usize) -> Self {
         Self { values, text: String::with_capacity(expected_bytes), waiting: 0..0, bytes: 0 }
     }

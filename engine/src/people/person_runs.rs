@@ -45,7 +45,7 @@ pub(super) struct PersonRuns {
 pub(super) struct RunsOfSlice<'a> {
     pub(super) runs: &'a [Run],
     ids: &'a str,
-    /// The first row in the row group.
+    /// The first row, among those of people who belong.
     pub(super) first_row: usize,
 }
 

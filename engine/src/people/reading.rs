@@ -86,7 +86,7 @@ struct Reading {
     /// The time, if it is read.
     ts: Option<usize>,
     prefix: KeyPrefix,
-    /// As many slices of the people as could be put together.
+    /// As many slices of the people as are expected to be wanted.
     slices: Slices,
     /// Row groups that no task has taken. One that is fetched is for whoever is free: tasks end together.
     fetched: Mutex<BoxStream<'static, Result<(usize, Fetched)>>>,

@@ -46,13 +46,14 @@ pub struct ParquetScan {
 #[derive(Debug)]
 pub struct LazyParquet {
     scan: ParquetScan,
+    files: OnceLock<Vec<PartitionedFile>>,
     made: OnceLock<Arc<dyn ExecutionPlan>>,
 }
 
 impl LazyParquet {
     /// The source of `scan`, not yet made.
     pub fn new(scan: ParquetScan) -> Self {
-        Self { scan, made: OnceLock::new() }
+        Self { scan, files: OnceLock::new(), made: OnceLock::new() }
     }
 
     /// The source.
@@ -63,7 +64,16 @@ impl LazyParquet {
         if let Some(made) = self.made.get() {
             return Ok(made);
         }
-        let made = self.scan.make()?;
+        let files = self.files();
+        let statistics = match self.statistics_of_all()? {
+            Some(of_all) => of_all.clone(),
+            None => self.scan.merged(files)?,
+        };
+        let groups = dealt(files, self.scan.groups()).into_iter().map(|files| {
+            let statistics = self.scan.merged(&files)?;
+            Ok(FileGroup::new(files).with_statistics(Arc::new(statistics)))
+        });
+        let made = self.scan.over(groups.collect::<Result<_>>()?, statistics)?;
         Ok(self.made.get_or_init(|| made))
     }
 
@@ -74,7 +84,7 @@ impl LazyParquet {
     pub fn statistics(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         if self.made.get().is_none()
             && args.partition().is_none()
-            && let Some(of_all) = self.scan.statistics_of_all()?
+            && let Some(of_all) = self.statistics_of_all()?
         {
             return self.scan.over(Vec::new(), of_all.clone())?.statistics_from_inputs(inputs, args);
         }
@@ -84,6 +94,19 @@ impl LazyParquet {
     /// The source, if someone has asked for it.
     pub fn made(&self) -> Option<&Arc<dyn ExecutionPlan>> {
         self.made.get()
+    }
+
+    fn files(&self) -> &[PartitionedFile] {
+        self.files.get_or_init(|| self.scan.files())
+    }
+
+    /// Statistics of all rows of the table, if all are read.
+    fn statistics_of_all(&self) -> Result<Option<&Statistics>> {
+        if !self.scan.is_whole() {
+            return Ok(None);
+        }
+        let snapshot = &self.scan.source.snapshot;
+        snapshot.planner_statistics(|| self.scan.merged(self.files())).map(Some)
     }
 }
 
@@ -105,21 +128,6 @@ impl ParquetScan {
 
     fn groups(&self) -> usize {
         self.partitions.clamp(1, self.source.files.len().max(1))
-    }
-
-    fn make(&self) -> Result<Arc<dyn ExecutionPlan>> {
-        let with_statistics = |files: Vec<PartitionedFile>| -> Result<FileGroup> {
-            let statistics = self.merged(&files)?;
-            Ok(FileGroup::new(files).with_statistics(Arc::new(statistics)))
-        };
-        let files = self.files();
-        let statistics = match self.statistics_of_all()? {
-            Some(of_all) => of_all.clone(),
-            None => self.merged(&files)?,
-        };
-        let groups =
-            dealt(files, self.groups()).into_iter().map(with_statistics).collect::<Result<Vec<_>>>()?;
-        self.over(groups, statistics)
     }
 
     /// The source over some groups of files, with the statistics of all.
@@ -163,22 +171,14 @@ impl ParquetScan {
         self.source.files.iter().map(|file| self.partitioned_file(file, &fields)).collect()
     }
 
-    /// Statistics of all rows of the table, if all are read. Worked out once for each version.
-    fn statistics_of_all(&self) -> Result<Option<&Statistics>> {
+    /// Whether all rows of the table are read.
+    fn is_whole(&self) -> bool {
         let all = self.source.snapshot.files();
-        let is_whole = |(chosen, file): (&ChosenFile, &DataFile)| {
-            chosen.row_groups.as_ref().map(Vec::len) == file.row_groups.as_ref().map(Vec::len)
+        let is_whole = |chosen: &ChosenFile| {
+            let of_file = all[chosen.number].row_groups.as_ref();
+            chosen.row_groups.as_ref().map(Vec::len) == of_file.map(Vec::len)
         };
-        let chosen = &self.source.files;
-        if chosen.len() != all.len() || !chosen.iter().zip(all).all(is_whole) {
-            return Ok(None);
-        }
-        let known = self.source.snapshot.planner_statistics();
-        if let Some(known) = known.get() {
-            return Ok(Some(known));
-        }
-        let merged = self.merged(&self.files())?;
-        Ok(Some(known.get_or_init(|| merged)))
+        self.source.files.len() == all.len() && self.source.files.iter().all(is_whole)
     }
 
     fn partitioned_file(&self, chosen: &ChosenFile, fields: &[Arc<Field>]) -> PartitionedFile {
@@ -244,13 +244,13 @@ fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(
 }
 
 /// Deals files over `groups` of similar size, keeping their order inside a group.
-fn dealt(files: Vec<PartitionedFile>, groups: usize) -> Vec<Vec<PartitionedFile>> {
+fn dealt(files: &[PartitionedFile], groups: usize) -> Vec<Vec<PartitionedFile>> {
     let mut dealt: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); groups];
     for file in files {
         let smallest =
             dealt.iter().enumerate().min_by_key(|(_, (bytes, _))| *bytes).map_or(0, |(index, _)| index);
         dealt[smallest].0 += file.object_meta.size;
-        dealt[smallest].1.push(file);
+        dealt[smallest].1.push(file.clone());
     }
     dealt.into_iter().map(|(_, files)| files).collect()
 }

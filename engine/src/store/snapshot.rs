@@ -225,9 +225,19 @@ impl TableSnapshot {
         self.files.iter().all(|f| f.row_groups.is_some())
     }
 
-    /// Where the statistics of all files together are kept, over the columns with their SQL types.
-    pub fn planner_statistics(&self) -> &OnceLock<Statistics> {
-        &self.planner_statistics
+    /// Statistics of all files together, over all columns in their order: what `work_out` gives, once.
+    ///
+    /// # Errors
+    /// Those of `work_out`.
+    pub fn planner_statistics(
+        &self,
+        work_out: impl FnOnce() -> datafusion::common::Result<Statistics>,
+    ) -> datafusion::common::Result<&Statistics> {
+        if let Some(known) = self.planner_statistics.get() {
+            return Ok(known);
+        }
+        let statistics = work_out()?;
+        Ok(self.planner_statistics.get_or_init(|| statistics))
     }
 
     /// Rows according to the log; `None` if a file does not say.

@@ -243,6 +243,39 @@ async fn counts_and_extremes_come_from_the_log() {
     assert!(filtered.contains("TableScanExec"), "{filtered}");
 }
 
+/// What the log tells of all files is kept: not for some of them, and not for the next version.
+#[tokio::test]
+async fn what_the_log_tells_is_of_the_days_and_the_version_asked_for() {
+    let shop = Shop::open().await;
+    let told = "count(*), min(ts), max(ts), max(event)";
+    let questions: Vec<(String, String)> = std::iter::once(String::new())
+        .chain(shop.days().into_iter().map(|day| format!("WHERE day = '{}'", day_text(day))))
+        .map(|days| {
+            let by_rows = format!("(SELECT * FROM touchpoints {days} ORDER BY page LIMIT 9999)");
+            (format!("SELECT {told} FROM touchpoints {days}"), format!("SELECT {told} FROM {by_rows}"))
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for has_more in [false, true] {
+        if has_more {
+            let directory = tempfile::tempdir().expect("a directory");
+            let more =
+                GeneratorConfig { events: 900, users: 50, days: 2, seed: 1, ..GeneratorConfig::default() };
+            let written =
+                write_dataset(&more, directory.path(), OutputFormat::Parquet, None, 1).expect("data");
+            support::load(&shop.engine, &written.files).await;
+        }
+        // Days first, then all, then days again.
+        for (from_log, by_rows) in questions.iter().rev().chain(&questions[1..]) {
+            let answer = lines(&shop.session, from_log).await;
+            assert_eq!(answer, lines(&shop.session, by_rows).await, "{from_log}");
+            answers.push(answer);
+        }
+    }
+    let (before, after) = answers.split_at(answers.len() / 2);
+    assert_ne!(before, after, "the second load brought nothing");
+}
+
 #[tokio::test]
 async fn columns_filters_and_limits_go_into_the_scan() {
     let shop = Shop::open().await;
