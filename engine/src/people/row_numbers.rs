@@ -1,6 +1,6 @@
 //! The numbers of rows as text, where text is wanted that tells the order of rows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, StringViewArray};
 use datafusion::common::Result;
@@ -8,16 +8,20 @@ use datafusion::common::Result;
 /// Characters of a number, six bits each: they stand in the view itself.
 const CHARACTERS: u32 = 8;
 
-/// Numbers that are kept for other queries at most: 8 MiB. Slices hold more rows only where there are very many small files.
-const KEPT_ROWS: usize = 512 * 1024;
+/// Lengths of which numbers are kept for all queries: powers of two up to 512 Ki, 16 MiB in all. Slices have more rows only
+/// where there are very many small files.
+const KEPT: usize = 20;
 
-/// The text of the numbers from 0 on that a query has made: it is the same for all, and takes longer to make than the order
-/// of a slice's rows takes to find.
-static KEPT: Mutex<Option<StringViewArray>> = Mutex::new(None);
+/// The numbers from 0 on, of each length that was asked for. To make them for each worker of each query took 3 % of a query
+/// over small days. A length is an array of its own, since whoever counts the memory of a part counts that of the whole.
+static NUMBERS: [OnceLock<StringViewArray>; KEPT] = [const { OnceLock::new() }; KEPT];
 
-/// The text of the numbers from 0 on, kept for those who ask again.
+/// The text of the numbers from 0 on.
 #[derive(Debug, Default)]
-pub struct RowNumbers(Option<StringViewArray>);
+pub struct RowNumbers {
+    /// More than are kept for all queries.
+    many: Option<StringViewArray>,
+}
 
 impl RowNumbers {
     /// The first `rows` numbers: each text is greater than that before.
@@ -25,28 +29,28 @@ impl RowNumbers {
     /// # Errors
     /// None that can be met.
     pub fn first(&mut self, rows: usize) -> Result<ArrayRef> {
-        let known = match self.0.take().filter(|known| known.len() >= rows) {
-            Some(known) => known,
-            None => at_least(rows)?,
+        let length = rows.next_power_of_two();
+        let numbers = match NUMBERS.get(length.ilog2() as usize) {
+            Some(kept) => match kept.get() {
+                Some(kept) => kept.clone(),
+                None => {
+                    let made = numbers(length)?;
+                    // Another worker may have been first meanwhile.
+                    kept.get_or_init(|| made).clone()
+                }
+            },
+            None => match self.many.take().filter(|many| many.len() >= rows) {
+                Some(many) => self.many.insert(many).clone(),
+                None => self.many.insert(numbers(length)?).clone(),
+            },
         };
-        let first = known.slice(0, rows);
-        self.0 = Some(known);
-        Ok(Arc::new(first))
+        Ok(Arc::new(numbers.slice(0, rows)))
     }
 }
 
-/// `rows` numbers or more.
-fn at_least(rows: usize) -> Result<StringViewArray> {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = kept.as_ref().filter(|kept| kept.len() >= rows) {
-        return Ok(kept.clone());
-    }
-    let views: Vec<u128> = (0..rows.next_power_of_two() as u64).map(view).collect();
-    let made = StringViewArray::try_new(views.into(), Vec::new(), None)?;
-    if made.len() <= KEPT_ROWS {
-        *kept = Some(made.clone());
-    }
-    Ok(made)
+fn numbers(count: usize) -> Result<StringViewArray> {
+    let views: Vec<u128> = (0..count as u64).map(view).collect();
+    Ok(StringViewArray::try_new(views.into(), Vec::new(), None)?)
 }
 
 /// The view of a number's text: its length, then its characters, the highest bits first.
@@ -66,14 +70,15 @@ mod tests {
     #[test]
     fn the_order_of_the_text_is_that_of_the_numbers() {
         let mut numbers = RowNumbers::default();
-        for rows in [5_000, 10, 0, 70_000, KEPT_ROWS + 1, 70_001] {
+        let most = 1 << (KEPT - 1);
+        for rows in [5_000, 10, 0, 1, 70_000, most, most + 1, most + 9, 70_001] {
             let first = numbers.first(rows).unwrap();
             let text = first.as_string_view();
             assert_eq!(text.len(), rows);
             assert!(text.iter().is_sorted_by(|left, right| left < right));
+            // Nothing is counted that others asked for.
+            assert!(text.get_array_memory_size() <= 2 * rows * size_of::<u128>() + 256, "{rows}");
         }
-        let kept = KEPT.lock().unwrap().as_ref().map_or(0, Array::len);
-        assert!((131_072..=KEPT_ROWS).contains(&kept), "{kept}");
         let first = RowNumbers::default().first(65).unwrap();
         let text = first.as_string_view();
         assert_eq!((text.value(0), text.value(63), text.value(64)), ("00000000", "0000000o", "00000010"));
