@@ -102,10 +102,9 @@ impl Gathered {
         let parts: Vec<RunsOfSlice> =
             self.chunks.iter().map(|chunk| chunk.runs.of_slice(self.slices, slice)).collect();
         let most = parts.iter().map(|part| part.runs.len()).max().unwrap_or(0).max(before.people);
-        let mut persons = Persons::new(self.slices, most);
-        let mut counts: Vec<u32> = Vec::with_capacity(2 * most);
-        let mut runs = std::mem::take(&mut before.runs);
-        runs.clear();
+        let mut persons = Persons::new(self.slices, most, before.persons.take());
+        let mut counts = emptied(&mut before.counts);
+        let mut runs = emptied(&mut before.runs);
         runs.reserve(parts.iter().map(|part| part.runs.len()).sum());
         for (run, id) in parts.iter().flat_map(|part| part.people()) {
             let person = persons.number(run.apart, id);
@@ -117,14 +116,18 @@ impl Gathered {
             runs.push(PlacedRun { place: person, rows: run.rows });
         }
         before.people = before.people.max(persons.len());
-        let mut offsets = Vec::with_capacity(counts.len() + 1);
+        let mut offsets = emptied(&mut before.offsets);
+        offsets.reserve(counts.len() + 1);
         let mut end = 0;
         offsets.push(0);
-        for count in &counts {
-            end += count;
+        // From here on the place of each person's next row.
+        let mut next = counts;
+        for count in &mut next {
+            let start = end;
+            end += *count;
             offsets.push(end);
+            *count = start;
         }
-        let mut next = offsets.clone();
         for run in &mut runs {
             let next = &mut next[run.place as usize];
             run.place = *next;
@@ -144,7 +147,7 @@ impl Gathered {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(layout.rows));
-        before.runs = runs;
+        (before.runs, before.counts) = (runs, next);
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         Ok(Assembled { batch, offsets, persons })
     }
@@ -195,6 +198,13 @@ impl Assembled {
         }
         Ok(take_record_batch(&self.batch, &UInt32Array::from(order))?)
     }
+}
+
+/// A vector without its values, but with its memory.
+fn emptied<T>(values: &mut Vec<T>) -> Vec<T> {
+    let mut values = std::mem::take(values);
+    values.clear();
+    values
 }
 
 /// The column `user_id`: the number of the person is the code. `codes` is empty.

@@ -6,6 +6,7 @@ use arrow::datatypes::{ArrowNativeType, DataType};
 
 use super::assemble::Assembled;
 use super::layout::PlacedRun;
+use super::persons::Persons;
 use super::row_numbers::RowNumbers;
 
 /// What slices before have left for the next one.
@@ -16,6 +17,12 @@ pub struct Before {
     pub(super) numbers: RowNumbers,
     /// Room for runs.
     pub(super) runs: Vec<PlacedRun>,
+    /// Room for a number of each person.
+    pub(super) counts: Vec<u32>,
+    /// Room for where people's rows begin.
+    pub(super) offsets: Vec<u32>,
+    /// Room for people.
+    pub(super) persons: Option<Persons>,
     /// The memory of each column's values.
     values: Vec<Option<Buffer>>,
 }
@@ -23,7 +30,9 @@ pub struct Before {
 impl Before {
     /// Takes back the memory of a slice that is done with, as far as nobody else has it.
     pub fn take_back(&mut self, done: Assembled) {
-        let (_, columns, _) = done.batch.into_parts();
+        let Assembled { batch, offsets, persons } = done;
+        (self.offsets, self.persons) = (offsets, Some(persons));
+        let (_, columns, _) = batch.into_parts();
         self.values = columns
             .into_iter()
             .map(|column| {

@@ -36,16 +36,19 @@ struct Slot {
 const FREE: Slot = Slot { apart: 0, person: NOBODY };
 
 impl Persons {
-    /// Nobody yet; people of one of these slices will come, about `expected`.
-    pub fn new(slices: Slices, expected: usize) -> Self {
-        let slots = (2 * expected).next_power_of_two().max(MIN_SLOTS);
-        Self {
-            bits: slices.bits(),
-            slots: vec![FREE; slots],
-            others: HashTable::new(),
-            text: String::new(),
-            ends: Vec::with_capacity(expected),
-        }
+    /// Nobody yet; people of one of these slices will come, about `expected`. They take the memory of people `before`.
+    pub fn new(slices: Slices, expected: usize, before: Option<Self>) -> Self {
+        let (mut slots, mut others, mut text, mut ends) = match before {
+            Some(Self { slots, others, text, ends, .. }) => (slots, others, text, ends),
+            None => (Vec::new(), HashTable::new(), String::new(), Vec::new()),
+        };
+        slots.clear();
+        slots.resize((2 * expected).next_power_of_two().max(MIN_SLOTS), FREE);
+        others.clear();
+        text.clear();
+        ends.clear();
+        ends.reserve(expected);
+        Self { bits: slices.bits(), slots, others, text, ends }
     }
 
     /// The number of the person `id`, of whose `user_key` these bits are given: see [`Slices::apart`]. A new one gets the
@@ -141,7 +144,7 @@ mod tests {
 
     #[test]
     fn people_of_one_key_stay_apart() {
-        let mut persons = Persons::new(Slices::with_bits(0, 0), 0);
+        let mut persons = Persons::new(Slices::with_bits(0, 0), 0, None);
         assert_eq!(persons.number(7, "ana"), 0);
         assert_eq!(persons.number(7, "bo"), 1);
         assert_eq!(persons.number(9, ""), 2);
@@ -157,8 +160,13 @@ mod tests {
             met in prop::collection::vec((prop_oneof![0_u32..4, any::<u32>()], 0_u8..50), 0..2000),
             bits in 0_u8..3,
             expected in 0_usize..100,
+            before in prop::collection::vec((0_u32..4, 0_u8..50), 0..300),
         ) {
-            let mut persons = Persons::new(Slices::with_bits(0, bits), expected);
+            let mut others = Persons::new(Slices::with_bits(0, 0), before.len(), None);
+            for (key, id) in before {
+                others.number(key, &id.to_string());
+            }
+            let mut persons = Persons::new(Slices::with_bits(0, bits), expected, Some(others));
             let mut known: HashMap<(u32, String), u32> = HashMap::new();
             for (key, id) in met {
                 let id = format!("u{id}");

@@ -35,14 +35,15 @@ pub async fn fetch_all(
     wanted: Vec<Wanted>,
 ) -> Result<Vec<FetchedBytes>, (usize, object_store::Error)> {
     if location.url.scheme() == "file" {
-        let root = location.root_url();
+        let unknown = || io::Error::new(ErrorKind::InvalidInput, "no path of this file system");
+        let root = location.root_url().to_file_path();
+        let root = root.map_err(|()| (0, local_error(&location.path, unknown())))?;
         let read = move || {
             wanted
                 .into_iter()
                 .enumerate()
                 .map(|(number, file)| {
-                    let path = local_path(&root, &file.path);
-                    let read = path.and_then(|path| read_ranges(&path, file.ranges));
+                    let read = read_ranges(&local_path(&root, &file.path), file.ranges);
                     read.map_err(|error| (number, local_error(&file.path, error)))
                 })
                 .collect()
@@ -63,11 +64,12 @@ pub async fn fetch_all(
     try_join_all(reads).await
 }
 
-fn local_path(root: &url::Url, path: &Path) -> io::Result<PathBuf> {
-    let unknown = || io::Error::new(ErrorKind::InvalidInput, "no path of this file system");
-    let mut url = root.clone();
-    url.path_segments_mut().map_err(|()| unknown())?.pop_if_empty().extend(path.parts());
-    url.to_file_path().map_err(|()| unknown())
+/// The file of a path, whose parts are names of directories as they are.
+fn local_path(root: &std::path::Path, path: &Path) -> PathBuf {
+    let mut file = PathBuf::with_capacity(root.as_os_str().len() + 1 + path.as_ref().len());
+    file.push(root);
+    path.as_ref().split('/').for_each(|part| file.push(part));
+    file
 }
 
 fn read_ranges(path: &PathBuf, ranges: Vec<Range<u64>>) -> io::Result<FetchedBytes> {
