@@ -7,16 +7,17 @@ use libmimalloc_sys as allocator;
 /// How long freed memory is kept, by its place in the list of the allocator's options.
 const PURGE_DELAY: allocator::mi_option_t = 15;
 
-/// How long memory is kept by [`keep_for_load`], in milliseconds.
-const LOAD_DELAY_MS: c_long = 10_000;
+/// How long memory is kept by [`keep_free`], in milliseconds.
+const KEEP_MS: c_long = 10_000;
 
 /// Keeps freed memory for ten seconds from now on, if neither the environment (`MIMALLOC_PURGE_DELAY`) says how long nor it is
-/// kept for longer: for a process that loads and ends, which takes again what it freed for as long as it runs.
-pub fn keep_for_load() {
+/// kept for longer. The allocator itself keeps it for one, and then gives back whatever is free at that moment: in the
+/// middle of a query that is what the next one takes.
+pub fn keep_free() {
     let is_chosen = std::env::var_os("MIMALLOC_PURGE_DELAY").is_some();
     // Below zero it is kept for ever.
-    if !is_chosen && (0..LOAD_DELAY_MS).contains(&purge_delay_ms()) {
-        set_purge_delay_ms(LOAD_DELAY_MS);
+    if !is_chosen && (0..KEEP_MS).contains(&purge_delay_ms()) {
+        set_purge_delay_ms(KEEP_MS);
     }
 }
 

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
     if cfg!(debug_assertions) && !matches!(cli.command, Some(Command::Worker(_))) {
         eprintln!("warning: this is a debug build, its numbers mean nothing: run with --release");
     }
+    // As the server does.
+    wayfare_allocator::keep_free();
     let outcome = match &cli.command {
         Some(Command::Workload(args)) => workload::run(args),
         Some(Command::Scaling(args)) => scaling::run(args),

@@ -1,6 +1,6 @@
 //! How long the allocator keeps memory that is free.
 //!
-//! Usually a second, because queries that aggregate take the same memory again and again. A result that is streamed frees
+//! Usually ten seconds, because queries that aggregate take the same memory again and again. A result that is streamed frees
 //! blocks of other sizes than it takes next, on other threads: with that delay a server grows by far more than the rows that
 //! are on their way, so while long results are sent free memory goes back to the system at once.
 

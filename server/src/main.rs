@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error.to_string()),
     };
     start_log(&cli, &file);
+    wayfare_allocator::keep_free();
     // Damage in a file can make its decoder panic; the loader catches that. Any panic ends as one error line.
     std::panic::set_hook(Box::new(|panic| {
         // Only the place: the message may hold a user's data.

@@ -126,10 +126,7 @@ impl RepeatArgs {
 /// Measures, and prints a line of JSON.
 pub fn run(command: &WorkerCommand) -> Result<()> {
     let mut measurement = match command {
-        WorkerCommand::Load { store, files } => {
-            wayfare_allocator::keep_for_load();
-            load::measure(store, files)?
-        }
+        WorkerCommand::Load { store, files } => load::measure(store, files)?,
         WorkerCommand::Query { store, repeat, sql } => query::measure(store, *repeat, sql)?,
         WorkerCommand::Lookup { store, users, sql } => lookup::measure(store, users, sql)?,
         WorkerCommand::Floor { store, repeat, columns } => floor::measure(store, *repeat, columns)?,

@@ -20,7 +20,6 @@ pub async fn run(config: EngineConfig, args: &LoadArgs) -> Result<(), CliError> 
     if args.follow {
         return follow::run(config, args, request).await;
     }
-    wayfare_allocator::keep_for_load();
     wayfare_engine::load::check(&request, &config).await?;
     let engine = Engine::open_or_create(config).await?;
     let progress = Arc::new(Progress::new());
