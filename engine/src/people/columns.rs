@@ -51,11 +51,15 @@ impl Columns {
 
     /// Bytes of a row, text that is not coded taken as short.
     pub fn row_bytes(&self) -> usize {
-        let bytes = |field: &Arc<Field>| match field.data_type() {
+        (0..self.delivered.fields().len()).map(|column| self.bytes_of(column)).sum()
+    }
+
+    /// Those of the column at `index`.
+    pub fn bytes_of(&self, index: usize) -> usize {
+        match self.delivered.field(index).data_type() {
             coded if is_coded(coded) => size_of::<i32>(),
             other => other.primitive_width().unwrap_or(TEXT_BYTES),
-        };
-        self.delivered.fields().iter().map(bytes).sum()
+        }
     }
 
     /// Where the column called `name` is.

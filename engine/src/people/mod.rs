@@ -16,6 +16,7 @@ mod assemble;
 mod before;
 mod bits;
 mod bucket_rows;
+mod bucket_size;
 mod buckets;
 mod by_time;
 mod chunk;

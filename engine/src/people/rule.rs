@@ -20,22 +20,16 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
 use super::aggregate::{Aggregate, PersonAggregateExec, Task, TieBreaker};
-use super::buckets;
 use super::columns::Columns;
 use super::fuse::{Fused, fuse, substituted};
 use super::keys::{Key, Keys};
 use super::per_value::{columns_of, over_codes, renumbered};
 use super::repeats::ignores_repeats;
 use super::window_rule::WindowsByPerson;
-use super::{place, prepared};
+use super::{bucket_size, buckets, place, prepared};
 use crate::scan::exec::TableScanExec;
 use crate::schema;
 use crate::settings::Settings;
-
-/// Share of the memory limit that the rows of a bucket may take. There may be two: one partition is done before another.
-const MEMORY_SHARE: usize = 4;
-/// Bytes of a row beside its columns: whose it is.
-const ROW_BYTES: usize = 24;
 
 /// `rules` with ours before all that distribute, sort or push filters down.
 pub fn with_people_rule(
@@ -218,12 +212,6 @@ impl Plan<'_> {
         let may_tell =
             |column: &usize| columns.is_coded(*column) && columns.delivered().field(*column).is_nullable();
         let presence = prepared::take_presence(&mut calls, &keys, |index| place(index).filter(may_tell))?;
-        let partitions = config.execution.target_partitions.max(1);
-        let max_rows = max_bucket_rows(settings, &columns);
-        let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
-            return Ok(Err("a file of another writer is among the files".to_owned()));
-        };
-
         let over_batch = |expr: Arc<dyn PhysicalExpr>| over_codes(renumbered(expr, place)?, &columns);
         let schema = self.candidate.last.schema();
         let key_fields: Vec<FieldRef> = schema.fields().iter().take(keys.len()).map(Arc::clone).collect();
@@ -251,6 +239,11 @@ impl Plan<'_> {
             let is_told_by_place = is_text && place::tells_order(source, index);
             Some(TieBreaker { column, is_told_by_place })
         });
+        let partitions = config.execution.target_partitions.max(1);
+        let max_rows = bucket_size::max_rows(settings, &columns, tie_breaker.map(|told| told.column));
+        let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
+            return Ok(Err("a file of another writer is among the files".to_owned()));
+        };
         let mut aggregates = Vec::with_capacity(calls.len());
         for call in calls {
             let number = |expr| renumbered(expr, place);
@@ -279,11 +272,6 @@ impl Plan<'_> {
         };
         Ok(Ok(Arc::new(PersonAggregateExec::new(task))))
     }
-}
-
-/// How many rows a bucket may have so that it fits into memory.
-pub(super) fn max_bucket_rows(settings: &Settings, columns: &Columns) -> u64 {
-    (settings.memory_limit_bytes / MEMORY_SHARE / (ROW_BYTES + columns.row_bytes())) as u64
 }
 
 fn is_id(field: &Field) -> bool {

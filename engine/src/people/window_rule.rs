@@ -13,13 +13,12 @@ use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::bucket_rows::BucketRowsExec;
-use super::buckets;
 use super::columns::Columns;
 use super::fuse::fuse;
 use super::local::{Local, local};
 use super::per_value::{columns_of, over_codes, renumbered};
 use super::pipeline::{PersonPipelineExec, Pipeline};
-use super::rule::max_bucket_rows;
+use super::{bucket_size, buckets};
 use crate::scan::exec::TableScanExec;
 use crate::schema;
 use crate::settings::Settings;
@@ -72,7 +71,7 @@ fn pipeline(
     used.dedup();
     let columns = Columns::new(&source.full_schema, &used);
     let partitions = config.execution.target_partitions.max(1);
-    let max_rows = max_bucket_rows(settings, &columns);
+    let max_rows = bucket_size::max_rows(settings, &columns, None);
     let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
         return Ok(None);
     };
