@@ -147,3 +147,24 @@ pub fn tell(text: impl std::fmt::Display) {
     // A closed standard error is nobody listening.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
+
+/// Whether this process runs nothing but the test `name`. Where it does not, the test runs in a process that does, and has
+/// passed there: what is measured of a process must be of one test.
+///
+/// # Panics
+/// It failed there, or there is no such test.
+pub fn is_alone(name: &str) -> bool {
+    const ALONE: &str = "WAYFARE_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some_and(|alone| alone == *name) {
+        return true;
+    }
+    let tests = std::env::current_exe().expect("the program of the tests");
+    let mut command = Command::new(tests);
+    command.args(["--exact", name, "--nocapture"]).env(ALONE, name);
+    let output = command.output().expect("a process for one test");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.contains("1 passed"), "{name}:\n{printed}\n{complaints}");
+    complaints.lines().filter(|line| line.starts_with("not run")).for_each(tell);
+    false
+}

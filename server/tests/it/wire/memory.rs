@@ -1,9 +1,9 @@
 //! Results of any size in constant memory, by every way to read them.
 //!
-//! The memory is that of the process, in which the client runs too; it keeps nothing. Each result is of 40 MB.
+//! The memory is that of a process for one test, in which the client runs too; it keeps nothing. Each result is of 40 MB.
 
 use super::raw::RawClient;
-use crate::support::TestServer;
+use crate::support::{TestServer, is_alone};
 
 const ROWS: u64 = 400_000;
 /// How much more memory a result may take than one of a few rows.
@@ -88,6 +88,9 @@ async fn read(client: &mut RawClient, way: &str, rows: u64) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_results_take_no_more_memory_than_small_ones() {
+    if !is_alone("wire::memory::large_results_take_no_more_memory_than_small_ones") {
+        return;
+    }
     let server = TestServer::start().await;
     let mut client = RawClient::connect(&server).await;
     for way in ["simple", "copy", "cursor", "0", "1000", "100000"] {
@@ -105,10 +108,14 @@ async fn large_results_take_no_more_memory_than_small_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_stops_its_query() {
+    if !is_alone("wire::memory::a_client_that_does_not_read_stops_its_query") {
+        return;
+    }
     let server = TestServer::start().await;
     let mut client = RawClient::connect(&server).await;
     read(&mut client, "simple", 20_000).await;
     let Some(before) = resident() else {
+        crate::support::tell("not run: the system does not tell the memory of a process");
         return;
     };
     client.query(&series(100_000_000)).await;
