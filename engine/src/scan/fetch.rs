@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path as FilePath;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
@@ -43,7 +43,7 @@ pub async fn fetch_all(
                 .into_iter()
                 .enumerate()
                 .map(|(number, file)| {
-                    let read = read_ranges(&local_path(&root, &file.path), file.ranges);
+                    let read = read_ranges(&root.join(file.path.as_ref()), file.ranges);
                     read.map_err(|error| (number, local_error(&file.path, error)))
                 })
                 .collect()
@@ -64,15 +64,7 @@ pub async fn fetch_all(
     try_join_all(reads).await
 }
 
-/// The file of a path, whose parts are names of directories as they are.
-fn local_path(root: &std::path::Path, path: &Path) -> PathBuf {
-    let mut file = PathBuf::with_capacity(root.as_os_str().len() + 1 + path.as_ref().len());
-    file.push(root);
-    path.as_ref().split('/').for_each(|part| file.push(part));
-    file
-}
-
-fn read_ranges(path: &PathBuf, ranges: Vec<Range<u64>>) -> io::Result<FetchedBytes> {
+fn read_ranges(path: &FilePath, ranges: Vec<Range<u64>>) -> io::Result<FetchedBytes> {
     if ranges.is_empty() {
         return Ok(Vec::new());
     }
