@@ -35,11 +35,16 @@ impl TickUnit {
 /// The end is inclusive. An end beyond the largest `i64` is the largest `i64`: a window that
 /// overflows has no limit.
 pub trait Window {
-    /// Returns the last tick of the window that starts at tick `start`.
+    /// Whether it is as long wherever it starts: then its end costs less than the choice not to ask for it.
+    const IS_FIXED: bool = false;
+
+    /// Returns the last tick of the window that starts at tick `start`: never one before it.
     fn end(&self, start: i64) -> i64;
 }
 
 impl<W: Window> Window for &W {
+    const IS_FIXED: bool = W::IS_FIXED;
+
     fn end(&self, start: i64) -> i64 {
         (**self).end(start)
     }
@@ -72,6 +77,8 @@ impl FixedWindow {
 }
 
 impl Window for FixedWindow {
+    const IS_FIXED: bool = true;
+
     fn end(&self, start: i64) -> i64 {
         start.saturating_add(self.ticks)
     }

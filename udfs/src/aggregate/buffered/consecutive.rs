@@ -1,6 +1,7 @@
 //! Groups whose rows lie one behind the other: nothing has to be put together.
 
 use std::any::Any;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
@@ -41,11 +42,21 @@ impl ConsecutiveGroups {
         let (mut columns, kept) = keep(call.as_ref(), arguments, filter)?;
         check_types(&columns, accumulator.kept_types())?;
         let mut offsets: Vec<usize> = offsets.iter().map(|offset| *offset as usize).collect();
-        if let Some(kept) = kept.filter(|kept| kept.count_set_bits() < kept.len()) {
+        if let Some(kept) = kept {
             let rank = Rank::of(&kept);
-            offsets.iter_mut().for_each(|offset| *offset = rank.before(*offset));
-            let kept = FilterBuilder::new(&BooleanArray::new(kept, None)).optimize().build();
-            columns = columns.iter().map(|column| kept.filter(column)).collect::<Result<_, _>>()?;
+            if rank.count() < kept.len() {
+                offsets.iter_mut().for_each(|offset| *offset = rank.before(*offset));
+                let kept = BooleanArray::new(kept, None);
+                let others = OnceCell::new();
+                for column in &mut columns {
+                    *column = match rank.numbers(column) {
+                        Some(numbers) => numbers,
+                        None => others
+                            .get_or_init(|| FilterBuilder::new(&kept).optimize().build())
+                            .filter(column)?,
+                    };
+                }
+            }
         }
         Ok(Some(Self { call, offsets, columns }))
     }

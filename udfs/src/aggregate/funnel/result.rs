@@ -46,9 +46,15 @@ pub(super) fn evaluate(call: &FunnelCall, rows: &SortedRows) -> Result<ArrayRef>
     Ok(match call.kind {
         Kind::Depth => {
             let mut state = FunnelState::new(steps);
-            integers(call, rows, |times, sets| {
-                depth_of_sorted(&mut state, call.modes, &call.window, times, sets)
-            })?
+            // What kind of window it is is asked once, not for every row.
+            match call.window.fixed() {
+                Some(window) => integers(call, rows, |times, sets| {
+                    depth_of_sorted(&mut state, call.modes, &window, times, sets)
+                })?,
+                None => integers(call, rows, |times, sets| {
+                    depth_of_sorted(&mut state, call.modes, &call.window, times, sets)
+                })?,
+            }
         }
         Kind::Count => {
             let mut state = FunnelState::counting(steps);

@@ -6,6 +6,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use crate::arguments::LengthArgument;
 use crate::journey::funnel::{FunnelWindow, SessionWindow};
 use crate::journey::session::Sessions;
+use crate::journey::time::FixedWindow;
 use crate::length::Length;
 
 const SESSION: &str = "session";
@@ -61,6 +62,14 @@ impl Scope {
                 Ok(Self::Session(SessionWindow::new(Length::try_new(argument, &gap, ts)?)))
             }
             None => Ok(Self::Length(Length::try_new(argument, &interval(argument, text, &lower)?, ts)?)),
+        }
+    }
+
+    /// The window, if it is as long wherever it starts.
+    pub(super) fn fixed(&self) -> Option<FixedWindow> {
+        match self {
+            Self::Length(Length::Fixed(fixed)) => Some(*fixed),
+            Self::Length(Length::Calendar(_)) | Self::Session(_) => None,
         }
     }
 

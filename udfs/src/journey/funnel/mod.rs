@@ -32,7 +32,7 @@ use super::event::words_for;
 /// the row meets (layout in [`event`](super::event)). Of `state` only the allocation is used; it tells
 /// nothing afterwards. Result in `0..=steps`.
 ///
-/// Time for n rows: O(conditions met). Where m rows of one instant meet s different conditions it
+/// Time for n rows: O(steps + conditions met). Where m rows of one instant meet s different conditions it
 /// is O(m log m) for them under `strict_rows`, `strict_steps` and `strict_no_repeat`, which need
 /// an order among them, and O(s * min(m, s) * m / 64) under `strict_once`, which matches steps
 /// with rows.

@@ -8,15 +8,20 @@ use crate::journey::time::Window;
 /// Instants have a position on a scale of the window's own, on which ends are compared: a chain
 /// may go on at every instant whose position is not beyond its end.
 pub trait FunnelWindow {
+    /// Whether it is as long wherever it starts: then its end costs less than the choice not to ask for it.
+    const IS_FIXED: bool = false;
+
     /// Returns the position of the instant `time`. Instants come in ascending order, each of them
     /// once or more often; `sessions` is kept for the window between the calls.
     fn position(&self, sessions: &mut Sessions, time: i64) -> i64;
 
-    /// Returns the last position that a chain reaches which begins at `time`, at `position`.
+    /// Returns the last position that a chain reaches which begins at `time`, at `position`: never one before it.
     fn chain_end(&self, time: i64, position: i64) -> i64;
 }
 
 impl<W: Window> FunnelWindow for W {
+    const IS_FIXED: bool = W::IS_FIXED;
+
     fn position(&self, _: &mut Sessions, time: i64) -> i64 {
         time
     }
