@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, NullArray, RecordBatch, RecordBatchOptions,
-    StringArray, UInt32Array,
+    Array, ArrayRef, AsArray, Int32Array, NullArray, RecordBatch, RecordBatchOptions, StringArray,
+    UInt32Array,
 };
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
@@ -16,6 +16,7 @@ use datafusion::common::{Result, resources_err};
 
 use super::before::Before;
 use super::chunk::Chunk;
+use super::codes::coded;
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
 use super::layout::{Layout, PlacedRun};
@@ -103,31 +104,30 @@ impl Gathered {
             self.chunks.iter().map(|chunk| chunk.runs.of_slice(self.slices, slice)).collect();
         let most = parts.iter().map(|part| part.runs.len()).max().unwrap_or(0).max(before.people);
         let mut persons = Persons::new(self.slices, most, before.persons.take());
-        let mut counts = emptied(&mut before.counts);
         let mut runs = emptied(&mut before.runs);
         runs.reserve(parts.iter().map(|part| part.runs.len()).sum());
-        for (run, id) in parts.iter().flat_map(|part| part.people()) {
-            let person = persons.number(run.apart, id);
-            if person as usize == counts.len() {
-                counts.push(0);
+        for (number, part) in parts.iter().enumerate() {
+            if let Some(next) = parts.get(number + 1) {
+                next.fetch_ahead();
             }
-            counts[person as usize] += run.rows;
-            // The person, until all are counted.
-            runs.push(PlacedRun { place: person, rows: run.rows });
+            for (run, id) in part.people() {
+                let person = persons.add_rows(run.apart, id, run.rows);
+                // The person, until all are counted.
+                runs.push(PlacedRun { place: person, rows: run.rows });
+            }
         }
         before.people = before.people.max(persons.len());
         let mut offsets = emptied(&mut before.offsets);
-        offsets.reserve(counts.len() + 1);
-        let mut end = 0;
+        offsets.reserve(persons.len() + 1);
         offsets.push(0);
-        // From here on the place of each person's next row.
-        let mut next = counts;
-        for count in &mut next {
-            let start = end;
-            end += *count;
-            offsets.push(end);
-            *count = start;
-        }
+        let mut end = 0;
+        offsets.extend(persons.rows().map(|rows| {
+            end += rows;
+            end
+        }));
+        // The place of each person's next row.
+        let mut next = emptied(&mut before.next);
+        next.extend_from_slice(&offsets[..persons.len()]);
         for run in &mut runs {
             let next = &mut next[run.place as usize];
             run.place = *next;
@@ -147,7 +147,7 @@ impl Gathered {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(layout.rows));
-        (before.runs, before.counts) = (runs, next);
+        (before.runs, before.next) = (runs, next);
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         Ok(Assembled { batch, offsets, persons })
     }
@@ -214,7 +214,7 @@ fn person_codes(offsets: &[u32], persons: &Persons, mut codes: Vec<i32>) -> Resu
         codes.resize(range[1] as usize, person);
     }
     let ids: StringArray = persons.ids().iter().collect();
-    Ok(Arc::new(DictionaryArray::try_new(Int32Array::from(codes), Arc::new(ids))?))
+    Ok(Arc::new(coded(Int32Array::from(codes), Arc::new(ids))?))
 }
 
 #[cfg(test)]

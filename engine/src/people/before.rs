@@ -17,8 +17,8 @@ pub struct Before {
     pub(super) numbers: RowNumbers,
     /// Room for runs.
     pub(super) runs: Vec<PlacedRun>,
-    /// Room for a number of each person.
-    pub(super) counts: Vec<u32>,
+    /// Room for the place of each person's next row.
+    pub(super) next: Vec<u32>,
     /// Room for where people's rows begin.
     pub(super) offsets: Vec<u32>,
     /// Room for people.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Int32Array, PrimitiveArray, new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::interleave;
@@ -13,9 +13,10 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, internal_err};
 
+use super::ahead;
 use super::before::Before;
 use super::chunk::Chunk;
-use super::codes::{Keys, NO_VALUE, take_nulls};
+use super::codes::{Keys, NO_VALUE, coded, take_nulls};
 use super::columns::coded_type;
 use super::dictionary::Dictionary;
 use super::person_runs::RunsOfSlice;
@@ -71,8 +72,13 @@ impl<'a> Layout<'a> {
         self.chunks.iter().zip(self.parts).map(move |(chunk, part)| {
             let (here, rest) = runs.split_at(part.runs.len());
             runs = rest;
-            (chunk, PlacedRuns { first_row: part.first_row, runs: here })
+            (chunk, PlacedRuns { first_row: part.rows.start, runs: here })
         })
+    }
+
+    /// The chunk behind the one at `number`, and its rows of the slice.
+    fn behind(&self, number: usize) -> Option<(&'a Chunk, Range<usize>)> {
+        Some((self.chunks.get(number + 1)?, self.parts.get(number + 1)?.rows.clone()))
     }
 
     /// The column at `index`, which has a dictionary if it has codes.
@@ -94,7 +100,7 @@ impl<'a> Layout<'a> {
             DataType::Date32 => self.primitive::<Date32Type>(index, data_type, before),
             DataType::Float64 => self.primitive::<Float64Type>(index, data_type, before),
             DataType::Decimal128(_, _) => self.primitive::<Decimal128Type>(index, data_type, before),
-            coded if *coded == coded_type() => self.codes(index, dictionary, before),
+            text if *text == coded_type() => self.codes(index, dictionary, before),
             _ => self.any(index, data_type),
         }
     }
@@ -106,7 +112,12 @@ impl<'a> Layout<'a> {
         before: &mut Before,
     ) -> Result<ArrayRef> {
         let mut values: Vec<T::Native> = before.values(index, self.rows);
-        for (chunk, runs) in self.runs() {
+        for (number, (chunk, runs)) in self.runs().enumerate() {
+            if let Some((next, rows)) = self.behind(number)
+                && let Some(column) = next.columns[index].as_primitive_opt::<T>()
+            {
+                ahead::fetch(&column.values()[rows]);
+            }
             let Some(column) = chunk.columns[index].as_primitive_opt::<T>() else {
                 return internal_err!("column {index} has type {}", chunk.columns[index].data_type());
             };
@@ -127,7 +138,14 @@ impl<'a> Layout<'a> {
             return Ok(new_null_array(&coded_type(), self.rows));
         }
         let mut codes: Vec<i32> = before.values(index, self.rows);
-        for ((chunk, runs), numbers) in self.runs().zip(&dictionary.codes) {
+        for (number, ((chunk, runs), numbers)) in self.runs().zip(&dictionary.codes).enumerate() {
+            if let Some((next, rows)) = self.behind(number) {
+                match next.codes[index].as_ref().map(|codes| &codes.keys) {
+                    Some(Keys::Bytes(keys)) => ahead::fetch(&keys[rows]),
+                    Some(Keys::Numbers(keys)) => ahead::fetch(&keys[rows]),
+                    Some(Keys::Missing) | None => {}
+                }
+            }
             match chunk.codes[index].as_ref().map(|codes| &codes.keys) {
                 Some(Keys::Bytes(keys)) => {
                     // As many as a byte tells apart: none is outside.
@@ -149,7 +167,7 @@ impl<'a> Layout<'a> {
         }
         let nulls = dictionary.has_nulls.then(|| take_nulls(&mut codes));
         let keys = Int32Array::try_new(codes.into(), nulls)?;
-        Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&dictionary.values))?))
+        Ok(Arc::new(coded(keys, Arc::clone(&dictionary.values))?))
     }
 
     /// A column of any type, by the places of its rows.

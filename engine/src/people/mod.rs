@@ -12,6 +12,7 @@
 //! `SET wayfare.fast_path = off` plans everything the ordinary way.
 
 mod aggregate;
+mod ahead;
 mod assemble;
 mod before;
 mod bits;

@@ -1,8 +1,11 @@
 //! Whose the rows of a row group are: runs of rows of one person.
 
+use std::ops::Range;
+
 use arrow::array::{Array, StringArray};
 use datafusion::common::Result;
 
+use super::ahead;
 use super::ids::Ids;
 use super::slices::Slices;
 
@@ -41,12 +44,12 @@ pub(super) struct PersonRuns {
 }
 
 /// The runs of a slice in a row group.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct RunsOfSlice<'a> {
     pub(super) runs: &'a [Run],
     ids: &'a str,
-    /// The first row, among those of people who belong.
-    pub(super) first_row: usize,
+    /// Their rows, among those of people who belong.
+    pub(super) rows: Range<usize>,
 }
 
 /// Runs in the making.
@@ -142,7 +145,7 @@ impl PersonRuns {
         RunsOfSlice {
             runs: &self.runs[start.run as usize..end.run as usize],
             ids: &self.ids[start.id..end.id],
-            first_row: start.row as usize,
+            rows: start.row as usize..end.row as usize,
         }
     }
 
@@ -154,8 +157,14 @@ impl PersonRuns {
 }
 
 impl<'a> RunsOfSlice<'a> {
+    /// Begins to fetch them.
+    pub(super) fn fetch_ahead(&self) {
+        ahead::fetch(self.runs);
+        ahead::fetch(self.ids.as_bytes());
+    }
+
     /// The runs and the id of the person of each.
-    pub(super) fn people(self) -> impl Iterator<Item = (Run, &'a str)> {
+    pub(super) fn people(&self) -> impl Iterator<Item = (Run, &'a str)> {
         let mut ids = self.ids;
         self.runs.iter().map(move |run| {
             let (id, rest) = ids.split_at(run.id_bytes as usize);

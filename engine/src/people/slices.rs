@@ -6,7 +6,7 @@ use crate::store::layout::{KeyPrefix, ordered};
 const SLICE_ROWS: usize = 128 * 1024;
 /// Rows that a slice has in a chunk, on average, at least: each chunk is at another place in memory, and going there costs
 /// more than the few rows that would be copied.
-const CHUNK_ROWS: usize = 512;
+const CHUNK_ROWS: usize = 256;
 /// Below so many rows another slice costs more than another worker saves.
 const MIN_SLICE_ROWS: usize = 8 * 1024;
 /// Bits of `user_key` that a prefix can have.

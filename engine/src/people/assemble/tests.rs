@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Decimal128Array, Int64Array, StringViewArray};
+use arrow::array::{Decimal128Array, DictionaryArray, Int64Array, StringViewArray};
 use arrow::datatypes::{Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use proptest::prelude::*;
 
