@@ -92,23 +92,22 @@ mod tests {
 
     use super::*;
 
-    fn bits() -> impl Strategy<Value = Vec<bool>> {
-        // Words with few, with some, and with all bits.
+    /// Bits that begin anywhere in a byte, in words with few, with some, and with all bits.
+    fn bits() -> impl Strategy<Value = BooleanBuffer> {
         let weight = prop_oneof![Just(0.03), Just(0.5), Just(1.0)];
-        let words = prop::collection::vec(
-            weight.prop_flat_map(|weight| prop::collection::vec(prop::bool::weighted(weight), 64)),
-            0..5,
-        );
-        (words, prop_oneof![Just(Vec::new()), prop::collection::vec(any::<bool>(), 0..64)])
-            .prop_map(|(words, rest)| [words.concat(), rest].concat())
+        let word = weight.prop_flat_map(|weight| prop::collection::vec(prop::bool::weighted(weight), 64));
+        let rest = prop_oneof![Just(Vec::new()), prop::collection::vec(any::<bool>(), 0..64)];
+        let cut = prop_oneof![Just(0_usize), 0_usize..70];
+        (prop::collection::vec(word, 0..5), rest, cut).prop_map(|(words, rest, cut)| {
+            let all = BooleanBuffer::from([words.concat(), rest].concat());
+            let cut = cut.min(all.len());
+            all.slice(cut, all.len() - cut)
+        })
     }
 
     proptest! {
         #[test]
-        fn counts_what_is_set_before(bits in bits(), cut in prop_oneof![Just(0_usize), 0_usize..70]) {
-            let all = BooleanBuffer::from(bits);
-            let cut = cut.min(all.len());
-            let bits = all.slice(cut, all.len() - cut);
+        fn counts_what_is_set_before(bits in bits()) {
             let rank = Rank::of(&bits);
             prop_assert_eq!(rank.count(), bits.count_set_bits());
             for place in 0..=bits.len() {
@@ -117,10 +116,7 @@ mod tests {
         }
 
         #[test]
-        fn numbers_are_those_that_a_filter_lets_through(bits in bits(), cut in prop_oneof![Just(0_usize), 0_usize..70]) {
-            let all = BooleanBuffer::from(bits);
-            let cut = cut.min(all.len());
-            let bits = all.slice(cut, all.len() - cut);
+        fn numbers_are_those_that_a_filter_lets_through(bits in bits()) {
             let rank = Rank::of(&bits);
             let numbers = 0..=bits.len() as i64;
             let columns: [ArrayRef; 2] = [
