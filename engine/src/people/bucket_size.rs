@@ -1,24 +1,34 @@
 //! How many rows of people may be in memory at once.
 
 use super::columns::Columns;
+use super::slices::SLICE_ROWS;
 use crate::settings::Settings;
 
-/// Share of the memory limit that the rows of a bucket may take. There may be two: one partition is done before another.
+/// Share of the memory limit that the rows of a bucket may take. There may be two, one partition being done before another,
+/// and slices of both, which are as large as the buckets if these are small.
 const MEMORY_SHARE: usize = 4;
-/// The same if all columns have to be read, which is seldom needed: two buckets still leave a third to what is made of them.
+/// The same if all columns have to be read, which is seldom needed, and slices are smaller: two buckets still leave a third.
 const SELDOM_SHARE: usize = 3;
 /// Bytes of a row beside its columns: whose it is.
 const ROW_BYTES: usize = 24;
 
-/// How many rows a bucket may have so that it fits into memory, also if the column at `seldom` has to be read too.
-pub fn max_rows(settings: &Settings, columns: &Columns, seldom: Option<usize>) -> u64 {
-    let rows =
-        |share: usize, bytes: usize| (settings.memory_limit_bytes / share / (ROW_BYTES + bytes)) as u64;
+/// How many rows a bucket may have so that it fits into memory with the slices that `partitions` put together, also if the
+/// column at `seldom` has to be read too.
+pub fn max_rows(settings: &Settings, columns: &Columns, seldom: Option<usize>, partitions: usize) -> u64 {
+    let fitting = |bytes: usize| settings.memory_limit_bytes / (ROW_BYTES + bytes);
     let all = columns.row_bytes();
-    match seldom {
-        Some(column) => rows(MEMORY_SHARE, all - columns.bytes_of(column)).min(rows(SELDOM_SHARE, all)),
-        None => rows(MEMORY_SHARE, all),
-    }
+    let rows = match seldom {
+        Some(column) => {
+            let fitting_all = fitting(all);
+            // Two buckets, and what is put together of each.
+            let sliced = partitions.saturating_mul(SLICE_ROWS);
+            let beside_slices = fitting_all.saturating_sub(sliced.saturating_mul(2)) / 2;
+            let most = beside_slices.min(fitting_all / SELDOM_SHARE).max(fitting_all / MEMORY_SHARE);
+            most.min(fitting(all - columns.bytes_of(column)) / MEMORY_SHARE)
+        }
+        None => fitting(all) / MEMORY_SHARE,
+    };
+    rows as u64
 }
 
 #[cfg(test)]
@@ -40,12 +50,23 @@ mod tests {
         };
         // Codes, a decimal, text of its own.
         const COLUMN_BYTES: [usize; 3] = [4, 16, 48];
-        let settings = Settings { memory_limit_bytes: 12_000_000, ..Settings::default() };
-        let rows = |seldom| max_rows(&settings, &columns, seldom) as usize;
-        assert_eq!(rows(None), 3_000_000 / bytes(&[0, 1, 2]));
+        let rows = |limit: usize, seldom| {
+            let settings = Settings { memory_limit_bytes: limit, ..Settings::default() };
+            max_rows(&settings, &columns, seldom, 2) as usize
+        };
+        let (row, without) = (bytes(&[0, 1, 2]), bytes(&[0, 1]));
         // As many as fit with it into a third: more would fit into a quarter without it.
-        assert_eq!(rows(Some(2)), 4_000_000 / bytes(&[0, 1, 2]));
-        assert!(3_000_000 / bytes(&[0, 1]) > rows(Some(2)));
-        assert_eq!(rows(Some(0)), 3_000_000 / bytes(&[1, 2]));
+        let large = 100 * SLICE_ROWS * row;
+        assert_eq!(rows(large, None), large / row / 4);
+        assert_eq!(rows(large, Some(2)), large / row / 3);
+        assert!(large / without / 4 > large / row / 3);
+        assert_eq!(rows(large, Some(0)), large / bytes(&[1, 2]) / 4);
+        // Slices of two partitions are as large as a bucket: two of each.
+        let small = 4 * 2 * SLICE_ROWS * row;
+        assert_eq!(rows(small, Some(2)), 2 * SLICE_ROWS);
+        assert_eq!(rows(small / 2, Some(2)), SLICE_ROWS);
+        // Between the two slices stay as they are.
+        let between = 5 * 2 * SLICE_ROWS * row;
+        assert_eq!(rows(between, Some(2)), (between / row - 4 * SLICE_ROWS) / 2);
     }
 }

@@ -100,16 +100,43 @@ fn nulls_of(column: &ArrayRef) -> Option<NullBuffer> {
     nulls.filter(|nulls| nulls.null_count() > 0)
 }
 
-/// The rows of `batch` in the ranges `kept`: mostly all, or those between two prefixes.
+/// The rows of `batch` in the ranges `kept`: mostly all, or those between two prefixes. Where few are kept they are copied, so
+/// that the others do not stay in memory.
 fn kept_rows(batch: &RecordBatch, kept: &[Range<usize>]) -> Result<RecordBatch> {
     match kept {
         [] => Ok(batch.slice(0, 0)),
-        [all] => Ok(batch.slice(all.start, all.len())),
+        [most] if most.len() > batch.num_rows() / 4 * 3 => Ok(batch.slice(most.start, most.len())),
         ranges => {
             let mut is_kept = vec![false; batch.num_rows()];
             ranges.iter().for_each(|range| is_kept[range.clone()].fill(true));
             let is_kept = BooleanArray::new(BooleanBuffer::from(is_kept), None);
             Ok(filter_record_batch(batch, &is_kept)?)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{DictionaryArray, Int64Array};
+    use arrow::datatypes::Int32Type;
+
+    use super::*;
+
+    #[test]
+    fn rows_of_others_do_not_stay_in_memory() {
+        let people: Vec<String> = (0..1_000).map(|row| format!("u{:03}", row / 2)).collect();
+        let people: DictionaryArray<Int32Type> = people.iter().map(String::as_str).collect();
+        let numbers = Int64Array::from_iter_values(0..1_000);
+        let columns: [(&str, ArrayRef); 2] = [("user_id", Arc::new(people)), ("n", Arc::new(numbers))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let bytes = |first: &str| {
+            let belongs = |id: &str| Ok((id >= first).then_some(0));
+            let chunk = Chunk::new(&batch, 0, Slices::with_bits(0, 0), belongs).unwrap();
+            (chunk.rows, chunk.allocated_bytes())
+        };
+        let (all, whole) = bytes("u000");
+        let (half, bytes_of_half) = bytes("u250");
+        assert_eq!((all, half), (1_000, 500));
+        assert!(bytes_of_half < whole * 6 / 10, "{bytes_of_half} of {whole}");
     }
 }

@@ -240,7 +240,8 @@ impl Plan<'_> {
             Some(TieBreaker { column, is_told_by_place })
         });
         let partitions = config.execution.target_partitions.max(1);
-        let max_rows = bucket_size::max_rows(settings, &columns, tie_breaker.map(|told| told.column));
+        let seldom = tie_breaker.map(|told| told.column);
+        let max_rows = bucket_size::max_rows(settings, &columns, seldom, partitions);
         let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
             return Ok(Err("a file of another writer is among the files".to_owned()));
         };

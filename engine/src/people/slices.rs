@@ -3,7 +3,7 @@
 use crate::store::layout::{KeyPrefix, ordered};
 
 /// Rows that are put together at once: few enough for their columns to stay in the processor's cache.
-const SLICE_ROWS: usize = 128 * 1024;
+pub(super) const SLICE_ROWS: usize = 128 * 1024;
 /// Rows that a slice has in a chunk, on average, at least: each chunk is at another place in memory, and going there costs
 /// more than the few rows that would be copied.
 const CHUNK_ROWS: usize = 256;

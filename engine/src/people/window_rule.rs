@@ -71,7 +71,7 @@ fn pipeline(
     used.dedup();
     let columns = Columns::new(&source.full_schema, &used);
     let partitions = config.execution.target_partitions.max(1);
-    let max_rows = bucket_size::max_rows(settings, &columns, None);
+    let max_rows = bucket_size::max_rows(settings, &columns, None, partitions);
     let Some(division) = buckets::divide(&source.files, partitions, max_rows) else {
         return Ok(None);
     };
