@@ -42,20 +42,14 @@ impl ConsecutiveGroups {
         let (mut columns, kept) = keep(call.as_ref(), arguments, filter)?;
         check_types(&columns, accumulator.kept_types())?;
         let mut offsets: Vec<usize> = offsets.iter().map(|offset| *offset as usize).collect();
-        if let Some(kept) = kept {
-            let rank = Rank::of(&kept);
-            if rank.count() < kept.len() {
-                offsets.iter_mut().for_each(|offset| *offset = rank.before(*offset));
-                let kept = BooleanArray::new(kept, None);
-                let others = OnceCell::new();
-                for column in &mut columns {
-                    *column = match rank.numbers(column) {
-                        Some(numbers) => numbers,
-                        None => others
-                            .get_or_init(|| FilterBuilder::new(&kept).optimize().build())
-                            .filter(column)?,
-                    };
-                }
+        let kept = kept.map(|kept| (Rank::of(&kept), kept));
+        if let Some((rank, kept)) = kept.filter(|(rank, kept)| rank.count() < kept.len()) {
+            offsets.iter_mut().for_each(|offset| *offset = rank.before(*offset));
+            let kept = BooleanArray::new(kept, None);
+            let others = OnceCell::new();
+            let filter = || others.get_or_init(|| FilterBuilder::new(&kept).optimize().build());
+            for column in &mut columns {
+                *column = rank.numbers(column).map_or_else(|| filter().filter(column), Ok)?;
             }
         }
         Ok(Some(Self { call, offsets, columns }))

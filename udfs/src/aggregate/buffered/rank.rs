@@ -46,8 +46,8 @@ impl Rank {
         before + (word & ((1 << (place % WORD)) - 1)).count_ones() as usize
     }
 
-    /// The values of a column of 64-bit numbers without NULLs, one for each bit, whose bits are set; `None` for another column. O(rows), with
-    /// no branch that depends on a bit, unless few are set.
+    /// The values of a column of 64-bit numbers without NULLs, one for each bit, whose bits are set; `None` for another
+    /// column. O(rows), with no branch that depends on a bit, unless few are set.
     pub(super) fn numbers(&self, column: &ArrayRef) -> Option<ArrayRef> {
         self.primitive::<Int64Type>(column).or_else(|| self.primitive::<UInt64Type>(column))
     }
